@@ -1,0 +1,17 @@
+/**
+ * The words of Pulltrace: what an agent reports, what a reader is told. Plain types without code, so that the agent
+ * stays small and the page can import them.
+ */
+export type {
+  LayerPhase,
+  LayerStatus,
+  NodeStatus,
+  PodReference,
+  PullEvent,
+  PullEventType,
+  PullList,
+  PullPhase,
+  PullStatus,
+} from "./pull.ts";
+export { pullEventTypes } from "./pull.ts";
+export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
