@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import {
+  parseAddress,
+  parseBytes,
+  parseDuration,
+  formatAddress,
+  readSettings,
+  setting,
+  settingsHelp,
+  settingsTable,
+  SettingsError,
+} from "./index.ts";
+
+const definition = {
+  httpAddress: setting.address({ env: "DEMO_HTTP_ADDR", default: ":8080", describe: "API and page" }),
+  historyTtl: setting.duration({
+    env: "DEMO_HISTORY_TTL",
+    default: "30m",
+    min: "1s",
+    max: "24h",
+    describe: "how long pulls stay",
+  }),
+  level: setting.choice({ env: "DEMO_LOG_LEVEL", default: "info", choices: ["debug", "info"], describe: "log level" }),
+  token: setting.secret({ env: "DEMO_TOKEN", optional: true, minLength: 8, describe: "shared token" }),
+  nodeName: setting.string({ env: "DEMO_NODE_NAME", describe: "name of this node" }),
+  namespaces: setting.list({ env: "DEMO_NAMESPACES", default: "", describe: "namespaces" }),
+} as const;
+
+describe("settings", () => {
+  it("are typed values with defaults; a flag wins over the environment", () => {
+    const settings = readSettings(definition, {
+      env: { DEMO_NODE_NAME: "n1", DEMO_HTTP_ADDR: ":1", DEMO_NAMESPACES: "a, b,,", DEMO_HISTORY_TTL: "" },
+      flags: { httpAddress: "[::1]:9" },
+    });
+    expect(settings).toEqual({
+      httpAddress: { host: "::1", port: 9 },
+      historyTtl: 1_800_000,
+      level: "info",
+      token: undefined,
+      nodeName: "n1",
+      namespaces: ["a", "b"],
+    });
+  });
+
+  it("names every bad variable at once and what is allowed, and never quotes a secret", () => {
+    const read = (): unknown =>
+      readSettings(definition, {
+        env: { DEMO_HISTORY_TTL: "2d", DEMO_LOG_LEVEL: "loud", DEMO_TOKEN: "hunter2" },
+        flags: { httpAddress: "x" },
+      });
+    expect(read).toThrow(SettingsError);
+    expect(read).toThrow(
+      [
+        '--http-addr must be an address such as ":8080", "127.0.0.1:8080" or "[::1]:8080", but is "x"',
+        'DEMO_HISTORY_TTL must be at most 24h, but is "2d"',
+        'DEMO_LOG_LEVEL must be one of debug, info, but is "loud"',
+        "DEMO_TOKEN must be at least 8 characters long",
+        "DEMO_NODE_NAME is required: name of this node",
+      ].join("\n"),
+    );
+    expect(read).not.toThrow(/hunter2/);
+  });
+
+  it("describe themselves for --help and for the documentation", () => {
+    expect(settingsHelp(definition)).toContain("DEMO_HISTORY_TTL  how long pulls stay (duration; default: 30m)");
+    expect(settingsTable(definition)).toContain(
+      "| `DEMO_HISTORY_TTL` | `--history-ttl` | duration | `30m` | how long pulls stay |",
+    );
+  });
+});
+
+describe("values", () => {
+  it.each([
+    ["30m", 1_800_000],
+    ["1h30m", 5_400_000],
+    ["1.5s", 1500],
+    ["250ms", 250],
+  ])("reads the duration %s", (text, value) => expect(parseDuration(text)).toBe(value));
+  it.each(["", "5", "-1s", "1 s", "1y", "9".repeat(30) + "d"])("refuses the duration %j", (text) =>
+    expect(() => parseDuration(text)).toThrow("duration"),
+  );
+  it.each([
+    ["4096", 4096],
+    ["256MiB", 268_435_456],
+    ["1 GB", 1_000_000_000],
+  ])("reads the size %s", (text, value) => expect(parseBytes(text)).toBe(value));
+  it.each(["", "1XB", "-1", "1e9", "99999999TiB"])("refuses the size %j", (text) =>
+    expect(() => parseBytes(text)).toThrow("size"),
+  );
+  it.each([":8080", "127.0.0.1:0", "[::1]:65535", "localhost:80"])("reads the address %s and writes it back", (text) =>
+    expect(formatAddress(parseAddress(text))).toBe(text),
+  );
+  it.each(["8080", "a:b", "::1:80", ":70000", "a b:1", "http://x:1"])("refuses the address %j", (text) =>
+    expect(() => parseAddress(text)).toThrow("address"),
+  );
+});

@@ -1,0 +1,98 @@
+import { Problem } from "../errors/index.ts";
+import type { HttpContext } from "./route.ts";
+
+/** Deeper JSON than this is no document of ours; it would overflow the stack of whoever walks it. */
+const maximumJsonDepth = 64;
+
+function tooLarge(limitBytes: number): Problem {
+  return new Problem({
+    code: "TOO_LARGE",
+    status: 413,
+    title: "Body too large",
+    detail: `The body may have at most ${limitBytes} bytes.`,
+  });
+}
+
+function malformed(detail: string): Problem {
+  return new Problem({ code: "MALFORMED", status: 400, title: "Malformed body", detail });
+}
+
+/** Whether an error of a request's stream means that the client went away, rather than that we failed. */
+export function clientIsGone(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return (
+    code === "ECONNRESET" ||
+    code === "ERR_STREAM_PREMATURE_CLOSE" ||
+    code === "EPIPE" ||
+    (error instanceof Error && error.name === "AbortError")
+  );
+}
+
+/**
+ * The whole body, in memory.
+ * @throws Problem 413 as soon as it is known to be larger than `limitBytes`, 400 when it ends before its length.
+ */
+export async function readBody(c: HttpContext, limitBytes: number): Promise<Uint8Array> {
+  const declared = c.req.header("content-length");
+  if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
+  const stream: ReadableStream<Uint8Array> | null = c.req.raw.body;
+  if (stream === null) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of stream) {
+      bytes += chunk.byteLength;
+      if (bytes > limitBytes) throw tooLarge(limitBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw malformed("The body ended before it was complete.");
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text.charCodeAt(i);
+    if (inString) {
+      if (character === 0x5c /* backslash: skip what it escapes */) i++;
+      else if (character === 0x22) inString = false;
+    } else if (character === 0x22) inString = true;
+    else if (character === 0x5b || character === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (character === 0x5d || character === 0x7d) depth--;
+  }
+  return deepest;
+}
+
+/**
+ * The body as JSON.
+ * @throws Problem 400 malformed (syntax, UTF-8, nesting over 64), 413 too large, 415 when it says that it is not JSON.
+ */
+export async function readJson(c: HttpContext, limitBytes: number): Promise<unknown> {
+  const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== undefined && type !== "application/json" && !type.endsWith("+json")) {
+    throw new Problem({
+      code: "UNSUPPORTED_MEDIA_TYPE",
+      status: 415,
+      title: "Unsupported media type",
+      detail: `The body must be application/json, not ${type.slice(0, 100)}.`,
+    });
+  }
+  const bytes = await readBody(c, limitBytes);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw malformed("The body is not UTF-8.");
+  }
+  if (depthOf(text) > maximumJsonDepth) throw malformed(`The JSON is nested deeper than ${maximumJsonDepth} levels.`);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw malformed("The body is not valid JSON.");
+  }
+}

@@ -1,0 +1,58 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "../telemetry/index.ts";
+
+interface Watched {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  bytes: number;
+  movedAt: number;
+}
+
+/**
+ * Closes connections on which the other side makes no progress: it owes us the rest of a body, or does not take our
+ * response. A body that flows, however slowly, has no deadline; a handler that takes its time is not the client's fault.
+ */
+export function watchForStalls(options: { readonly timeoutMs: number; readonly log: Logger }): {
+  watch(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  close(): void;
+} {
+  const watched = new Set<Watched>();
+
+  function check(): void {
+    const now = performance.now();
+    for (const request of watched) {
+      const { incoming, outgoing } = request;
+      const socket = incoming.socket;
+      const bytes = socket.bytesRead + socket.bytesWritten;
+      // With a full read buffer it is we who do not take what the client sent.
+      const owesBody = !incoming.complete && incoming.readableLength < incoming.readableHighWaterMark;
+      const leavesResponse = socket.writableLength > 0;
+      if (bytes !== request.bytes || (!owesBody && !leavesResponse)) {
+        request.bytes = bytes;
+        request.movedAt = now;
+      } else if (now - request.movedAt >= options.timeoutMs) {
+        watched.delete(request);
+        options.log.info(
+          { method: incoming.method, path: incoming.url?.slice(0, 200) },
+          "connection closed: no progress",
+        );
+        if (!outgoing.headersSent && !leavesResponse) {
+          socket.end("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        }
+        incoming.destroy();
+        socket.destroySoon();
+      }
+    }
+  }
+
+  const timer = setInterval(check, Math.max(50, Math.min(5000, options.timeoutMs / 4)));
+  timer.unref();
+  return {
+    watch(incoming, outgoing) {
+      const request = { incoming, outgoing, bytes: -1, movedAt: performance.now() };
+      watched.add(request);
+      outgoing.once("close", () => watched.delete(request));
+    },
+    close: () => clearInterval(timer),
+  };
+}
