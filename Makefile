@@ -1,0 +1,46 @@
+# Says what runs, nothing more. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup up test test-unit test-real check bench docs screenshot clean
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing for everything below (again and again without harm)
+	@scripts/setup.sh up test
+
+up: ## start Waybill with a live demonstration; ARGS="--http 127.0.0.1:8090" changes it
+	@scripts/setup.sh up
+	@bin/waybill demo --data .data $(ARGS)
+
+test: ## everything: check, unit tests, tests with real servers; ends with a line that counts
+	@scripts/setup.sh test
+	@node scripts/test.ts check unit real
+
+test-unit: ## tests that need only Node; seconds
+	@scripts/setup.sh
+	@node scripts/test.ts unit
+
+test-real: ## tests with real PostgreSQL, containerd, skopeo and Chromium
+	@scripts/setup.sh test
+	@node scripts/test.ts real
+
+check: ## types, lint, format, import rules, dead code, same versions
+	@scripts/setup.sh
+	@node scripts/test.ts check
+
+bench: ## measure side by side with docker-registry
+	@scripts/setup.sh test bench
+	@npm run --silent bench --workspace @waybill/bench
+
+docs: ## write the generated pages of docs/
+	@scripts/setup.sh
+	@bin/waybill docs settings > docs/settings.md
+
+screenshot: ## make the screenshot of the README again
+	@scripts/setup.sh test
+	@npm run --silent screenshot --workspace @waybill/tests
+
+clean: ## remove what these commands made, except node_modules
+	@scripts/clean.sh

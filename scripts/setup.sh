@@ -1,0 +1,105 @@
+#!/bin/sh
+# Installs what is missing, and only that: again and again without harm.
+#
+#   scripts/setup.sh [up] [test] [bench]
+#
+# Always: the npm packages of the lock file (with them the pinned Node) and the built console.
+# Each word adds the Debian packages that this purpose needs. A system package is announced before it is installed;
+# without root rights the one command to run is printed instead.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+cd "$root"
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+# Two set-ups at once would pull the packages away under each other. The lock ends with this process.
+if command -v flock >/dev/null 2>&1; then
+  exec 9<"$root"
+  flock -n 9 || {
+    say "another set-up runs in this checkout; waiting for it"
+    flock 9
+  }
+fi
+
+install_packages() { # packages...
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "missing: $*. This system has no apt-get: install them with its own package manager"
+    return 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    say "missing: $*. Run this once, then repeat:"
+    printf '\n    sudo apt-get update && sudo apt-get install -y --no-install-recommends %s\n\n' "$*"
+    return 1
+  fi
+  say "installing the system packages: $* (apt-get)"
+  log=$(mktemp)
+  export DEBIAN_FRONTEND=noninteractive
+  if { apt-get update && apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
+    rm -f "$log"
+    return 0
+  fi
+  tail -n 15 "$log" >&2
+  rm -f "$log"
+  say "apt-get could not install: $*"
+  return 1
+}
+
+# 1. npm: whatever version the machine has; it only fetches the pinned Node and the packages.
+if ! command -v npm >/dev/null 2>&1; then
+  install_packages nodejs npm || fail "npm is needed to fetch everything else. Install Node.js 20 or newer with npm"
+fi
+
+# 2. System packages of the purposes: command to look for, package that brings it.
+missing=
+needs() { # command package
+  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] || case " $missing " in
+    *" $2 "*) ;;
+    *) missing="$missing $2" ;;
+  esac
+}
+required=no
+for purpose in "$@"; do
+  case $purpose in
+    up) needs containerd containerd; needs runc runc ;;
+    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium ;;
+    bench) required=yes; needs docker-registry docker-registry ;;
+    *) fail "unknown purpose '$purpose'; there are: up, test, bench" ;;
+  esac
+done
+if [ -n "$missing" ]; then
+  # Without containerd `up` still works (it replays a recording); without their servers the tests would prove nothing.
+  # shellcheck disable=SC2086
+  install_packages $missing || [ "$required" = no ] ||
+    fail "the tests need these packages. Tests that need only Node: make test-unit"
+fi
+
+# 3. npm packages: only when the lock file changed since the last time.
+stamp=node_modules/.waybill-setup
+lock=$(cat package-lock.json package.json | cksum)
+if [ ! -x node_modules/.bin/node ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$lock" ]; then
+  say "installing npm packages (npm ci)"
+  npm ci --no-audit --no-fund --loglevel=error
+  [ -x node_modules/.bin/node ] ||
+    fail "npm brought no Node for this machine ($(uname -s) $(uname -m)); pinned ones exist for Linux on x64 and arm64"
+  node_modules/.bin/node --version >/dev/null ||
+    fail "the pinned Node does not start on this machine; it needs glibc 2.28 or newer"
+  printf '%s\n' "$lock" >"$stamp"
+fi
+PATH=$root/node_modules/.bin:$PATH
+export PATH
+
+# 4. The console's page: only when a source is newer than what was built.
+if [ -f console/index.html ]; then
+  page=console/dist/index.html
+  if [ ! -f "$page" ] || [ -n "$(find console pulltrace/src/contract package-lock.json \
+    -path console/dist -prune -o -path console/node_modules -prune -o -type f -newer "$page" -print | head -n 1)" ]; then
+    say "building the console"
+    npm run --silent build --workspace @waybill/console
+    touch "$page"
+  fi
+fi

@@ -1,0 +1,89 @@
+/**
+ * Runs what is asked for, one after the other, and ends with one line that counts it all:
+ * `node scripts/test.ts [check] [unit] [real]`. A check counts as one; a vitest project counts its tests. Everything
+ * runs even when something before it failed: one run tells all that is wrong.
+ */
+import { spawn } from "node:child_process";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const root = resolve(import.meta.dirname, "..");
+const results = join(root, "test-results");
+const checks = ["typecheck", "lint", "format:check", "rules", "dead", "same-versions"] as const;
+
+function run(command: string, parameters: readonly string[]): Promise<number> {
+  return new Promise((done, fail) => {
+    const child = spawn(command, parameters, { cwd: root, stdio: "inherit" });
+    child.once("error", fail);
+    child.once("exit", (code) => done(code ?? 1));
+  });
+}
+
+async function check(script: string): Promise<Count> {
+  const code = await run("npm", ["run", "--silent", script]);
+  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
+function numberAt(report: unknown, key: string): number {
+  const value = typeof report === "object" && report !== null ? Reflect.get(report, key) : undefined;
+  return typeof value === "number" ? value : 0;
+}
+
+/** A file that does not even load holds no failed test, and a crash leaves no report: both count as one failure. */
+async function tests(project: string): Promise<Count> {
+  const file = join(results, `${project}.json`);
+  await rm(file, { force: true });
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const code = await run("vitest", ["run", "--project", project, ...reporters]);
+  const report: unknown = await readFile(file, "utf8").then(JSON.parse, () => undefined);
+  const failed = numberAt(report, "numFailedTests");
+  return {
+    passed: numberAt(report, "numPassedTests"),
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: numberAt(report, "numPendingTests") + numberAt(report, "numTodoTests"),
+  };
+}
+
+const runners: Readonly<Record<string, readonly (readonly [string, () => Promise<Count>])[]>> = {
+  check: checks.map((script) => [script, () => check(script)] as const),
+  unit: [["unit tests", () => tests("unit")]],
+  real: [["real tests", () => tests("real")]],
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => runners[name] === undefined);
+if (asked.length === 0 || unknown.length > 0) {
+  process.stderr.write(
+    `usage: node scripts/test.ts ${Object.keys(runners)
+      .map((name) => `[${name}]`)
+      .join(" ")}\n`,
+  );
+  process.exit(2);
+}
+
+await mkdir(results, { recursive: true });
+const lines: string[] = [];
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const [title, runner] of asked.flatMap((name) => runners[name] ?? [])) {
+  process.stdout.write(`\n── ${title}\n`);
+  const started = performance.now();
+  const count = await runner();
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+  const verdict = count.failed === 0 ? "ok    " : "FAILED";
+  lines.push(
+    `${verdict} ${title.padEnd(14)} ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped (${seconds} s)`,
+  );
+}
+const closing = `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`;
+await writeFile(join(results, "closing-line"), closing);
+process.stdout.write(`\n${lines.join("\n")}\n\n${closing}`);
+process.exitCode = total.failed === 0 ? 0 : 1;
