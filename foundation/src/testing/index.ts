@@ -1,0 +1,7 @@
+/**
+ * What tests of every room use and nothing else does: folders that go away, databases of one's own (a real PostgreSQL in
+ * the `real` project, started once by `postgres.setup.ts`), a logger that says nothing.
+ */
+export { silentLogger } from "./silent-logger.ts";
+export { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";
+export { databaseKinds, type DatabaseKind, testDatabaseUrl, type TestDatabase } from "./test-database.ts";
