@@ -1,0 +1,53 @@
+export interface ImageName {
+  /** `host[:port]`, empty when the reference has none. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag?: string;
+  readonly digest?: string;
+}
+
+/**
+ * Cuts `host[:port]/repository:tag@digest` into its parts. As in the distribution reference grammar the first element
+ * is a host only when it has a dot or a colon, or is `localhost`.
+ */
+export function splitImageReference(reference: string): ImageName {
+  const at = reference.indexOf("@");
+  const digest = at < 0 ? undefined : reference.slice(at + 1);
+  let name = at < 0 ? reference : reference.slice(0, at);
+  const colon = name.lastIndexOf(":");
+  let tag: string | undefined;
+  if (colon > name.lastIndexOf("/")) {
+    tag = name.slice(colon + 1);
+    name = name.slice(0, colon);
+  }
+  const slash = name.indexOf("/");
+  const first = slash < 0 ? "" : name.slice(0, slash);
+  const hasHost = first.includes(".") || first.includes(":") || first === "localhost";
+  return {
+    registry: hasHost ? first : "",
+    repository: hasHost ? name.slice(slash + 1) : name,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest }),
+  };
+}
+
+/** The name as a person says it: `team/api:1.4`, or `team/api@0123456789ab` while no tag is known. */
+export function shortImageName(reference: string): string {
+  const name = splitImageReference(reference);
+  if (name.tag !== undefined) return `${name.repository}:${name.tag}`;
+  if (name.digest !== undefined) return `${name.repository}@${shortDigest(name.digest)}`;
+  return name.repository;
+}
+
+/** The first twelve hexadecimal digits, as docker and git show them. */
+export function shortDigest(digest: string): string {
+  const colon = digest.indexOf(":");
+  return digest.slice(colon + 1, colon + 13);
+}
+
+/** `application/vnd.oci.image.layer.v1.tar+gzip` → `tar+gzip`; empty while the manifest was not read. */
+export function shortMediaType(mediaType: string): string {
+  const layer = /(?:layer|rootfs)(?:\.[a-z0-9]+)*?\.(tar)(?:[.+](\w+))?$/.exec(mediaType);
+  if (layer !== null) return layer[2] === undefined ? "tar" : `tar+${layer[2]}`;
+  return mediaType.replace(/^application\/(vnd\.)?/, "");
+}

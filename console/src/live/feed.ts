@@ -1,0 +1,245 @@
+import type { NodeStatus, PullEvent } from "@waybill/pulltrace/contract";
+import { type Fetch, fetchPullList, followEvents, isRecord, RequestFailed, SignedOut } from "./requests.ts";
+import { applyEvents, applyList, dropExpired, isFinished, type NumberedEvent, type PullsState } from "./state.ts";
+
+export type Connection =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "live" }
+  /** `reason` can be shown to a person; `retryAt` is this machine's clock in ms. */
+  | { readonly kind: "reconnecting"; readonly reason: string; readonly retryAt: number }
+  | { readonly kind: "signed-out" };
+
+/** What the page draws. A new object for each change, and once per second. */
+export interface FeedSnapshot {
+  /** Absent until the first list came. */
+  readonly state?: PullsState;
+  /** Nodes of the last list; fresher ones come from `/api/v1/nodes`. */
+  readonly nodes: readonly NodeStatus[];
+  readonly connection: Connection;
+  /** The server's clock now, ms. */
+  readonly now: number;
+  /** Milliseconds since anything (also a heartbeat) was heard. */
+  readonly silentMs: number;
+  /** Total bytes per second, one value per second while live, oldest first. */
+  readonly totals: readonly number[];
+}
+
+export interface FeedOptions {
+  /** Origin of the server; empty for the page's own. */
+  readonly base: string;
+  readonly fetch: Fetch;
+  /** Runs a draw soon, at most once per frame. */
+  readonly schedule: (draw: () => void) => void;
+  /** Waits before the next try, ms; each one is stretched by up to a quarter so that pages do not come back at once. */
+  readonly retryMs?: readonly number[];
+  readonly silenceMs?: number;
+  readonly clock?: () => number;
+}
+
+export interface Feed {
+  start(): void;
+  stop(): void;
+  /** Tries again now: after signing in, or because a person asks. */
+  retry(): void;
+  /** Called by a thin timer each second: ages, history, the total's sparkline. */
+  tick(): void;
+  subscribe(listener: () => void): () => void;
+  snapshot(): FeedSnapshot;
+}
+
+const keptTotals = 90;
+
+/**
+ * Keeps the state of all pulls true: fetches the list, follows the events from there, and after every break goes on at
+ * the event where it stopped. An event named `reset` (the server cannot resume from there) fetches the list anew.
+ */
+export function createFeed(o: FeedOptions): Feed {
+  const clock = o.clock ?? Date.now;
+  const retryMs = o.retryMs ?? [500, 1000, 2000, 4000, 8000];
+  const listeners = new Set<() => void>();
+  let state: PullsState | undefined;
+  let nodes: readonly NodeStatus[] = [];
+  let totals: readonly number[] = [];
+  let connection: Connection = { kind: "connecting" };
+  let clockOffset = 0;
+  let heardAt = clock();
+  let pending: NumberedEvent[] = [];
+  let scheduled = false;
+  let run: AbortController | undefined;
+  let wake: (() => void) | undefined;
+  let current: FeedSnapshot = { nodes, connection, now: clock(), silentMs: 0, totals };
+
+  function publish(): void {
+    if (state !== undefined && pending.length > 0) state = applyEvents(state, pending, clock() + clockOffset);
+    pending = [];
+    const now = clock();
+    current = {
+      ...(state === undefined ? {} : { state }),
+      nodes,
+      connection,
+      now: now + clockOffset,
+      silentMs: Math.max(0, now - heardAt),
+      totals,
+    };
+    for (const listener of listeners) listener();
+  }
+
+  function draw(): void {
+    if (scheduled) return;
+    scheduled = true;
+    o.schedule(() => {
+      scheduled = false;
+      publish();
+    });
+  }
+
+  function connect(next: Connection): void {
+    connection = next;
+    draw();
+  }
+
+  async function takeList(signal: AbortSignal): Promise<string> {
+    const list = await fetchPullList(o.fetch, o.base, signal);
+    heardAt = clock();
+    const serverNow = Date.parse(list.serverTime);
+    clockOffset = Number.isNaN(serverNow) ? 0 : serverNow - clock();
+    pending = [];
+    state = applyList(state, list, clock() + clockOffset);
+    nodes = list.nodes;
+    draw();
+    return list.lastEventId;
+  }
+
+  async function follow(signal: AbortSignal): Promise<void> {
+    let lastEventId: string | undefined;
+    let attempt = 0;
+    let resets = 0;
+    while (!signal.aborted) {
+      let reason = "The server closed the connection.";
+      const stream = new AbortController();
+      let reset = false;
+      try {
+        lastEventId ??= await takeList(signal);
+        await followEvents(o.fetch, o.base, {
+          lastEventId,
+          signal: AbortSignal.any([signal, stream.signal]),
+          silenceMs: o.silenceMs ?? 45_000,
+          onOpen() {
+            attempt = 0;
+            heardAt = clock();
+            connect({ kind: "live" });
+          },
+          onBytes() {
+            heardAt = clock();
+          },
+          onMessage(message) {
+            const event = message.event === "reset" ? undefined : asPullEvent(message.data);
+            if (event === undefined) {
+              reset = true;
+              stream.abort();
+              return;
+            }
+            resets = 0;
+            lastEventId = message.id;
+            pending.push({ id: message.id, event });
+            draw();
+          },
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof SignedOut) return connect({ kind: "signed-out" });
+        reason = "No connection to the server.";
+        if (error instanceof RequestFailed || error instanceof RangeError) {
+          reason = error.message;
+          // The server refused to go on from there, or sent what cannot be read: only a fresh list is safe.
+          lastEventId = undefined;
+        }
+      } finally {
+        stream.abort();
+      }
+      let wait = pause(retryMs, attempt);
+      attempt += 1;
+      if (reset) {
+        lastEventId = undefined;
+        reason = "The server started anew; fetching the list.";
+        // The first reset is answered at once; a server that keeps on resetting is asked ever more slowly.
+        wait = resets === 0 ? 0 : pause(retryMs, resets);
+        resets += 1;
+      }
+      connect({ kind: "reconnecting", reason, retryAt: clock() + wait });
+      await sleep(wait, signal);
+    }
+  }
+
+  function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, milliseconds);
+      function done(): void {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        wake = undefined;
+        resolve();
+      }
+      wake = done;
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  function start(): void {
+    if (run !== undefined) return;
+    run = new AbortController();
+    const mine = run;
+    void follow(mine.signal).finally(() => {
+      if (run === mine) run = undefined;
+    });
+  }
+
+  return {
+    start,
+    stop() {
+      run?.abort();
+      run = undefined;
+    },
+    retry() {
+      if (run === undefined) {
+        connect({ kind: "connecting" });
+        start();
+      } else wake?.();
+    },
+    tick() {
+      if (state !== undefined) {
+        state = dropExpired(state, clock() + clockOffset);
+        if (connection.kind === "live") totals = [...totals.slice(1 - keptTotals), totalSpeed(state)];
+      }
+      draw();
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    snapshot: () => current,
+  };
+}
+
+function totalSpeed(state: PullsState): number {
+  let sum = 0;
+  for (const { pull } of state.entries.values()) if (!isFinished(pull)) sum += Math.max(0, pull.bytesPerSec);
+  return sum;
+}
+
+function pause(waits: readonly number[], attempt: number): number {
+  const base = waits[Math.min(attempt, waits.length - 1)] ?? 1000;
+  return base * (1 + Math.random() / 4);
+}
+
+/** Absent when it is not an event we understand: then the list is fetched anew, rather than showing half the truth. */
+function asPullEvent(data: string): PullEvent | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value) || typeof value["type"] !== "string") return undefined;
+  return value as unknown as PullEvent;
+}

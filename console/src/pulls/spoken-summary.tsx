@@ -1,0 +1,43 @@
+import { useEffect, useRef, useState } from "react";
+import { formatSpeed } from "../format/index.ts";
+import type { Connection } from "../live/index.ts";
+import type { Summary } from "./summary.ts";
+
+/** Not more often than this (ms): a summary, not a flood. */
+const betweenWordsMs = 10_000;
+
+/** Tells screen readers politely what changed: counts and the connection, never the ticking figures alone. */
+export function SpokenSummary({ summary, connection }: { summary: Summary; connection: Connection }) {
+  const key = `${summary.active} ${summary.failures} ${summary.podsWaiting} ${connection.kind}`;
+  const text = wordsFor(summary, connection);
+  const [spoken, setSpoken] = useState("");
+  const latest = useRef(text);
+  const spokenAt = useRef(0);
+  useEffect(() => {
+    latest.current = text;
+  });
+  useEffect(() => {
+    const wait = Math.max(500, spokenAt.current + betweenWordsMs - Date.now());
+    const timer = setTimeout(() => {
+      spokenAt.current = Date.now();
+      setSpoken(latest.current);
+    }, wait);
+    return () => clearTimeout(timer);
+  }, [key]);
+  return (
+    <div className="visually-hidden" role="status" aria-label="Summary">
+      {spoken}
+    </div>
+  );
+}
+
+function wordsFor(summary: Summary, connection: Connection): string {
+  if (connection.kind === "reconnecting") return "Connection lost, reconnecting. The figures are old.";
+  if (connection.kind === "signed-out") return "Signed out.";
+  if (connection.kind === "connecting") return "Connecting.";
+  const parts = [`${summary.active} active ${summary.active === 1 ? "pull" : "pulls"}`];
+  if (summary.active > 0) parts.push(formatSpeed(summary.bytesPerSec));
+  if (summary.podsWaiting > 0) parts.push(`${summary.podsWaiting} pods waiting`);
+  if (summary.failures > 0) parts.push(`${summary.failures} failed`);
+  return parts.join(", ");
+}

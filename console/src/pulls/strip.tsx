@@ -1,0 +1,87 @@
+import type { ReactNode } from "react";
+import { formatDuration, formatSpeed } from "../format/index.ts";
+import { SparklineGraphic } from "./sparkline-graphic.tsx";
+import type { Summary } from "./summary.ts";
+
+interface StripProps {
+  readonly summary: Summary;
+  readonly totals: readonly number[];
+  readonly historySeconds: number;
+  /** The filter lets only failed pulls through. */
+  readonly onlyFailed: boolean;
+  readonly onToggleFailed: () => void;
+}
+
+/** Is anything wrong? Five figures over everything, whatever the filter shows. */
+export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFailed }: StripProps) {
+  const window = formatDuration(historySeconds).replace(" 00 s", "");
+  return (
+    <dl className="strip" aria-label="Overview">
+      <Figure name="Active pulls" value={String(summary.active)} testId="figure-active">
+        {summary.active === 0
+          ? "nothing is being pulled"
+          : `${summary.downloading} downloading, ${summary.unpacking} unpacking`}
+      </Figure>
+      <Figure
+        name="Total speed"
+        value={formatSpeed(summary.bytesPerSec)}
+        testId="figure-speed"
+        className="figure-speed"
+      >
+        <SparklineGraphic values={totals} slots={90} />
+      </Figure>
+      <Figure
+        name="Nodes reporting"
+        value={`${summary.nodesReporting} of ${summary.nodesKnown}`}
+        testId="figure-nodes"
+        className={summary.silentNodes.length > 0 ? "figure-warning" : ""}
+      >
+        {silentText(summary)}
+      </Figure>
+      <Figure name="Pods waiting" value={String(summary.podsWaiting)} testId="figure-pods">
+        {summary.podsWaiting === 0
+          ? "no pod waits for an image"
+          : `in ${summary.podNamespaces} ${summary.podNamespaces === 1 ? "namespace" : "namespaces"}`}
+      </Figure>
+      <Figure
+        name="Failures"
+        value={String(summary.failures)}
+        testId="figure-failures"
+        className={summary.failures > 0 ? "figure-failed" : ""}
+      >
+        {summary.failures === 0 && !onlyFailed ? (
+          `none in the last ${window}`
+        ) : (
+          <button type="button" className="link" aria-pressed={onlyFailed} onClick={onToggleFailed}>
+            {onlyFailed ? "show all pulls" : `show those of the last ${window}`}
+          </button>
+        )}
+      </Figure>
+    </dl>
+  );
+}
+
+interface FigureProps {
+  readonly name: string;
+  readonly value: string;
+  readonly testId: string;
+  readonly className?: string;
+  readonly children: ReactNode;
+}
+
+function Figure({ name, value, testId, className = "", children }: FigureProps) {
+  return (
+    <div className={`strip-figure ${className}`} data-testid={testId}>
+      <dt>{name}</dt>
+      <dd className="value">{value}</dd>
+      <dd className="below">{children}</dd>
+    </div>
+  );
+}
+
+function silentText(summary: Summary): string {
+  if (summary.nodesKnown === 0) return "no agent has reported";
+  const [first, ...others] = summary.silentNodes;
+  if (first === undefined) return "all of them";
+  return others.length === 0 ? `silent: ${first}` : `silent: ${first} +${others.length}`;
+}

@@ -1,0 +1,65 @@
+import type { PullStatus } from "@waybill/pulltrace/contract";
+import { formatDuration, formatTimeLeft, shortImageName } from "../format/index.ts";
+import { isFinished, type PullEntry } from "../live/index.ts";
+
+/** When will it be over: a figure, or the reason why there is none. */
+export interface TimeLeft {
+  readonly text: string;
+  /** False when `text` is a reason instead of a time. */
+  readonly known: boolean;
+}
+
+/** Milliseconds without a word of a running pull after which its figures are called old. */
+const staleMs = 10_000;
+
+/**
+ * @param now the server's clock, ms
+ * @param holder name of the pull on this node that fetches a layer which `pull` waits for
+ */
+export function timeLeft(pull: PullStatus, now: number, holder: string | undefined): TimeLeft {
+  if (isFinished(pull)) {
+    const seconds = (Date.parse(pull.completedAt ?? pull.updatedAt) - Date.parse(pull.startedAt)) / 1000;
+    const after = formatDuration(seconds);
+    return { known: false, text: pull.phase === "done" ? `took ${after}` : `after ${after}` };
+  }
+  const silent = now - Date.parse(pull.updatedAt);
+  if (silent > staleMs) return { known: false, text: `no report for ${formatDuration(silent / 1000)}` };
+  if (pull.phase === "unpacking") return { known: false, text: "unpacking to disk" };
+  if (pull.phase === "resolving") return { known: false, text: "reading manifest" };
+  if (!pull.totalKnown) return { known: false, text: "size not known yet" };
+  if (pull.etaSeconds >= 0 && pull.bytesPerSec > 0) return { known: true, text: formatTimeLeft(pull.etaSeconds) };
+  if (holder !== undefined) return { known: false, text: `waits for ${holder}` };
+  if (pull.layers.some((layer) => layer.phase === "downloading")) return { known: false, text: "no bytes coming in" };
+  return { known: false, text: "waits for a free slot" };
+}
+
+/** Running pulls by node: a shared layer is looked for only among the pulls of the same node. */
+export function runningByNode(entries: Iterable<PullEntry>): ReadonlyMap<string, readonly PullEntry[]> {
+  const nodes = new Map<string, PullEntry[]>();
+  for (const entry of entries) {
+    if (isFinished(entry.pull)) continue;
+    const list = nodes.get(entry.pull.nodeName);
+    if (list === undefined) nodes.set(entry.pull.nodeName, [entry]);
+    else list.push(entry);
+  }
+  return nodes;
+}
+
+/**
+ * containerd fetches a layer that two pulls share only once, and the second pull waits for the first one's download.
+ * @returns for each waiting layer (by digest) of `pull` that another pull of `neighbours` downloads, that pull's name
+ */
+export function layerHolders(pull: PullStatus, neighbours: readonly PullEntry[]): ReadonlyMap<string, string> {
+  const waiting = new Set(pull.layers.filter((layer) => layer.phase === "waiting").map((layer) => layer.digest));
+  const holders = new Map<string, string>();
+  if (waiting.size === 0) return holders;
+  for (const { pull: other } of neighbours) {
+    if (other.id === pull.id) continue;
+    for (const layer of other.layers) {
+      if (layer.phase === "downloading" && waiting.has(layer.digest)) {
+        holders.set(layer.digest, shortImageName(other.imageRef));
+      }
+    }
+  }
+  return holders;
+}
