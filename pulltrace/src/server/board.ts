@@ -1,0 +1,176 @@
+import type { AgentReport, NodeStatus, PullStatus } from "../contract/index.ts";
+import type { Emission } from "./emission.ts";
+import type { ServerLimits } from "./limits.ts";
+import { mergeReport, type Dropped } from "./merge.ts";
+import { layerCountOf, type NodeState } from "./node.ts";
+import { nodeStatusOf } from "./node-status.ts";
+import { isVisible, type ReaderFilter } from "./reader-filter.ts";
+import { sweepNode } from "./silence.ts";
+
+/** Who is told what happens on the board. */
+export interface BoardListener {
+  emitted(emissions: readonly Emission[]): void;
+  arrived(bytes: number): void;
+  dropped(what: Dropped & { readonly nodes: number }): void;
+}
+
+/** The pulls of all nodes: the one place with state, around the pure rules. */
+export interface Board {
+  /** False when the board has no place for another node. */
+  report(report: AgentReport): boolean;
+  /** To be called each second or so; `elapsedMs` since the last call. */
+  sweep(elapsedMs: number): void;
+  /** Running pulls first, newest start first; then finished ones, newest end first. */
+  pulls(filter: ReaderFilter): readonly PullStatus[];
+  nodes(filter: ReaderFilter): readonly NodeStatus[];
+  /** For metrics: recordings left out. */
+  activePulls(): number;
+  connectedAgents(): number;
+  /** What is kept, for bounds and tests. */
+  size(): { readonly nodes: number; readonly pulls: number; readonly layers: number };
+}
+
+export interface BoardOptions {
+  readonly historyTtlMs: number;
+  readonly tenantOf: (imageRef: string) => string | undefined;
+  readonly limits: ServerLimits;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly listener: BoardListener;
+}
+
+export function createBoard(options: BoardOptions): Board {
+  const { limits, clock, listener, historyTtlMs } = options;
+  const nodes = new Map<string, NodeState>();
+  /** Finished pulls of all nodes, oldest end first; some of them may be forgotten already. */
+  let ends: { readonly nodeName: string; readonly id: string }[] = [];
+  let pullCount = 0;
+  let layerCount = 0;
+
+  const put = (nodeName: string, next: NodeState | undefined): void => {
+    const previous = nodes.get(nodeName);
+    if (previous !== undefined) {
+      pullCount -= previous.running.size + previous.finished.size;
+      layerCount -= layerCountOf(previous);
+    }
+    if (next === undefined) nodes.delete(nodeName);
+    else {
+      nodes.set(nodeName, next);
+      pullCount += next.running.size + next.finished.size;
+      layerCount += layerCountOf(next);
+    }
+  };
+
+  const tell = (emissions: readonly Emission[]): void => {
+    for (const { event } of emissions) {
+      const ended = event.type === "pull.completed" || event.type === "pull.failed";
+      if (ended && event.pull !== undefined) ends.push({ nodeName: event.nodeName, id: event.pull.id });
+    }
+    if (emissions.length > 0) listener.emitted(emissions);
+  };
+
+  const forget = (nodeName: string, id: string): boolean => {
+    const node = nodes.get(nodeName);
+    const pull = node?.finished.get(id);
+    if (node === undefined || pull === undefined || node.reportedKeys.has(pull.key)) return false;
+    const finished = new Map(node.finished);
+    finished.delete(id);
+    put(nodeName, { ...node, finished, finishedLayers: node.finishedLayers - pull.status.layers.length });
+    return true;
+  };
+  const stillThere = ({ nodeName, id }: { nodeName: string; id: string }): boolean =>
+    nodes.get(nodeName)?.finished.has(id) === true;
+
+  /** Keeps a tenth of the place free for what runs, at the cost of the oldest history. */
+  const makeRoom = (): number => {
+    const most = { pulls: limits.pulls * 0.9, layers: limits.layers * 0.9 };
+    if (pullCount <= most.pulls && layerCount <= most.layers) return 0;
+    let forgotten = 0;
+    const kept: typeof ends = [];
+    for (const end of ends) {
+      if (pullCount <= most.pulls && layerCount <= most.layers) kept.push(end);
+      else if (forget(end.nodeName, end.id)) forgotten += 1;
+      else if (stillThere(end)) kept.push(end);
+    }
+    ends = kept;
+    return forgotten;
+  };
+
+  const placeForNode = (nodeName: string): boolean => {
+    if (nodes.has(nodeName) || nodes.size < limits.nodes) return true;
+    for (const [name, node] of nodes) {
+      if (node.reporting || node.running.size > 0) continue;
+      put(name, undefined);
+      return true;
+    }
+    return false;
+  };
+
+  return {
+    report(report) {
+      if (!placeForNode(report.nodeName)) {
+        listener.dropped({ pulls: 0, layers: 0, history: 0, nodes: 1 });
+        return false;
+      }
+      const forgotten = makeRoom();
+      const result = mergeReport(nodes.get(report.nodeName), report, clock(), {
+        tenantOf: options.tenantOf,
+        room: { pulls: limits.pulls - pullCount, layers: limits.layers - layerCount },
+        pullsPerNode: limits.pullsPerNode,
+        layersPerNode: limits.layersPerNode,
+      });
+      put(report.nodeName, result.node);
+      tell(result.emissions);
+      if (result.arrivedBytes > 0) listener.arrived(result.arrivedBytes);
+      const { pulls, layers, history } = result.dropped;
+      if (pulls + layers + history + forgotten > 0) {
+        listener.dropped({ pulls, layers, history: history + forgotten, nodes: 0 });
+      }
+      return true;
+    },
+    sweep(elapsedMs) {
+      const now = clock();
+      for (const [nodeName, node] of nodes) {
+        const result = sweepNode(node, elapsedMs, now, historyTtlMs);
+        put(nodeName, result.node);
+        tell(result.emissions);
+      }
+      if (ends.length > 1_000 && ends.length > 2 * pullCount) ends = ends.filter(stillThere);
+    },
+    pulls(filter) {
+      const now = clock();
+      const running: PullStatus[] = [];
+      const finished: PullStatus[] = [];
+      for (const node of nodes.values()) {
+        for (const { status } of node.running.values()) if (isVisible(filter, status)) running.push(status);
+        for (const { status, endedAt } of node.finished.values()) {
+          if (now - endedAt < historyTtlMs && isVisible(filter, status)) finished.push(status);
+        }
+      }
+      running.sort((a, b) => (a.startedAt < b.startedAt ? 1 : a.startedAt > b.startedAt ? -1 : 0));
+      finished.sort((a, b) =>
+        (a.completedAt ?? "") < (b.completedAt ?? "") ? 1 : (a.completedAt ?? "") > (b.completedAt ?? "") ? -1 : 0,
+      );
+      return [...running, ...finished];
+    },
+    nodes(filter) {
+      const statuses: NodeStatus[] = [];
+      for (const node of nodes.values()) {
+        const status = nodeStatusOf(node, filter);
+        if (status !== undefined) statuses.push(status);
+      }
+      return statuses.sort((a, b) => (a.nodeName < b.nodeName ? -1 : 1));
+    },
+    activePulls() {
+      let count = 0;
+      for (const node of nodes.values()) for (const pull of node.running.values()) if (pull.counted) count += 1;
+      return count;
+    },
+    connectedAgents() {
+      let count = 0;
+      for (const node of nodes.values()) if (node.reporting) count += 1;
+      return count;
+    },
+    size: () => ({ nodes: nodes.size, pulls: pullCount, layers: layerCount }),
+  };
+}

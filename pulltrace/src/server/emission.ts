@@ -1,0 +1,36 @@
+import type { LayerStatus, PullEvent, PullEventType, PullStatus } from "../contract/index.ts";
+import { layerEventsOf } from "./layer.ts";
+import type { TrackedPull } from "./node.ts";
+import { isEnd, samePull } from "./pull.ts";
+
+/** An event on its way out, with what decides who sees it and whether metrics count it. */
+export interface Emission {
+  readonly event: PullEvent;
+  readonly tenant?: string;
+  readonly counted: boolean;
+}
+
+/**
+ * The events that lead from one state of a pull to the next, in the order in which a reader must see them: the start
+ * before everything of the pull, the end after everything.
+ */
+export function emissionsOf(previous: TrackedPull | undefined, next: TrackedPull, now: number): readonly Emission[] {
+  const { status } = next;
+  const emit = (type: PullEventType, content: { pull: PullStatus } | { layer: LayerStatus }): Emission => ({
+    event: { schemaVersion: "v1", timestamp: new Date(now).toISOString(), type, nodeName: status.nodeName, ...content },
+    ...(status.tenant === undefined ? {} : { tenant: status.tenant }),
+    counted: next.counted,
+  });
+  const emissions: Emission[] = [];
+  if (previous === undefined) emissions.push(emit("pull.started", { pull: status }));
+  for (const [digest, layer] of next.layers) {
+    for (const type of layerEventsOf(previous?.layers.get(digest), layer))
+      emissions.push(emit(type, { layer: layer.status }));
+  }
+  if (isEnd(status.phase)) {
+    emissions.push(emit(status.phase === "done" ? "pull.completed" : "pull.failed", { pull: status }));
+  } else if (previous !== undefined && !samePull(previous.status, status)) {
+    emissions.push(emit("pull.progress", { pull: status }));
+  }
+  return emissions;
+}

@@ -1,0 +1,165 @@
+import type { EventRing } from "./event-ring.ts";
+import { filterKey, isVisible, type ReaderFilter } from "./reader-filter.ts";
+
+/** The sending side of one client's connection; `eventStream` of foundation/http is one. */
+export interface ClientConnection {
+  send(frame: string | Uint8Array): boolean;
+  /** Bytes that the client has not taken yet. */
+  bufferedBytes(): number;
+  close(): void;
+}
+
+interface Client {
+  readonly connection: ClientConnection;
+  readonly filter: ReaderFilter;
+  readonly key: string;
+  readonly connectedAt: number;
+  /** Number of the last event that was sent or that the filter passed over. */
+  position: number;
+  /** The id that the client holds, as a number: behind `position` when the filter passed over the newest. */
+  toldPosition: number;
+}
+
+export interface EventBroadcast {
+  /** New events are in the ring: they go out within some milliseconds, many at a time. */
+  notify(): void;
+  /** Sends what comes after `position`, and goes on with what follows. Returns how to leave. */
+  connect(connection: ClientConnection, filter: ReaderFilter, position: number): () => void;
+  clients(): number;
+  close(): void;
+}
+
+/** Events that reach a client together: one write for all of them. */
+const shortestPauseMs = 20;
+const chunkCharacters = 256 * 1024;
+const positionEveryMs = 10_000;
+/** A stream ends after this time; its client comes back at once, with rights that are looked at anew. */
+const longestStreamMs = 3_600_000;
+
+/**
+ * Sends the ring to everybody. A client is a position in the ring and nothing more: one that reads slowly stays behind
+ * there instead of growing a buffer, and is let go (`onDrop`) when the ring has moved past it; it can then begin again
+ * with a fresh list. Clients with the same filter at the same position share one encoding.
+ */
+export function createEventBroadcast(options: {
+  readonly ring: EventRing;
+  readonly clientBufferBytes: number;
+  readonly onDrop: () => void;
+  readonly now?: () => number;
+}): EventBroadcast {
+  const { ring, clientBufferBytes, onDrop } = options;
+  const now = options.now ?? (() => performance.now());
+  const clients = new Set<Client>();
+  let timer: NodeJS.Timeout | undefined;
+  let lastFlushMs = 0;
+
+  interface Chunk {
+    readonly bytes: Buffer | undefined;
+    readonly upTo: number;
+    readonly last: number;
+  }
+  const chunkFor = (client: Client, chunks: Map<string, Chunk>): Chunk => {
+    const key = `${client.position} ${client.key}`;
+    let chunk = chunks.get(key);
+    if (chunk === undefined) {
+      chunk = encode(client);
+      chunks.set(key, chunk);
+    }
+    return chunk;
+  };
+  const encode = ({ position, filter }: Client): Chunk => {
+    const frames: string[] = [];
+    let characters = 0;
+    let last = position;
+    let number = position;
+    while (number < ring.newest() && characters < chunkCharacters) {
+      number += 1;
+      const entry = ring.entry(number);
+      if (entry === undefined || !isVisible(filter, entry)) continue;
+      frames.push(entry.frame);
+      characters += entry.frame.length;
+      last = number;
+    }
+    return { bytes: frames.length === 0 ? undefined : Buffer.from(frames.join("")), upTo: number, last };
+  };
+
+  /** True when the client has everything, false when it is behind. */
+  const feed = (client: Client, chunks: Map<string, Chunk>): boolean => {
+    while (client.position < ring.newest()) {
+      if (client.position + 1 < ring.oldest()) {
+        clients.delete(client);
+        onDrop();
+        client.connection.close();
+        return true;
+      }
+      if (client.connection.bufferedBytes() >= clientBufferBytes) return false;
+      const chunk = chunkFor(client, chunks);
+      client.position = chunk.upTo;
+      if (chunk.bytes === undefined) continue;
+      client.toldPosition = chunk.last;
+      client.connection.send(chunk.bytes);
+    }
+    return true;
+  };
+
+  const schedule = (delayMs: number): void => {
+    timer ??= setTimeout(flush, delayMs);
+    timer.unref();
+  };
+  const flush = (): void => {
+    timer = undefined;
+    const begun = performance.now();
+    const chunks = new Map<string, Chunk>();
+    let behind = 0;
+    for (const client of clients) if (!feed(client, chunks)) behind += 1;
+    lastFlushMs = performance.now() - begun;
+    if (behind > 0) schedule(pause());
+  };
+  // Writing to thousands of clients takes a while: at most a fifth of the time goes into it, the rest is for reports.
+  const pause = (): number => Math.max(shortestPauseMs, 4 * lastFlushMs);
+
+  /**
+   * Tells readers how far the ring is when their filter passes everything over; else they would come back with an id
+   * that is long gone. A message without data moves a browser's Last-Event-ID and is not seen by the page.
+   */
+  const tellPositions = (): void => {
+    for (const client of clients) {
+      if (now() - client.connectedAt > longestStreamMs) {
+        clients.delete(client);
+        client.connection.close();
+      } else if (client.position > client.toldPosition && client.connection.bufferedBytes() === 0) {
+        client.toldPosition = client.position;
+        client.connection.send(`id: ${ring.idOf(client.position)}\n\n`);
+      }
+    }
+  };
+  const positions = setInterval(tellPositions, positionEveryMs);
+  positions.unref();
+
+  return {
+    notify() {
+      if (clients.size > 0) schedule(pause());
+    },
+    connect(connection, filter, position) {
+      const client: Client = {
+        connection,
+        filter,
+        key: filterKey(filter),
+        connectedAt: now(),
+        position,
+        toldPosition: position,
+      };
+      clients.add(client);
+      connection.send(`id: ${ring.idOf(position)}\n\n`);
+      if (!feed(client, new Map())) schedule(pause());
+      return () => clients.delete(client);
+    },
+    clients: () => clients.size,
+    close() {
+      clearTimeout(timer);
+      clearInterval(positions);
+      for (const { connection } of clients) connection.close();
+      clients.clear();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { pullId } from "./identity.ts";
+import type { ReportedPull } from "../contract/index.ts";
+import type { FinishedPull, TrackedPull } from "./node.ts";
+import { isEnd } from "./pull.ts";
+
+/** The finished pulls of a node while a report or a sweep changes them. Copies once, at the first change. */
+export interface FinishedPulls {
+  readonly all: () => ReadonlyMap<string, FinishedPull>;
+  readonly layers: () => number;
+  add(pull: TrackedPull, endedAt: number, endedBy: FinishedPull["endedBy"]): void;
+  remove(id: string): void;
+}
+
+export function finishedPulls(before: ReadonlyMap<string, FinishedPull>, layersBefore: number): FinishedPulls {
+  let map: Map<string, FinishedPull> | undefined;
+  let layers = layersBefore;
+  const changing = (): Map<string, FinishedPull> => (map ??= new Map(before));
+  return {
+    all: () => map ?? before,
+    layers: () => layers,
+    add(pull, endedAt, endedBy) {
+      changing().set(pull.status.id, { key: pull.key, status: pull.status, endedAt, endedBy });
+      layers += pull.status.layers.length;
+    },
+    remove(id) {
+      const pull = (map ?? before).get(id);
+      if (pull === undefined) return;
+      changing().delete(id);
+      layers -= pull.status.layers.length;
+    },
+  };
+}
+
+/**
+ * The public id of a reported pull that is not running, or undefined when its end was told already. An end that the
+ * server only concluded (the node was silent, the pull vanished) may prove wrong: then the pull comes back under a new
+ * id, so that each id has one end.
+ */
+export function idForReported(
+  nodeName: string,
+  reported: ReportedPull,
+  finished: ReadonlyMap<string, FinishedPull>,
+): string | undefined {
+  for (let generation = 0; ; generation += 1) {
+    const id = pullId(nodeName, reported, generation);
+    const known = finished.get(id);
+    if (known === undefined) return id;
+    const sameEnd = reported.phase !== undefined && isEnd(reported.phase) && reported.phase === known.status.phase;
+    if (known.endedBy === "agent" || sameEnd) return undefined;
+  }
+}
+
+/** The finished pull that was told longest ago and that no agent reports any more, if there is one. */
+export function oldestForgettable(
+  finished: ReadonlyMap<string, FinishedPull>,
+  reported: ReadonlySet<string>,
+): string | undefined {
+  for (const [id, pull] of finished) if (!reported.has(pull.key)) return id;
+  return undefined;
+}

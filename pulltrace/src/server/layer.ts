@@ -1,0 +1,142 @@
+import type { LayerPhase, LayerStatus, PullEventType, ReportedLayer } from "../contract/index.ts";
+import { agentTime, type AgentClock } from "./agent-clock.ts";
+import type { TrackedLayer } from "./node.ts";
+import { percentOf } from "./progress.ts";
+import { addSample, speedOf } from "./speed.ts";
+
+export type LayerEventName = Extract<PullEventType, `layer.${string}`>;
+
+/** What merging a layer needs to know about its pull. */
+export interface LayerContext {
+  readonly pullId: string;
+  /** Milliseconds. */
+  readonly pullStartedAt: number;
+  readonly clock: AgentClock;
+  /** The pull is done, and so is each of its layers. */
+  readonly pullDone: boolean;
+}
+
+/** The phase of a layer of an older agent, which tells bytes only and cannot see unpacking. */
+export function derivedLayerPhase(layer: ReportedLayer): LayerPhase {
+  if (layer.cached === true) return "cached";
+  if (layer.totalKnown && layer.totalBytes > 0 && layer.downloadedBytes >= layer.totalBytes) return "done";
+  return layer.downloadedBytes > 0 ? "downloading" : "waiting";
+}
+
+function phaseOf(reported: ReportedLayer, context: LayerContext): LayerPhase {
+  const phase = reported.phase ?? derivedLayerPhase(reported);
+  return context.pullDone && phase !== "cached" ? "done" : phase;
+}
+
+/** Previous state and report → next state. What was complete stays complete for the life of the pull. */
+export function mergeLayer(
+  previous: TrackedLayer | undefined,
+  reported: ReportedLayer,
+  context: LayerContext,
+): TrackedLayer {
+  if (previous?.completed === true) return previous.missedReports === 0 ? previous : { ...previous, missedReports: 0 };
+  const { clock } = context;
+  const phase = phaseOf(reported, context);
+  const completed = phase === "done" || phase === "cached";
+  const cached = phase === "cached" || reported.cached === true;
+  const size = sizeOf(reported, completed, cached);
+  const before = previous?.status;
+  const started =
+    previous?.started === true || (phase !== "waiting" && phase !== "cached") || (size.downloadedBytes > 0 && !cached);
+
+  const arrived = cached ? 0 : Math.max(0, size.downloadedBytes - (before?.downloadedBytes ?? 0));
+  const transferredBytes = (previous?.transferredBytes ?? 0) + arrived;
+  const speed = completed ? [] : addSample(previous?.speed ?? [], clock.now, transferredBytes);
+  const startedAt = startOf(previous, reported, started, context);
+  const completedAt = completed ? endOf(reported, startedAt, phase, clock) : undefined;
+
+  const status: LayerStatus = {
+    pullId: context.pullId,
+    digest: reported.digest,
+    mediaType: reported.mediaType === "" ? (before?.mediaType ?? "") : reported.mediaType,
+    ...size,
+    bytesPerSec: phase === "downloading" ? speedOf(speed) : 0,
+    percent: completed ? 100 : percentOf(size.downloadedBytes, size.totalBytes, size.totalKnown, before?.percent ?? 0),
+    startedAt,
+    ...(completedAt === undefined ? {} : { completedAt }),
+    phase,
+    cached,
+  };
+  // The same object for the same content: later comparisons then cost nothing.
+  const kept = before !== undefined && sameLayer(before, status) ? before : status;
+  return { status: kept, speed, transferredBytes, missedReports: 0, started, completed };
+}
+
+/** Fixed when the first byte is seen; until then, and for cached layers, the start of the pull. */
+function startOf(
+  previous: TrackedLayer | undefined,
+  reported: ReportedLayer,
+  started: boolean,
+  context: LayerContext,
+): string {
+  if (previous?.started === true) return previous.status.startedAt;
+  const { clock, pullStartedAt } = context;
+  const time = started ? agentTime(clock, reported.startedAt, clock.now, pullStartedAt) : pullStartedAt;
+  return new Date(time).toISOString();
+}
+
+function endOf(reported: ReportedLayer, startedAt: string, phase: LayerPhase, clock: AgentClock): string {
+  const start = Date.parse(startedAt);
+  return new Date(
+    agentTime(clock, reported.completedAt, phase === "cached" ? start : Math.max(start, clock.now), start),
+  ).toISOString();
+}
+
+/** A total of 0 is not a total: ingests have it for a moment before the registry answers. */
+function sizeOf(reported: ReportedLayer, completed: boolean, cached: boolean) {
+  const told = reported.totalKnown && reported.totalBytes > 0;
+  if (told) {
+    const { totalBytes } = reported;
+    const all = completed || cached || reported.downloadedBytes > totalBytes;
+    return { totalBytes, downloadedBytes: all ? totalBytes : reported.downloadedBytes, totalKnown: true };
+  }
+  const { downloadedBytes } = reported;
+  if (completed && downloadedBytes > 0) return { totalBytes: downloadedBytes, downloadedBytes, totalKnown: true };
+  return { totalBytes: 0, downloadedBytes, totalKnown: false };
+}
+
+/** A layer that the report left out. Older agents list only what still downloads: gone for two reports is done. */
+export function missLayer(previous: TrackedLayer, older: boolean, context: LayerContext): TrackedLayer {
+  const missedReports = previous.missedReports + 1;
+  if (previous.completed) return previous;
+  const { startedAt: _, completedAt: __, phase: ___, ...last } = previous.status;
+  if (context.pullDone || (older && missedReports >= 2 && previous.started)) {
+    return mergeLayer(previous, { ...last, phase: "done" }, context);
+  }
+  return { ...calmLayer(previous), missedReports };
+}
+
+/** The same layer with no speed: nobody reports it at the moment. */
+export function calmLayer(layer: TrackedLayer): TrackedLayer {
+  return layer.status.bytesPerSec === 0 ? layer : { ...layer, status: { ...layer.status, bytesPerSec: 0 } };
+}
+
+/** The events that lead from one state to the next: at most one progress, each of the others once in a layer's life. */
+export function layerEventsOf(previous: TrackedLayer | undefined, next: TrackedLayer): readonly LayerEventName[] {
+  const events: LayerEventName[] = [];
+  if (next.started && previous?.started !== true) events.push("layer.started");
+  // A cached layer never starts: it is only completed.
+  if (next.completed && previous?.completed !== true) events.push("layer.completed");
+  if (events.length === 0 && previous !== undefined && previous.status !== next.status) events.push("layer.progress");
+  return events;
+}
+
+function sameLayer(a: LayerStatus, b: LayerStatus): boolean {
+  return (
+    a.downloadedBytes === b.downloadedBytes &&
+    a.bytesPerSec === b.bytesPerSec &&
+    a.phase === b.phase &&
+    a.percent === b.percent &&
+    a.totalBytes === b.totalBytes &&
+    a.totalKnown === b.totalKnown &&
+    a.mediaType === b.mediaType &&
+    a.cached === b.cached &&
+    a.startedAt === b.startedAt &&
+    a.completedAt === b.completedAt
+  );
+}

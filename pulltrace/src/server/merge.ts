@@ -1,0 +1,207 @@
+import type { AgentReport, ReportedPull } from "../contract/index.ts";
+import { agentClock } from "./agent-clock.ts";
+import { emissionsOf, type Emission } from "./emission.ts";
+import { finishedPulls, idForReported, oldestForgettable } from "./finished.ts";
+import { keyOf } from "./identity.ts";
+import type { NodeState, TrackedPull } from "./node.ts";
+import { calmPull, endPull, isEnd, mergePull, type PullContext } from "./pull.ts";
+import { speedOf } from "./speed.ts";
+
+export interface MergeOptions {
+  readonly tenantOf: (imageRef: string) => string | undefined;
+  /** How many pulls and layers may be added. */
+  readonly room: { readonly pulls: number; readonly layers: number };
+  readonly pullsPerNode: number;
+  readonly layersPerNode: number;
+}
+
+/** What did not fit and was left out. */
+export interface Dropped {
+  /** Reported pulls that were not taken. */
+  readonly pulls: number;
+  /** Layers of taken pulls that were not. */
+  readonly layers: number;
+  /** Finished pulls forgotten before their time. */
+  readonly history: number;
+}
+
+export interface MergeResult {
+  readonly node: NodeState;
+  readonly emissions: readonly Emission[];
+  /** Bytes that arrived on the node since its last report; a layer of two pulls counts once, what was cached never. */
+  readonly arrivedBytes: number;
+  readonly dropped: Dropped;
+}
+
+const defaultIntervalMs = 1_000;
+
+/**
+ * Previous state of a node + its report + the time → next state, events to tell, and what did not fit. Pure: the same
+ * input gives the same output, and the previous state is not changed.
+ *
+ * The first report of a node after the server's start is where counting begins: bytes that it brings, and pulls that
+ * were over by then, belong to the past and stay out of the metrics (their events are told all the same).
+ */
+export function mergeReport(
+  previous: NodeState | undefined,
+  report: AgentReport,
+  now: number,
+  options: MergeOptions,
+): MergeResult {
+  const { nodeName } = report;
+  const before = previous ?? silentNode(nodeName, now);
+  const clock = agentClock(report.timestamp, now);
+  const nowText = new Date(now).toISOString();
+  const recording = report.recording === true;
+  const reportedKeys = new Set(report.pulls.map(keyOf));
+  const finished = finishedPulls(before.finished, before.finishedLayers);
+  const running = new Map<string, TrackedPull>();
+  const merged: TrackedPull[] = [];
+  const emissions: Emission[] = [];
+  const dropped = { pulls: 0, layers: 0, history: 0 };
+
+  let unmerged = before.running.size;
+  let roomForPulls = options.room.pulls;
+  let added = 0;
+  const layersBefore = countLayers(before.running.values());
+
+  const admit = (reported: ReportedPull): string | undefined => {
+    const id = idForReported(nodeName, reported, finished.all());
+    if (id === undefined) return undefined;
+    while (unmerged + running.size + finished.all().size >= options.pullsPerNode) {
+      const oldest = oldestForgettable(finished.all(), reportedKeys);
+      if (oldest === undefined) break;
+      finished.remove(oldest);
+      dropped.history += 1;
+    }
+    if (roomForPulls > 0 && unmerged + running.size + finished.all().size < options.pullsPerNode) {
+      roomForPulls -= 1;
+      return id;
+    }
+    dropped.pulls += 1;
+    return undefined;
+  };
+
+  for (const reported of report.pulls) {
+    const key = keyOf(reported);
+    const known = before.running.get(key);
+    const id = known?.status.id ?? admit(reported);
+    if (id === undefined) continue;
+    if (known !== undefined) unmerged -= 1;
+    const past = previous === undefined && reported.phase !== undefined && isEnd(reported.phase);
+    const kept = layersBefore + added + finished.layers();
+    const context: PullContext = {
+      nodeName,
+      clock,
+      nowText,
+      recording,
+      tenantOf: options.tenantOf,
+      roomForLayers: Math.min(options.room.layers - added, options.layersPerNode - kept),
+    };
+    const result = mergePull(known, reported, { id, key, counted: known?.counted ?? (!recording && !past) }, context);
+    added += result.pull.layers.size - (known?.layers.size ?? 0);
+    dropped.layers += result.droppedLayers;
+    merged.push(result.pull);
+    emissions.push(...emissionsOf(known, result.pull, now));
+    if (isEnd(result.pull.status.phase)) finished.add(result.pull, now, "agent");
+    else running.set(key, result.pull);
+  }
+
+  for (const pull of before.running.values()) {
+    if (reportedKeys.has(pull.key)) continue;
+    const next = missPull(pull, now);
+    emissions.push(...emissionsOf(pull, next, now));
+    if (isEnd(next.status.phase)) finished.add(next, now, "server");
+    else running.set(next.key, next);
+  }
+
+  const node: NodeState = {
+    nodeName,
+    running,
+    finished: finished.all(),
+    reportedKeys,
+    finishedLayers: finished.layers(),
+    lastReportAt: now,
+    silentMs: 0,
+    reporting: true,
+    reportIntervalMs: report.reportIntervalMs ?? defaultIntervalMs,
+    ...(report.agentVersion === undefined ? {} : { agentVersion: report.agentVersion }),
+  };
+  return { node, emissions, arrivedBytes: previous === undefined ? 0 : arrivedIn(previous, merged), dropped };
+}
+
+function silentNode(nodeName: string, now: number): NodeState {
+  return {
+    nodeName,
+    running: new Map(),
+    finished: new Map(),
+    reportedKeys: new Set(),
+    finishedLayers: 0,
+    lastReportAt: now,
+    silentMs: 0,
+    reporting: true,
+    reportIntervalMs: defaultIntervalMs,
+  };
+}
+
+/**
+ * A running pull that the report leaves out. An older agent tells an end in no other way: two reports without it end
+ * it, as done, unless the missing bytes cannot have come in that time. A newer agent tells each end, so a pull that it
+ * lost (it was restarted, say) gets some seconds to come back.
+ */
+function missPull(pull: TrackedPull, now: number): TrackedPull {
+  const missed: TrackedPull = { ...calmPull(pull), missedReports: pull.missedReports + 1 };
+  const goneMs = Math.max(0, now - pull.reportedAt);
+  const { totalBytes, downloadedBytes, totalKnown, layers } = pull.status;
+  if (pull.older) {
+    if (missed.missedReports < 2) return missed;
+    const possibleBytes = (4 * speedOf(pull.speed) * goneMs) / 1_000;
+    const impossible = totalKnown && possibleBytes > 0 && totalBytes - downloadedBytes > possibleBytes;
+    return impossible
+      ? endPull(
+          missed,
+          {
+            phase: "failed",
+            error: "The download vanished before it can have been complete; see the node's containerd log.",
+          },
+          now,
+        )
+      : endPull(missed, { phase: "done" }, now);
+  }
+  if (missed.missedReports < 3 || goneMs < 5_000) return missed;
+  const complete = layers.length > 0 && layers.every((layer) => layer.percent === 100);
+  return complete
+    ? endPull(missed, { phase: "done" }, now)
+    : endPull(
+        missed,
+        { phase: "failed", error: "The agent no longer sees this pull and did not see how it ended." },
+        now,
+      );
+}
+
+/** Shared layers are downloaded once, however many pulls wait for them: the most any pull saw of each, less what was there. */
+function arrivedIn(previous: NodeState, merged: readonly TrackedPull[]): number {
+  const arrived = new Map<string, number>();
+  for (const pull of merged) {
+    if (!pull.counted) continue;
+    const before = previous.running.get(pull.key);
+    for (const [digest, layer] of pull.layers) {
+      if (layer.transferredBytes === (before?.layers.get(digest)?.transferredBytes ?? 0)) continue;
+      let there = 0;
+      for (const other of previous.running.values()) {
+        const same = other.layers.get(digest)?.status;
+        if (same !== undefined && !same.cached) there = Math.max(there, same.downloadedBytes);
+      }
+      arrived.set(digest, Math.max(arrived.get(digest) ?? 0, layer.status.downloadedBytes - there));
+    }
+  }
+  let sum = 0;
+  for (const bytes of arrived.values()) sum += bytes;
+  return Math.min(Number.MAX_SAFE_INTEGER, sum);
+}
+
+function countLayers(pulls: Iterable<TrackedPull>): number {
+  let count = 0;
+  for (const pull of pulls) count += pull.layers.size;
+  return count;
+}

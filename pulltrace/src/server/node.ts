@@ -1,0 +1,67 @@
+import type { LayerStatus, PullStatus } from "../contract/index.ts";
+import type { SpeedWindow } from "./speed.ts";
+
+/** What is remembered of a layer beside what readers see. Plain data, never changed in place. */
+export interface TrackedLayer {
+  readonly status: LayerStatus;
+  readonly speed: SpeedWindow;
+  /** Bytes seen arriving; grows also when a download begins again. */
+  readonly transferredBytes: number;
+  /** Reports in a row that left the layer out. */
+  readonly missedReports: number;
+  /** Whether `layer.started`, `layer.completed` were told. */
+  readonly started: boolean;
+  readonly completed: boolean;
+}
+
+/** A running pull. */
+export interface TrackedPull {
+  readonly key: string;
+  readonly status: PullStatus;
+  /** By digest: the reported layers and those that were reported before. */
+  readonly layers: ReadonlyMap<string, TrackedLayer>;
+  readonly speed: SpeedWindow;
+  /** The agent tells no phases, so the server derives them. */
+  readonly older: boolean;
+  readonly missedReports: number;
+  /** Milliseconds: when a report last had it. */
+  readonly reportedAt: number;
+  /** False for what does not happen now (recordings): metrics leave it out. */
+  readonly counted: boolean;
+}
+
+/** A pull whose end was told. It is kept for readers, and so that its end is not told again. */
+export interface FinishedPull {
+  readonly key: string;
+  readonly status: PullStatus;
+  /** Milliseconds: when the end was told. */
+  readonly endedAt: number;
+  /** Who said that it ended. What the server only concluded may turn out wrong: the pull can come back. */
+  readonly endedBy: "agent" | "server";
+}
+
+export interface NodeState {
+  readonly nodeName: string;
+  /** By key. */
+  readonly running: ReadonlyMap<string, TrackedPull>;
+  /** By public id, oldest end first. */
+  readonly finished: ReadonlyMap<string, FinishedPull>;
+  /** Keys of the pulls in the last report. */
+  readonly reportedKeys: ReadonlySet<string>;
+  /** Layers of the finished pulls. */
+  readonly finishedLayers: number;
+  /** Milliseconds. */
+  readonly lastReportAt: number;
+  /** Milliseconds without a report, counted in ticks of the server, so that a stopped or jumping clock adds nothing. */
+  readonly silentMs: number;
+  readonly reporting: boolean;
+  readonly reportIntervalMs: number;
+  readonly agentVersion?: string;
+}
+
+/** Layers kept for the node. */
+export function layerCountOf(node: NodeState): number {
+  let count = node.finishedLayers;
+  for (const pull of node.running.values()) count += pull.layers.size;
+  return count;
+}

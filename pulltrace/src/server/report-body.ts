@@ -1,0 +1,75 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { Problem } from "@waybill/foundation/errors";
+import { readBody, type HttpContext } from "@waybill/foundation/http";
+import type { AgentReport } from "../contract/index.ts";
+import type { ServerLimits } from "./limits.ts";
+import { checkReport } from "./report.ts";
+
+const inflate = promisify(gunzip);
+
+/**
+ * The report in a request's body, plain or gzip'ed.
+ * @throws Problem 400 (JSON, names, numbers: `errors` says where), 403 (sent by a web page), 413 (as sent or
+ * inflated), 415 (another encoding).
+ */
+export async function readReport(c: HttpContext, limits: ServerLimits): Promise<AgentReport> {
+  // Without a token anyone on the machine may report, but not a page in its browser: agents send neither header.
+  if (c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") !== undefined) {
+    throw new Problem({
+      code: "PT-403",
+      status: 403,
+      title: "Not an agent",
+      detail: "Reports are taken from agents, not from web pages.",
+    });
+  }
+  const sent = await readBody(c, limits.reportBytes);
+  const plain = await inflated(sent, c.req.header("content-encoding"), limits.inflatedReportBytes);
+  const check = checkReport(parsed(plain), limits);
+  if ("report" in check) return check.report;
+  const first = check.faults[0];
+  throw new Problem({
+    code: "PT-400",
+    status: 400,
+    title: "Bad report",
+    detail:
+      first === undefined
+        ? "The report is not valid."
+        : `${first.pointer === "" ? "The body" : first.pointer}: ${first.detail}.`,
+    errors: check.faults,
+  });
+}
+
+async function inflated(sent: Uint8Array, encoding: string | undefined, limitBytes: number): Promise<Uint8Array> {
+  const name = encoding?.trim().toLowerCase() ?? "identity";
+  if (name === "identity" || name === "") return sent;
+  if (name !== "gzip") {
+    throw new Problem({
+      code: "PT-415",
+      status: 415,
+      title: "Unknown encoding",
+      detail: "Content-Encoding may be gzip or absent.",
+    });
+  }
+  try {
+    return await inflate(sent, { maxOutputLength: limitBytes });
+  } catch (error) {
+    if (error instanceof RangeError) {
+      throw new Problem({
+        code: "PT-413",
+        status: 413,
+        title: "Body too large",
+        detail: `The inflated report may have at most ${limitBytes} bytes.`,
+      });
+    }
+    throw new Problem({ code: "PT-400", status: 400, title: "Bad report", detail: "The body is not valid gzip." });
+  }
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch {
+    throw new Problem({ code: "PT-400", status: 400, title: "Bad report", detail: "The body is not valid JSON." });
+  }
+}

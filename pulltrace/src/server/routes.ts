@@ -1,0 +1,133 @@
+import { access } from "@waybill/foundation/auth";
+import { Problem, problemBody } from "@waybill/foundation/errors";
+import { eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
+import type { PullList, PullStatus } from "../contract/index.ts";
+import type { Board } from "./board.ts";
+import type { EventBroadcast } from "./event-broadcast.ts";
+import type { EventRing } from "./event-ring.ts";
+import type { ServerLimits } from "./limits.ts";
+import type { PullMetrics } from "./metrics.ts";
+import { readerFilter } from "./reader-filter.ts";
+import { readReport } from "./report-body.ts";
+
+export interface RouteOptions {
+  readonly board: Board;
+  readonly ring: EventRing;
+  readonly broadcast: EventBroadcast;
+  readonly metrics: PullMetrics;
+  readonly limits: ServerLimits;
+  readonly historyTtlMs: number;
+  readonly agentToken?: string;
+  readonly clock: () => number;
+}
+
+export function pullRoutes(options: RouteOptions): RouteGroup {
+  const { board, ring, broadcast, limits, clock } = options;
+
+  const report = async (c: HttpContext): Promise<Response> => {
+    try {
+      const body = await readReport(c, limits);
+      if (!board.report(body)) throw noPlace(`The server keeps at most ${limits.nodes} nodes.`);
+    } catch (error) {
+      options.metrics.refused();
+      throw error;
+    }
+    options.metrics.reported();
+    return new Response(null, { status: 204 });
+  };
+
+  const pulls = (c: HttpContext): Response => {
+    const filter = filterOf(c);
+    // All of it in one go: no report can come in between, so the id fits the list.
+    const list: Omit<PullList, "pulls"> = {
+      lastEventId: ring.idOf(ring.newest()),
+      nodes: board.nodes(filter),
+      serverTime: new Date(clock()).toISOString(),
+      historySeconds: Math.round(options.historyTtlMs / 1000),
+    };
+    return new Response(listBody(board.pulls(filter), list), { headers: jsonHeaders });
+  };
+
+  const nodes = (c: HttpContext): Response =>
+    Response.json(
+      { nodes: board.nodes(filterOf(c)), serverTime: new Date(clock()).toISOString() },
+      { headers: jsonHeaders },
+    );
+
+  const events = (c: HttpContext): Response => {
+    const filter = filterOf(c);
+    if (broadcast.clients() >= limits.streamClients)
+      throw noPlace(`At most ${limits.streamClients} clients may follow the events.`);
+    // The header comes from a reconnect and so is newer than what the address says; a browser's EventSource cannot set
+    // it on its first request.
+    const asked = c.req.header("last-event-id") ?? c.req.query("lastEventId");
+    const known = asked === undefined || asked === "" ? ring.newest() : ring.resumable(asked);
+    let leave: (() => void) | undefined;
+    let closed = false;
+    const stream = eventStream(c, {
+      // Not all at once when the server comes back.
+      retryMs: 1_000 + Math.floor(Math.random() * 2_000),
+      onClose: () => {
+        closed = true;
+        leave?.();
+      },
+    });
+    if (closed) return stream.response;
+    if (known === undefined) stream.send(`event: reset\nid: ${ring.idOf(ring.newest())}\ndata:\n\n`);
+    leave = broadcast.connect(stream, filter, known ?? ring.newest());
+    return stream.response;
+  };
+
+  const routes: readonly HttpRoute[] = [
+    { method: "POST", path: "/api/v1/report", access: access.agent, handler: report },
+    { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: pulls },
+    { method: "GET", path: "/api/v1/events", access: access.everyone, handler: events },
+    { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: nodes },
+  ];
+  return {
+    name: "pulltrace",
+    routes,
+    errorResponse,
+    ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
+  };
+}
+
+const jsonHeaders = { "content-type": "application/json", "cache-control": "no-store" };
+
+function filterOf(c: HttpContext) {
+  return readerFilter(c.var.principal, { node: c.req.query("node"), tenant: c.req.query("tenant") });
+}
+
+function noPlace(detail: string): Problem {
+  return new Problem({ code: "PT-503", status: 503, title: "Full", detail, headers: { "retry-after": "30" } });
+}
+
+/** Every error of this group has a code `PT-<status>`, also one that was found before its handler ran. */
+function errorResponse(problem: Problem, c: HttpContext): Response {
+  const body = { ...problemBody(problem, `urn:uuid:${c.var.requestId}`), code: `PT-${problem.status}` };
+  return new Response(JSON.stringify(body), {
+    status: problem.status,
+    headers: { "content-type": "application/problem+json", ...problem.headers },
+  });
+}
+
+const pullsPerChunk = 200;
+
+/** The list as a stream of pieces: tens of thousands of pulls are never one string in memory. */
+function listBody(pulls: readonly PullStatus[], rest: Omit<PullList, "pulls">): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let next = 0;
+  return new ReadableStream({
+    pull(controller) {
+      const piece = pulls
+        .slice(next, next + pullsPerChunk)
+        .map((pull) => JSON.stringify(pull))
+        .join(",");
+      const opening = next === 0 ? '{"pulls":[' : piece === "" ? "" : ",";
+      next += pullsPerChunk;
+      const last = next >= pulls.length;
+      controller.enqueue(encoder.encode(`${opening}${piece}${last ? `],${JSON.stringify(rest).slice(1)}` : ""}`));
+      if (last) controller.close();
+    },
+  });
+}

@@ -1,0 +1,131 @@
+import type { HealthCheck, RouteGroup } from "@waybill/foundation/http";
+import type { Logger, Registry } from "@waybill/foundation/telemetry";
+import { createBoard } from "./board.ts";
+import type { Emission } from "./emission.ts";
+import { createEventBroadcast } from "./event-broadcast.ts";
+import { createEventRing } from "./event-ring.ts";
+import { defaultLimits, type ServerLimits } from "./limits.ts";
+import { createPullMetrics } from "./metrics.ts";
+import { pullRoutes } from "./routes.ts";
+import { tenantLookup, type TenantOf } from "./tenant.ts";
+
+export interface PullServerOptions {
+  /** Milliseconds that finished pulls stay visible. */
+  readonly historyTtlMs: number;
+  /** What agents must send as a Bearer token; empty or absent: none. */
+  readonly agentToken?: string;
+  /** Which first path elements of repositories are tenants; absent: none. */
+  readonly tenants?: TenantOf;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Milliseconds since 1970; the machine's clock when absent. */
+  readonly clock?: () => number;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface PullServer {
+  /** `POST /api/v1/report`, `GET /api/v1/pulls`, `/api/v1/events`, `/api/v1/nodes`. */
+  readonly group: RouteGroup;
+  /** Fails when the server no longer makes progress; warns for a minute after something did not fit. */
+  readonly health: HealthCheck;
+  /** Ends streams and timers and takes its metrics out of the registry. */
+  close(): void;
+}
+
+const sweepMs = 1_000;
+const latestSweepMs = 10_000;
+const warnForMs = 60_000;
+
+/** Merges the reports of all nodes and tells readers. State lives in memory: agents bring it back with their next report. */
+export function createPullServer(options: PullServerOptions): PullServer {
+  const { log, historyTtlMs } = options;
+  const limits: ServerLimits = { ...defaultLimits, ...options.limits };
+  const clock = options.clock ?? Date.now;
+  const ring = createEventRing(limits);
+  let droppedAt = Number.NEGATIVE_INFINITY;
+
+  const broadcast = createEventBroadcast({
+    ring,
+    clientBufferBytes: limits.clientBufferBytes,
+    onDrop: () => metrics.clientDropped(),
+  });
+  const metrics = createPullMetrics(options.registry, {
+    activePulls: () => board.activePulls(),
+    connectedAgents: () => board.connectedAgents(),
+    streamClients: () => broadcast.clients(),
+  });
+  const board = createBoard({
+    historyTtlMs,
+    tenantOf: tenantLookup(options.tenants),
+    limits,
+    clock,
+    listener: {
+      emitted(emissions) {
+        for (const emission of emissions) {
+          ring.append(emission);
+          logEvent(log, emission);
+        }
+        metrics.emitted(emissions);
+        broadcast.notify();
+      },
+      arrived: (bytes) => metrics.arrived(bytes),
+      dropped(what) {
+        const now = performance.now();
+        if (now - droppedAt > warnForMs) log.warn({ ...what }, "the server is full: something was left out");
+        droppedAt = now;
+        for (const kind of ["pulls", "layers", "history", "nodes"] as const)
+          if (what[kind] > 0) metrics.dropped(kind, what[kind]);
+      },
+    },
+  });
+
+  let sweptAt = performance.now();
+  const sweeper = setInterval(() => {
+    const now = performance.now();
+    try {
+      // A process that stood still heard nobody: that time is not the nodes' silence.
+      board.sweep(Math.min(now - sweptAt, 2 * sweepMs));
+      sweptAt = now;
+    } catch (err) {
+      log.error({ err }, "sweeping the nodes failed");
+    }
+  }, sweepMs);
+  sweeper.unref();
+
+  return {
+    group: pullRoutes({
+      board,
+      ring,
+      broadcast,
+      metrics,
+      limits,
+      historyTtlMs,
+      clock,
+      ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
+    }),
+    health: {
+      name: "pulltrace",
+      check() {
+        const now = performance.now();
+        if (now - sweptAt > latestSweepMs) {
+          return Promise.reject(new Error(`the nodes were last looked at ${Math.round((now - sweptAt) / 1000)} s ago`));
+        }
+        return Promise.resolve(
+          now - droppedAt < warnForMs ? { warning: "the server is full; see pulltrace_dropped_total" } : undefined,
+        );
+      },
+    },
+    close() {
+      clearInterval(sweeper);
+      broadcast.close();
+      metrics.close();
+    },
+  };
+}
+
+/** The structured log line of a pull is its event. Layers are in it; their own events would be noise. */
+function logEvent(log: Logger, { event }: Emission): void {
+  if (event.pull === undefined) return;
+  if (event.type === "pull.progress") log.debug(event);
+  else log.info(event);
+}

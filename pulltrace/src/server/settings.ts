@@ -1,0 +1,38 @@
+import { setting } from "@waybill/foundation/config";
+
+/** The server's settings; names and defaults are those of the older program. */
+export const serverSettings = {
+  httpAddress: setting.address({
+    env: "PULLTRACE_HTTP_ADDR",
+    default: ":8080",
+    describe: "where the API and the page are served",
+  }),
+  metricsAddress: setting.address({
+    env: "PULLTRACE_METRICS_ADDR",
+    default: ":9090",
+    describe: "where Prometheus reads /metrics",
+  }),
+  logLevel: setting.choice({
+    env: "PULLTRACE_LOG_LEVEL",
+    default: "info",
+    choices: ["debug", "info", "warn", "error"],
+    describe: "what is logged; debug adds a line for each progress of a pull",
+  }),
+  agentToken: setting.secret({
+    env: "PULLTRACE_AGENT_TOKEN",
+    optional: true,
+    describe: "when set, agents must send it as a Bearer token",
+  }),
+  watchNamespaces: setting.list({
+    env: "PULLTRACE_WATCH_NAMESPACES",
+    default: "",
+    describe: "namespaces whose pods are shown with the pulls; empty means all",
+  }),
+  historyTtlMs: setting.duration({
+    env: "PULLTRACE_HISTORY_TTL",
+    default: "30m",
+    min: "1s",
+    max: "7d",
+    describe: "how long finished pulls stay visible",
+  }),
+} as const;

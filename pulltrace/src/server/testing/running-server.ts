@@ -1,0 +1,54 @@
+import { openAuthenticator, type Authenticator } from "@waybill/foundation/auth";
+import { createApp, healthGroup, startServer } from "@waybill/foundation/http";
+import { createRegistry } from "@waybill/foundation/telemetry";
+import { silentLogger } from "@waybill/foundation/testing";
+import type { NodeStatus, PullList } from "../../contract/index.ts";
+import { createPullServer, type PullServerOptions } from "../server.ts";
+import { noon } from "./reports.ts";
+
+/** A pull server on a free port, with a clock that the test moves. */
+export async function runningServer(
+  options: Partial<PullServerOptions> & { readonly authenticator?: Authenticator } = {},
+) {
+  const registry = createRegistry();
+  const log = silentLogger();
+  let now = noon;
+  const server = createPullServer({ historyTtlMs: 60_000, log, registry, clock: () => now, ...options });
+  const app = createApp({
+    groups: [server.group, healthGroup([server.health])],
+    authenticator: options.authenticator ?? openAuthenticator(),
+    log,
+  });
+  const http = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log, drainTimeoutMs: 20 });
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${http.url}${path}`, { headers });
+  return {
+    url: http.url,
+    server,
+    get,
+    pass: (milliseconds: number): void => {
+      now += milliseconds;
+    },
+    post: (body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+      fetch(`${http.url}/api/v1/report`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body:
+          typeof body === "string" || body instanceof Uint8Array
+            ? new Uint8Array(Buffer.from(body))
+            : JSON.stringify(body),
+      }),
+    list: async (query = "", headers: Record<string, string> = {}): Promise<PullList> =>
+      (await (await get(`/api/v1/pulls${query}`, headers)).json()) as PullList,
+    nodes: async (): Promise<readonly NodeStatus[]> =>
+      ((await (await get("/api/v1/nodes")).json()) as { nodes: readonly NodeStatus[] }).nodes,
+    metric: async (name: string): Promise<number | undefined> => {
+      const line = (await registry.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
+      return line === undefined ? undefined : Number(line.split(" ")[1]);
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      server.close();
+      await http.close();
+    },
+  };
+}
