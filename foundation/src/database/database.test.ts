@@ -1,3 +1,5 @@
 import { databaseSuite } from "./database.suite.ts";
+import { migrationSuite } from "./migration.suite.ts";
 
 databaseSuite("sqlite");
+migrationSuite("sqlite");

@@ -42,7 +42,7 @@ const networkCodes = new Set([
   "ENOENT",
 ]);
 const clientMessages =
-  /^(connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|client was closed|cannot use a pool after)/i;
+  /^(connection terminated|timeout exceeded when trying to connect|timeout expired|query read timeout|client has encountered a connection error|client was closed|cannot use a pool after)/i;
 
 /** @param server host, port and database name, for messages; never a user's password. */
 export function translatePostgres(error: unknown, server: string): unknown {

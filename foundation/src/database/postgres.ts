@@ -26,8 +26,8 @@ export async function openPostgres(
 ): Promise<Engine> {
   const server = serverOf(url);
   await migrateServer(url, server, migrations, limits);
-  const read = createPool(url, limits, "read only");
-  const write = createPool(url, limits, "read write");
+  const read = createPool(url, limits, "set session characteristics as transaction read only");
+  const write = createPool(url, limits, "set session characteristics as transaction isolation level read committed");
   const translate = (error: unknown): unknown => translatePostgres(error, server);
   let closing: Promise<void> | undefined;
   return {
@@ -48,7 +48,7 @@ export async function openPostgres(
   };
 }
 
-function createPool(url: string, limits: DatabaseLimits, mode: "read only" | "read write"): Pool {
+function createPool(url: string, limits: DatabaseLimits, mode: string): Pool {
   const pool = new Pool({
     connectionString: url,
     max: limits.connections,
@@ -74,12 +74,12 @@ async function endAll(...pools: readonly Pool[]): Promise<void> {
 }
 
 /** By SQL and not as start-up options, which connection poolers such as PgBouncer refuse. */
-function sessionSettings(limits: DatabaseLimits, mode: "read only" | "read write"): string {
+function sessionSettings(limits: DatabaseLimits, mode: string): string {
   return [
     `set statement_timeout = ${limits.statementTimeoutMs}`,
     `set idle_in_transaction_session_timeout = ${limits.idleTransactionTimeoutMs}`,
     "set synchronous_commit = on",
-    `set session characteristics as transaction isolation level read committed, ${mode}`,
+    mode,
   ].join("; ");
 }
 

@@ -36,7 +36,7 @@ export async function openSqlite(
 ): Promise<Engine> {
   const inMemory = file === IN_MEMORY;
   const place = inMemory
-    ? path.join(await mkdtemp(path.join(tmpdir(), "waybill-database-")), "memory.sqlite")
+    ? path.join(await mkdtemp(path.join(tmpdir(), "waybill-memory-")), "memory.sqlite")
     : path.resolve(file);
   try {
     if (!inMemory) await createFile(place);
@@ -53,7 +53,7 @@ export async function openSqlite(
 function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): Engine {
   const writer = new SqliteConnection(place, { readOnly: false, foreignKeys: true, busyMs: BUSY_MS });
   // After a commit the log is cut back to this, so that one large transaction does not keep the disk for ever.
-  writer.script(`pragma synchronous = ${inMemory ? "off" : "full"}; pragma journal_size_limit = 67108864`);
+  writer.script(`pragma synchronous = ${inMemory ? "off" : "full"}; pragma journal_size_limit = 16777216`);
   const reader = new SqliteConnection(place, { readOnly: true, foreignKeys: true, busyMs: 5000 });
   // Opens the log and its index now, while they have a name.
   reader.execute("select count(*) from sqlite_master", []);

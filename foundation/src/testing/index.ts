@@ -1,7 +1,8 @@
 /**
  * What tests of every room use and nothing else does: folders that go away, databases of one's own (a real PostgreSQL in
- * the `real` project, started once by `postgres.setup.ts`), a logger that says nothing.
+ * the `real` project, started once by `postgres.setup.ts`), processes that can be killed, a logger that says nothing.
  */
+export { startProcess, type TestProcess } from "./child-process.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";
 export { databaseKinds, type DatabaseKind, testDatabaseUrl, type TestDatabase } from "./test-database.ts";
