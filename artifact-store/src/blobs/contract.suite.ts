@@ -1,0 +1,141 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { Writable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { digestOf, type Digest } from "../digest/index.ts";
+import type { BlobBackend } from "./contract.ts";
+
+export interface BackendUnderTest {
+  readonly backend: BlobBackend;
+  /** A second one on the same place, as after a restart. */
+  again(): Promise<BlobBackend>;
+  end(): Promise<void>;
+}
+
+/** The promises of `BlobBackend`, for any place that keeps them. */
+export function describeBlobBackend(name: string, start: () => Promise<BackendUnderTest>): void {
+  describe(`${name} as a place for blobs`, () => {
+    let place: BackendUnderTest;
+    let backend: BlobBackend;
+    beforeAll(async () => {
+      place = await start();
+      backend = place.backend;
+    });
+    afterAll(() => place.end());
+
+    async function staged(...chunks: Uint8Array[]): Promise<string> {
+      const id = randomUUID();
+      const writer = await backend.beginStage(id);
+      await writer.write(chunks);
+      await writer.close();
+      return id;
+    }
+    async function stored(bytes: Uint8Array): Promise<Digest> {
+      const digest = digestOf(bytes);
+      await backend.commitStage(await staged(bytes), digest);
+      return digest;
+    }
+
+    it("gives back what was committed, whole and by range", async () => {
+      const bytes = randomBytes(1_000_003);
+      const digest = await stored(bytes);
+      expect(await backend.blobSize(digest)).toBe(bytes.length);
+      expect((await buffer((await backend.openBlob(digest))!.stream())).equals(bytes)).toBe(true);
+      for (const range of [
+        { start: 0, end: 0 },
+        { start: 262_143, end: 262_144 },
+        { start: 5, end: 1_000_002 },
+      ]) {
+        const part = bytes.subarray(range.start, range.end + 1);
+        expect((await buffer((await backend.openBlob(digest))!.stream(range))).equals(part)).toBe(true);
+        const copies: Buffer[] = [];
+        const sink = new Writable({
+          write(chunk: Uint8Array, _encoding, done) {
+            copies.push(Buffer.from(chunk));
+            setImmediate(done);
+          },
+        });
+        await (await backend.openBlob(digest))!.copyTo(sink, range);
+        expect(Buffer.concat(copies).equals(part)).toBe(true);
+      }
+    });
+
+    it("keeps an empty blob", async () => {
+      const digest = await stored(new Uint8Array());
+      expect(await backend.blobSize(digest)).toBe(0);
+      expect(await buffer((await backend.openBlob(digest))!.stream())).toHaveLength(0);
+    });
+
+    it("appends in order over several writers, and a stage is still there after a restart", async () => {
+      const id = await staged(Buffer.from("one "), Buffer.from("two "));
+      const restarted = await place.again();
+      expect(await restarted.stageSize(id)).toBe(8);
+      const writer = await restarted.writeStage(id);
+      await writer.write([new Uint8Array(), Buffer.from("three")]);
+      await writer.close();
+      await writer.close();
+      expect((await buffer(restarted.readStage(id))).toString()).toBe("one two three");
+    });
+
+    it("shows nothing of a blob before its commit", async () => {
+      const bytes = randomBytes(1000);
+      await staged(bytes);
+      expect(await backend.blobSize(digestOf(bytes))).toBeUndefined();
+      expect(await backend.openBlob(digestOf(bytes))).toBeUndefined();
+    });
+
+    it("a commit uses its stage up; a second commit of it is refused", async () => {
+      const bytes = randomBytes(100);
+      const id = await staged(bytes);
+      await backend.commitStage(id, digestOf(bytes));
+      expect(await backend.stageSize(id)).toBeUndefined();
+      await expect(backend.commitStage(id, digestOf(bytes))).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
+    });
+
+    it("a second commit of the same digest, also at the same time, leaves one whole blob, and open readers read on", async () => {
+      const bytes = randomBytes(600_000);
+      const digest = await stored(bytes);
+      const reader = await backend.openBlob(digest);
+      const ids = await Promise.all([staged(bytes), staged(bytes), staged(bytes)]);
+      await Promise.all(ids.map((id) => backend.commitStage(id, digest)));
+      expect((await buffer(reader!.stream())).equals(bytes)).toBe(true);
+      expect((await buffer((await backend.openBlob(digest))!.stream())).equals(bytes)).toBe(true);
+    });
+
+    it("refuses to begin a stage twice, to write one that is not there, and an id that is no UUID", async () => {
+      const id = await staged();
+      await expect(backend.beginStage(id)).rejects.toThrow();
+      await expect(backend.writeStage(randomUUID())).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
+      for (const bad of ["../../etc/passwd", "", "a", `${randomUUID()}/../x`]) {
+        await expect(backend.beginStage(bad)).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
+      }
+    });
+
+    it("lists stages with size and age, forgets a dropped one, and drops twice without harm", async () => {
+      const id = await staged(randomBytes(77));
+      const find = async (): Promise<{ size: number; modifiedAt: number } | undefined> => {
+        for await (const stage of backend.stages()) if (stage.id === id) return stage;
+        return undefined;
+      };
+      const found = await find();
+      expect(found?.size).toBe(77);
+      expect(Math.abs(Date.now() - found!.modifiedAt)).toBeLessThan(60_000);
+      await backend.dropStage(id);
+      await backend.dropStage(id);
+      expect(await find()).toBeUndefined();
+      expect(await backend.stageSize(id)).toBeUndefined();
+    });
+
+    it("a copy to somebody who goes away ends with an error instead of waiting for ever", async () => {
+      const digest = await stored(randomBytes(2_000_000));
+      const never = new Writable({ write: () => undefined });
+      const copied = (await backend.openBlob(digest))!.copyTo(never);
+      setImmediate(() => never.destroy());
+      await expect(copied).rejects.toThrow();
+    });
+
+    it("says that it can be written to", async () => {
+      await backend.check();
+    });
+  });
+}

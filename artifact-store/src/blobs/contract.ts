@@ -1,0 +1,76 @@
+import type { Readable, Writable } from "node:stream";
+import type { Digest } from "../digest/index.ts";
+
+/** Bytes `start` to `end`, both inclusive, `0 <= start <= end < size`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An unfinished write, as the sweep sees it. */
+export interface Stage {
+  readonly id: string;
+  readonly size: number;
+  /** Milliseconds since 1970 of the last byte. */
+  readonly modifiedAt: number;
+}
+
+/** Appends to one stage; at most one at a time per stage. */
+export interface StageWriter {
+  /** Appends the chunks in order. When it rejects, a prefix of them may have been written: ask for the stage's size. */
+  write(chunks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Safe to call twice. Rejects when bytes that `write` took were lost by the medium since: the stage is then worth
+   * nothing and must be dropped.
+   */
+  close(): Promise<void>;
+}
+
+/** One open blob. It stays readable to the end even when the blob is removed meanwhile. */
+export interface BlobReader {
+  readonly size: number;
+  /** The bytes of a range, or all. Errors on the stream when the medium fails. Closes the reader in the end. */
+  stream(range?: ByteRange): Readable;
+  /**
+   * Writes the bytes of a range, or all, to `destination` at the speed it takes them, without ending it, and with memory
+   * that does not depend on the size. Resolves when the last byte was handed over; rejects when `destination` closes
+   * before. Closes the reader in the end. The memory of a chunk is used again after its write callback: right for
+   * sockets, files and HTTP responses; for a `PassThrough`, which still holds the chunk then, use `stream`.
+   */
+  copyTo(destination: Writable, range?: ByteRange): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A place for bytes. A write goes through a stage: begun, appended to any number of times, also after a restart, and
+ * committed under its digest or dropped. Ids of stages are UUIDs chosen by the caller.
+ *
+ * All methods reject with `StoreError STORAGE_FULL` when the medium has no room.
+ */
+export interface BlobBackend {
+  /** Begins an empty stage, and its writer. Rejects when the id is taken. */
+  beginStage(id: string): Promise<StageWriter>;
+  /** Appends at the stage's end. Rejects with BLOB_UPLOAD_UNKNOWN when there is no such stage. */
+  writeStage(id: string): Promise<StageWriter>;
+  /** Bytes in the stage, undefined when there is none. Whatever a write acknowledged is counted, also after a crash. */
+  stageSize(id: string): Promise<number | undefined>;
+  /** The stage's bytes from the start, to digest them anew. */
+  readStage(id: string): Readable;
+  /**
+   * Makes the stage the blob `digest`; the caller has verified that its bytes are. When it resolves the blob is durable
+   * (it survives a loss of power) and whole for every reader; before, no reader sees anything of it. A blob of this
+   * digest that is there already is replaced by these bytes, so that a damaged one heals and the work done, and with it
+   * the time taken, is the same whether it was there or not. Rejects with BLOB_UPLOAD_UNKNOWN when there is no such stage.
+   */
+  commitStage(id: string, digest: Digest): Promise<void>;
+  /** Forgets a stage. Resolves also when there is none. */
+  dropStage(id: string): Promise<void>;
+  /** Every stage, in no order. */
+  stages(): AsyncIterable<Stage>;
+  /** Undefined when there is no such blob. */
+  openBlob(digest: Digest): Promise<BlobReader | undefined>;
+  /** Size in bytes, undefined when there is no such blob. */
+  blobSize(digest: Digest): Promise<number | undefined>;
+  /** Rejects when the place cannot be written to now. */
+  check(): Promise<void>;
+}

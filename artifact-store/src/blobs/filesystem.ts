@@ -1,0 +1,177 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { mkdir, open, opendir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { algorithmOf, digestAlgorithms, hexOf, type Digest } from "../digest/index.ts";
+import { StoreError } from "../errors/index.ts";
+import type { BlobBackend, Stage } from "./contract.ts";
+import { DirectorySync } from "./directory-sync.ts";
+import { FileReader } from "./file-reader.ts";
+import { FileStageWriter } from "./file-stage-writer.ts";
+import { hasCode, told } from "./file-errors.ts";
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Blobs as files:
+ *
+ * ```text
+ * <root>/blobs/sha256/<first two hex digits>/<hex>    committed, never written again
+ * <root>/uploads/<id>                                 stages
+ * ```
+ *
+ * The commit is: fsync of the stage, rename to the blob's name, fsync of the directory that got the name. Stages do not lie
+ * in the blobs' directories, although the rename stays within one file system (tried at the start): a stage's digest,
+ * and so its directory, is not known before its last byte, and a sweep must find stages without listing blobs.
+ * A crash between rename and fsync may leave both names or either one: a blob that no catalog row names, or a stage, and
+ * each is harmless.
+ */
+class FilesystemBackend implements BlobBackend {
+  readonly #blobs: string;
+  readonly #uploads: string;
+  readonly #directories = new DirectorySync();
+  readonly #made = new Set<string>();
+
+  constructor(root: string) {
+    this.#blobs = join(root, "blobs");
+    this.#uploads = join(root, "uploads");
+  }
+
+  async open(): Promise<void> {
+    await mkdir(this.#uploads, { recursive: true });
+    for (const algorithm of digestAlgorithms) await mkdir(join(this.#blobs, algorithm), { recursive: true });
+    await this.#directories.sync(this.#blobs);
+    await this.#directories.sync(dirname(this.#blobs));
+    await this.check();
+  }
+
+  async beginStage(id: string): Promise<FileStageWriter> {
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND;
+    return new FileStageWriter(await told(open(this.#stage(id), flags, 0o640)));
+  }
+
+  async writeStage(id: string): Promise<FileStageWriter> {
+    return new FileStageWriter(await this.#openStage(id, constants.O_WRONLY | constants.O_APPEND));
+  }
+
+  async stageSize(id: string): Promise<number | undefined> {
+    return await sizeOf(this.#stage(id));
+  }
+
+  readStage(id: string): Readable {
+    return new FileReader(() => this.#openStage(id, constants.O_RDONLY)).stream();
+  }
+
+  async commitStage(id: string, digest: Digest): Promise<void> {
+    const file = await this.#openStage(id, constants.O_RDWR);
+    try {
+      // 1. The bytes reach the medium before any name promises them.
+      await told(file.sync());
+    } finally {
+      await file.close();
+    }
+    const path = this.#blob(digest);
+    await this.#makeDirectory(dirname(path));
+    // 2. One step from nothing to everything: a reader sees no blob or the whole blob.
+    await told(rename(this.#stage(id), path));
+    // 3. The name reaches the medium, too, before the caller may tell anybody.
+    await told(this.#directories.sync(dirname(path)));
+  }
+
+  async dropStage(id: string): Promise<void> {
+    await unlink(this.#stage(id)).catch((error: unknown) => {
+      if (!hasCode(error, "ENOENT")) throw error;
+    });
+  }
+
+  async *stages(): AsyncGenerator<Stage> {
+    for await (const entry of await opendir(this.#uploads)) {
+      const found = uuid.test(entry.name)
+        ? await stat(join(this.#uploads, entry.name)).catch(() => undefined)
+        : undefined;
+      if (found?.isFile()) yield { id: entry.name, size: found.size, modifiedAt: found.mtimeMs };
+    }
+  }
+
+  async openBlob(digest: Digest): Promise<FileReader | undefined> {
+    const file = await open(this.#blob(digest), "r").catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    });
+    if (file === undefined) return undefined;
+    const { size } = await file.stat();
+    return new FileReader(() => Promise.resolve(file), size);
+  }
+
+  async blobSize(digest: Digest): Promise<number | undefined> {
+    return await sizeOf(this.#blob(digest));
+  }
+
+  async check(): Promise<void> {
+    const name = randomUUID();
+    const probe = join(this.#blobs, `probe-${name}`);
+    await (await this.beginStage(name)).close();
+    try {
+      await told(rename(this.#stage(name), probe));
+    } catch (error) {
+      await this.dropStage(name);
+      if (!hasCode(error, "EXDEV")) throw error;
+      throw new Error(
+        `${this.#uploads} and ${this.#blobs} must lie on one file system: a blob's last step is a rename`,
+        {
+          cause: error,
+        },
+      );
+    }
+    await unlink(probe);
+  }
+
+  #stage(id: string): string {
+    if (!uuid.test(id)) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "an upload's id is a UUID");
+    return join(this.#uploads, id);
+  }
+
+  #blob(digest: Digest): string {
+    const hex = hexOf(digest);
+    return join(this.#blobs, algorithmOf(digest), hex.slice(0, 2), hex);
+  }
+
+  async #openStage(id: string, flags: number): Promise<FileHandle> {
+    try {
+      return await open(this.#stage(id), flags);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) throw error;
+      throw new StoreError(
+        "BLOB_UPLOAD_UNKNOWN",
+        "there is no such upload: it was finished, cancelled, or has expired",
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    if (this.#made.has(path)) return;
+    await told(mkdir(path, { recursive: true }));
+    await this.#directories.sync(dirname(path));
+    this.#made.add(path);
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** @param root a folder; it is made when it is not there. Rejects when it cannot be written to. */
+export async function openFilesystemBackend(root: string): Promise<BlobBackend> {
+  const backend = new FilesystemBackend(root);
+  await backend.open();
+  return backend;
+}

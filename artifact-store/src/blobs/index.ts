@@ -1,0 +1,8 @@
+/**
+ * Where bytes lie. `BlobBackend` is the contract that every place for bytes keeps (`contract.suite.ts` tries each of its
+ * promises); `openFilesystemBackend` is the first such place. A backend knows digests and stages, and nothing of
+ * repositories, tenants or visibility: what it holds is only reachable through the catalog.
+ */
+export type { BlobBackend, BlobReader, ByteRange, Stage, StageWriter } from "./contract.ts";
+export { openFilesystemBackend } from "./filesystem.ts";
+export { resolveRange, type RangeRequest } from "./range.ts";

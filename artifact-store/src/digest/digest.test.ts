@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { algorithmOf, digestOf, HashPool, hexOf, parseDigest } from "./index.ts";
+
+describe("digests", () => {
+  it("reads back what it wrote, for any bytes and both algorithms", () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.constantFrom("sha256" as const, "sha512" as const), (bytes, algorithm) => {
+        const digest = digestOf(bytes, algorithm);
+        expect(parseDigest(digest)).toBe(digest);
+        expect(algorithmOf(digest)).toBe(algorithm);
+        expect(hexOf(digest)).toBe(createHash(algorithm).update(bytes).digest("hex"));
+      }),
+    );
+  });
+
+  it("accepts no text but `sha256:` with 64 and `sha512:` with 128 lower-case hex digits", () => {
+    const hex = "a".repeat(64);
+    for (const text of [
+      "",
+      hex,
+      `sha256:${hex}a`,
+      `sha256:${hex.slice(1)}`,
+      `SHA256:${hex}`,
+      `sha256:${hex.toUpperCase()}`,
+      `md5:${hex}`,
+      `sha512:${hex}`,
+      `sha256:${hex}\n`,
+      `sha256:../${hex.slice(3)}`,
+    ]) {
+      expect(parseDigest(text), text).toBeUndefined();
+    }
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(parseDigest(`sha256:${text}`) === undefined).toBe(!/^[a-f0-9]{64}$/.test(text));
+      }),
+    );
+  });
+});
+
+describe("hashing streams", () => {
+  const pool = new HashPool(1);
+  afterAll(() => pool.close());
+
+  it("gives the digest of the whole however the bytes are cut, here or on a thread", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 300_000 }), { maxLength: 6 }),
+        fc.constantFrom("sha256" as const, "sha512" as const),
+        async (cuts, algorithm) => {
+          const parts = cuts.map((size, index) => new Uint8Array(size).fill(index + 1));
+          const expected = digestOf(Buffer.concat(parts), algorithm);
+          const hasher = pool.hasher(algorithm);
+          for (const part of parts) await hasher.update([part]);
+          expect(await hasher.digest()).toBe(expected);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("takes a large chunk's memory instead of copying it, and leaves a slice's neighbours alone", async () => {
+    const alone = new Uint8Array(512 * 1024).fill(7);
+    const shared = new Uint8Array(1024 * 1024).fill(9);
+    const hasher = pool.hasher("sha256");
+    await hasher.update([alone, shared.subarray(10, 200_010)]);
+    await hasher.digest();
+    expect(alone.byteLength).toBe(0);
+    expect(shared.byteLength).toBe(1024 * 1024);
+  });
+
+  it("a digest that was given up rejects instead of hanging", async () => {
+    const hasher = pool.hasher("sha256");
+    await hasher.update([new Uint8Array(1024 * 1024)]);
+    const answer = hasher.digest();
+    hasher.drop();
+    await expect(answer).rejects.toThrow("given up");
+  });
+
+  it("rejects when its thread ends, and the next stream gets a new thread", async () => {
+    const mortal = new HashPool(1);
+    const hasher = mortal.hasher("sha256");
+    await hasher.update([new Uint8Array(1024 * 1024)]);
+    await mortal.close();
+    await expect(hasher.digest()).rejects.toThrow("thread");
+    const next = mortal.hasher("sha256");
+    await next.update([new Uint8Array(256 * 1024)]);
+    expect(await next.digest()).toBe(digestOf(new Uint8Array(256 * 1024)));
+    await mortal.close();
+  });
+});

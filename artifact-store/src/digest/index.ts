@@ -1,0 +1,15 @@
+/**
+ * Digests: the names of bytes. `parseDigest` is the only way from text to a `Digest`, so whatever holds one holds a
+ * well-formed name that is safe in a path. `HashPool` hashes streams: small ones where they are, large ones on threads
+ * that get the buffers themselves, not copies, so that the thread that serves sockets is free.
+ */
+export {
+  algorithmOf,
+  digestOf,
+  digestAlgorithms,
+  hexOf,
+  parseDigest,
+  type Digest,
+  type DigestAlgorithm,
+} from "./digest.ts";
+export { HashPool, type Hasher } from "./hash-pool.ts";

@@ -1,0 +1,40 @@
+/**
+ * Every code a caller of the library may meet. Where the OCI Distribution Spec has a word for it, the word is the same.
+ *
+ * - `NAME_INVALID`, `TAG_INVALID`, `DIGEST_INVALID`, `RANGE_INVALID`, `MANIFEST_INVALID`, `SIZE_INVALID`: the caller's mistake.
+ * - `NAME_UNKNOWN`, `BLOB_UNKNOWN`, `MANIFEST_UNKNOWN`, `BLOB_UPLOAD_UNKNOWN`: not there, or not for this caller's eyes.
+ * - `MANIFEST_BLOB_UNKNOWN`: a manifest names content that its repository does not have; push that first.
+ * - `TOO_LARGE`: over a limit of this store.
+ * - `UPLOAD_BUSY`: another request is writing this upload; ask again when it is through.
+ * - `UPLOAD_TRUNCATED`: the source ended before what it announced; what arrived is kept and the upload can go on.
+ * - `STORAGE_FULL`: no room left on the device.
+ * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put.
+ */
+export type StoreErrorCode =
+  | "BLOB_DAMAGED"
+  | "BLOB_UNKNOWN"
+  | "BLOB_UPLOAD_UNKNOWN"
+  | "DIGEST_INVALID"
+  | "MANIFEST_BLOB_UNKNOWN"
+  | "MANIFEST_INVALID"
+  | "MANIFEST_UNKNOWN"
+  | "NAME_INVALID"
+  | "NAME_UNKNOWN"
+  | "RANGE_INVALID"
+  | "SIZE_INVALID"
+  | "STORAGE_FULL"
+  | "TAG_INVALID"
+  | "TOO_LARGE"
+  | "UPLOAD_BUSY"
+  | "UPLOAD_TRUNCATED";
+
+/** An expected failure: the message says what is wrong with this request and, where there is something, what to do. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

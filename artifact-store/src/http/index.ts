@@ -1,0 +1,6 @@
+/**
+ * The OCI door: `/v2/` as the OCI Distribution Spec 1.1 has it, and the store's `/events`. Thin: a handler reads the
+ * request, asks the store, and shapes the answer; each cites its section. Bytes go between Node's own streams and the
+ * store, at the speed of the slower side.
+ */
+export { registryGroups } from "./registry.ts";

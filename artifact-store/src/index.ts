@@ -1,0 +1,31 @@
+/**
+ * artifact-store: a content-addressed store for artifacts that any program can embed. `openStore` gives blobs, uploads,
+ * manifests, tags and events over a folder and a catalog; there is no HTTP in here. Names and digests are checked by
+ * `parseRepositoryName`, `parseTag` and `parseDigest` before anything else takes them.
+ */
+export {
+  defaultStoreLimits,
+  openStore,
+  type Blobs,
+  type BlobStat,
+  type ManifestReference,
+  type Manifests,
+  type OpenBlob,
+  type ReferrerPage,
+  type Store,
+  type StoreLimits,
+  type StoreOptions,
+  type StoredManifest,
+  type TagPage,
+  type Tags,
+  type Uploads,
+} from "./store/index.ts";
+export { storeMigrations, type StoreTables } from "./catalog/index.ts";
+export { digestOf, parseDigest, type Digest } from "./digest/index.ts";
+export { StoreError, type StoreErrorCode } from "./errors/index.ts";
+export { parseRepositoryName, parseTag, tenantOfRepository, type RepositoryName, type Tag } from "./names/index.ts";
+export { manifestLimitBytes, mediaTypes } from "./manifests/index.ts";
+export type { ByteSource, SweepResult, UploadStatus } from "./uploads/index.ts";
+export type { BlobReader, ByteRange } from "./blobs/index.ts";
+export { resolveRange, type RangeRequest } from "./blobs/index.ts";
+export type { StoreEvent } from "./events/index.ts";

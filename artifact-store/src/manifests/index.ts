@@ -1,0 +1,7 @@
+/**
+ * Manifests as documents: from bytes to what they say, or to an error that tells what is wrong where. Pure; whether the
+ * content they name exists is the store's question.
+ */
+export { mediaTypes, parseMediaType } from "./media-type.ts";
+export { manifestLimitBytes, parseManifest, type Descriptor, type Manifest } from "./manifest.ts";
+export { referrerDescriptor, type ReferrerDescriptor } from "./referrer.ts";

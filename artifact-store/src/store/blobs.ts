@@ -1,0 +1,162 @@
+import { randomUUID } from "node:crypto";
+import type { BlobBackend, BlobReader } from "../blobs/index.ts";
+import {
+  blobOf,
+  deleteUpload,
+  ensureRepository,
+  leaseBlob,
+  linkBlob,
+  recordBlob,
+  repositoryId,
+  unlinkBlob,
+  type Catalog,
+} from "../catalog/index.ts";
+import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
+import { StoreError } from "../errors/index.ts";
+import type { RepositoryName } from "../names/index.ts";
+import type { ByteSource, Intake } from "../uploads/index.ts";
+import type { Commits } from "./commits.ts";
+
+export interface BlobStat {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** A blob that is open for reading; its owner reads it to the end or closes it. */
+export interface OpenBlob extends BlobStat {
+  readonly reader: BlobReader;
+}
+
+/** Blobs as a repository sees them. A blob that was neither uploaded nor mounted there does not exist for it. */
+export class Blobs {
+  readonly #backend: BlobBackend;
+  readonly #catalog: Catalog;
+  readonly #commits: Commits;
+  readonly #pool: HashPool;
+  readonly #intake: Intake;
+  readonly #leaseMs: number;
+  readonly #now: () => number;
+
+  constructor(parts: {
+    readonly backend: BlobBackend;
+    readonly catalog: Catalog;
+    readonly commits: Commits;
+    readonly pool: HashPool;
+    readonly intake: Intake;
+    readonly leaseMs: number;
+    readonly now: () => number;
+  }) {
+    this.#backend = parts.backend;
+    this.#catalog = parts.catalog;
+    this.#commits = parts.commits;
+    this.#pool = parts.pool;
+    this.#intake = parts.intake;
+    this.#leaseMs = parts.leaseMs;
+    this.#now = parts.now;
+  }
+
+  /**
+   * Stores a blob in one go. Durable and visible in the repository when it resolves; nothing of it is left when it rejects.
+   * Without `digest` the blob gets its SHA-256.
+   * @throws StoreError DIGEST_INVALID, SIZE_INVALID, TOO_LARGE, UPLOAD_TRUNCATED, STORAGE_FULL
+   */
+  async put(repository: RepositoryName, source: ByteSource, digest?: Digest): Promise<BlobStat> {
+    const id = randomUUID();
+    const hasher = this.#pool.hasher(digest === undefined ? "sha256" : algorithmOf(digest));
+    try {
+      const writer = await this.#backend.beginStage(id);
+      let size: number;
+      try {
+        const { end, broken } = await this.#intake.takeIn(source, 0, writer, hasher);
+        if (broken !== undefined) throw broken;
+        size = end;
+      } finally {
+        await writer.close();
+      }
+      const actual = await hasher.digest();
+      if (digest !== undefined && actual !== digest) {
+        throw new StoreError("DIGEST_INVALID", `the bytes have the digest ${actual}, not ${digest}`);
+      }
+      await this.adopt(repository, id, { digest: actual, size });
+      return { digest: actual, size };
+    } catch (error) {
+      hasher.drop();
+      await this.#backend.dropStage(id);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a stage whose digest has been verified a blob of the repository: first the bytes are durable, then the catalog
+   * names them, then the caller may promise them. A session of the same id ends in the same commit.
+   */
+  async adopt(repository: RepositoryName, stage: string, blob: BlobStat): Promise<void> {
+    await this.#backend.commitStage(stage, blob.digest);
+    const now = this.#now();
+    await this.#commits.commit(async (tx, tell) => {
+      const home = await ensureRepository(tx, repository, now);
+      await recordBlob(tx, { ...blob, leasedUntil: now + this.#leaseMs }, now);
+      await deleteUpload(tx, stage);
+      if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
+    });
+  }
+
+  /**
+   * Shows a blob of another repository in this one, without copying. Undefined when `from` does not show it; whether the
+   * caller may look into `from` is for the caller to have checked.
+   */
+  async mount(repository: RepositoryName, digest: Digest, from: RepositoryName): Promise<BlobStat | undefined> {
+    const now = this.#now();
+    return await this.#commits.commit(async (tx, tell) => {
+      const source = await blobOf(tx, from, digest);
+      if (source === undefined || !(await leaseBlob(tx, digest, now + this.#leaseMs))) return undefined;
+      const home = await ensureRepository(tx, repository, now);
+      const { size } = source;
+      if (await linkBlob(tx, home, digest, now)) tell({ type: "blob.mounted", repository, digest, size, from });
+      return { digest, size };
+    });
+  }
+
+  /** @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN */
+  async stat(repository: RepositoryName, digest: Digest): Promise<BlobStat> {
+    const row = await blobOf(this.#catalog, repository, digest);
+    if (row === undefined) throw await this.#unknown(repository, digest);
+    // Whoever hears that it is there may rely on it; renewed at half time, so that most questions write nothing.
+    const now = this.#now();
+    if (row.leasedUntil - now < this.#leaseMs / 2) {
+      const leased = await this.#commits.commit((tx) => leaseBlob(tx, digest, now + this.#leaseMs));
+      if (!leased) throw await this.#unknown(repository, digest);
+    }
+    return { digest, size: row.size };
+  }
+
+  /** @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_DAMAGED */
+  async open(repository: RepositoryName, digest: Digest): Promise<OpenBlob> {
+    const { size } = await this.stat(repository, digest);
+    const reader = await this.#backend.openBlob(digest);
+    if (reader?.size === size) return { digest, size, reader };
+    await reader?.close();
+    throw new StoreError(
+      "BLOB_DAMAGED",
+      `${digest} should have ${size} bytes, ${reader === undefined ? "and is gone" : `and has ${reader.size}`}: push it again to heal it`,
+    );
+  }
+
+  /** Hides a blob from the repository. Others keep theirs. @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN */
+  async remove(repository: RepositoryName, digest: Digest): Promise<void> {
+    const gone = await this.#commits.commit(async (tx, tell) => {
+      const home = await repositoryId(tx, repository);
+      const was = home !== undefined && (await unlinkBlob(tx, home, digest));
+      if (was) tell({ type: "blob.removed", repository, digest });
+      return was;
+    });
+    if (!gone) throw await this.#unknown(repository, digest);
+  }
+
+  async #unknown(repository: RepositoryName, digest: Digest): Promise<StoreError> {
+    return (await repositoryId(this.#catalog, repository)) === undefined
+      ? new StoreError("NAME_UNKNOWN", `there is no repository ${repository}`)
+      : new StoreError("BLOB_UNKNOWN", `${repository} has no blob ${digest}`);
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * The store: blobs, uploads, manifests and tags over one backend and one catalog. Every change is one commit, made after
+ * the bytes it names are durable, with its events in it.
+ */
+export { openStore, type Store, type StoreOptions } from "./open.ts";
+export { defaultStoreLimits, type StoreLimits } from "./limits.ts";
+export type { BlobStat, Blobs, OpenBlob } from "./blobs.ts";
+export type { ManifestReference, Manifests, ReferrerPage, StoredManifest } from "./manifests.ts";
+export type { TagPage, Tags } from "./tags.ts";
+export type { Uploads } from "./uploads.ts";

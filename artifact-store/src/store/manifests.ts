@@ -1,0 +1,152 @@
+import {
+  deleteManifest,
+  ensureRepository,
+  findManifest,
+  insertManifest,
+  missingBlobs,
+  missingManifests,
+  pageReferrers,
+  pointTag,
+  repositoryId,
+  type Catalog,
+} from "../catalog/index.ts";
+import { algorithmOf, digestOf, type Digest } from "../digest/index.ts";
+import { StoreError } from "../errors/index.ts";
+import { parseManifest, referrerDescriptor, type Descriptor, type ReferrerDescriptor } from "../manifests/index.ts";
+import type { RepositoryName, Tag } from "../names/index.ts";
+import type { Commits } from "./commits.ts";
+
+/** By which a manifest is asked for. */
+export type ManifestReference = { readonly tag: Tag } | { readonly digest: Digest };
+
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  /** The very bytes that were pushed. */
+  readonly content: Uint8Array;
+}
+
+/** One page of what refers to a manifest. */
+export interface ReferrerPage {
+  readonly referrers: readonly ReferrerDescriptor[];
+  /** Where the next page begins; undefined on the last. */
+  readonly next: Digest | undefined;
+}
+
+/** A page of referrers stays below the size that clients expect of a manifest. */
+const referrersPerPage = 200;
+const referrersPageBytes = 3 * 1024 * 1024;
+
+export class Manifests {
+  readonly #catalog: Catalog;
+  readonly #commits: Commits;
+  readonly #now: () => number;
+
+  constructor(parts: { readonly catalog: Catalog; readonly commits: Commits; readonly now: () => number }) {
+    this.#catalog = parts.catalog;
+    this.#commits = parts.commits;
+    this.#now = parts.now;
+  }
+
+  /**
+   * Stores a manifest under its digest and points the tags to it. The blobs and manifests it names must be in the
+   * repository already, its subject need not.
+   * @param contentType what the sender says it is; undefined: what the manifest says itself
+   * @throws StoreError MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, TOO_LARGE
+   */
+  async put(
+    repository: RepositoryName,
+    content: Uint8Array,
+    as: { readonly contentType?: string; readonly digest?: Digest; readonly tags?: readonly Tag[] } = {},
+  ): Promise<{ readonly digest: Digest; readonly subject: Digest | undefined }> {
+    const manifest = parseManifest(content, as.contentType);
+    const digest = digestOf(content, as.digest === undefined ? "sha256" : algorithmOf(as.digest));
+    if (as.digest !== undefined && as.digest !== digest) {
+      throw new StoreError("DIGEST_INVALID", `the manifest has the digest ${digest}, not ${as.digest}`);
+    }
+    const now = this.#now();
+    const subject = manifest.subject?.digest;
+    const { mediaType, artifactType } = manifest;
+    const size = content.byteLength;
+    await this.#commits.commit(async (tx, tell) => {
+      const home = await ensureRepository(tx, repository, now);
+      const missing = [
+        ...(await missingBlobs(tx, home, digestsOf(manifest.blobs))),
+        ...(await missingManifests(tx, home, digestsOf(manifest.manifests))),
+      ];
+      if (missing.length > 0) throw unknownContent(repository, missing);
+      const row = { digest, mediaType, size, content, artifactType, subject };
+      if (await insertManifest(tx, home, row, now))
+        tell({ type: "manifest.stored", repository, digest, size, mediaType });
+      for (const tag of as.tags ?? []) {
+        const before = await pointTag(tx, home, tag, digest, now);
+        if (before !== digest) tell({ type: "tag.moved", repository, tag, digest, before: before ?? null });
+      }
+    });
+    return { digest, subject };
+  }
+
+  /** @throws StoreError NAME_UNKNOWN, MANIFEST_UNKNOWN */
+  async get(repository: RepositoryName, reference: ManifestReference): Promise<StoredManifest> {
+    const found = await findManifest(this.#catalog, repository, reference);
+    if (found === undefined) throw await this.#unknown(repository, reference);
+    return found;
+  }
+
+  /** Takes a manifest and the tags that point to it. @throws StoreError NAME_UNKNOWN, MANIFEST_UNKNOWN */
+  async remove(repository: RepositoryName, digest: Digest): Promise<void> {
+    const gone = await this.#commits.commit(async (tx, tell) => {
+      const home = await repositoryId(tx, repository);
+      const was = home !== undefined && (await deleteManifest(tx, home, digest));
+      if (was) tell({ type: "manifest.removed", repository, digest });
+      return was;
+    });
+    if (!gone) throw await this.#unknown(repository, { digest });
+  }
+
+  /** What has `subject` as its subject, by digest. Empty, too, when nobody has heard of repository or subject. */
+  async referrers(
+    repository: RepositoryName,
+    subject: Digest,
+    page: { readonly artifactType?: string; readonly after?: string } = {},
+  ): Promise<ReferrerPage> {
+    const home = await repositoryId(this.#catalog, repository);
+    if (home === undefined) return { referrers: [], next: undefined };
+    const rows = await pageReferrers(this.#catalog, home, {
+      subject,
+      artifactType: page.artifactType,
+      after: page.after ?? "",
+      limit: referrersPerPage + 1,
+    });
+    const referrers: ReferrerDescriptor[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      const referrer = referrerDescriptor(row);
+      bytes += JSON.stringify(referrer).length;
+      if (referrers.length === referrersPerPage || (referrers.length > 0 && bytes > referrersPageBytes)) {
+        return { referrers, next: referrers.at(-1)?.digest };
+      }
+      referrers.push(referrer);
+    }
+    return { referrers, next: undefined };
+  }
+
+  async #unknown(repository: RepositoryName, reference: ManifestReference): Promise<StoreError> {
+    if ((await repositoryId(this.#catalog, repository)) === undefined) {
+      return new StoreError("NAME_UNKNOWN", `there is no repository ${repository}`);
+    }
+    const what = "tag" in reference ? `tag ${reference.tag}` : `manifest ${reference.digest}`;
+    return new StoreError("MANIFEST_UNKNOWN", `${repository} has no ${what}`);
+  }
+}
+
+function digestsOf(descriptors: readonly Descriptor[]): Digest[] {
+  return descriptors.map((descriptor) => descriptor.digest);
+}
+
+function unknownContent(repository: RepositoryName, missing: readonly Digest[]): StoreError {
+  const shown = missing.slice(0, 5).join(", ");
+  const more = missing.length > 5 ? ` and ${missing.length - 5} more` : "";
+  return new StoreError("MANIFEST_BLOB_UNKNOWN", `push these to ${repository} first: ${shown}${more}`);
+}

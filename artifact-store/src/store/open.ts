@@ -1,0 +1,112 @@
+import { join, resolve } from "node:path";
+import { openDatabase, type Database } from "@waybill/foundation/database";
+import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
+import { openFilesystemBackend, type BlobBackend } from "../blobs/index.ts";
+import { storeMigrations, type StoreTables } from "../catalog/index.ts";
+import { HashPool } from "../digest/index.ts";
+import { storeEventStream } from "../events/index.ts";
+import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/index.ts";
+import { Blobs } from "./blobs.ts";
+import { Commits } from "./commits.ts";
+import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
+import { Manifests } from "./manifests.ts";
+import { Tags } from "./tags.ts";
+import { Uploads } from "./uploads.ts";
+
+export interface StoreOptions {
+  /** The folder in which blobs and running uploads lie; made when it is not there. */
+  readonly root: string;
+  /**
+   * The catalog: a URL or path that `openDatabase` understands, by default `<root>/catalog.sqlite`; or a database that is
+   * open and has `storeMigrations` and `eventLogMigrations`, and that the store then leaves open.
+   */
+  readonly database?: Database<StoreTables> | string;
+  readonly limits?: Partial<StoreLimits>;
+  /** Told of a sweep that failed; the next one tries again. By default a process warning. */
+  readonly onSweepError?: (error: unknown) => void;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+export interface Store {
+  readonly blobs: Blobs;
+  readonly uploads: Uploads;
+  readonly manifests: Manifests;
+  readonly tags: Tags;
+  readonly events: EventLog;
+  readonly limits: StoreLimits;
+  /** Rejects when the store cannot be written to now: folder or catalog. */
+  check(): Promise<void>;
+  /** Ends background work and hashing threads, and closes the catalog if the store opened it. Twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** Opens the store in a folder, making it when it is not there. What it costs does not depend on what is stored. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const root = resolve(options.root);
+  const limits = { ...defaultStoreLimits, ...options.limits };
+  const now = options.now ?? Date.now;
+  const backend = await openFilesystemBackend(root);
+  const own =
+    typeof options.database === "object"
+      ? undefined
+      : await openCatalog(options.database ?? join(root, "catalog.sqlite"));
+  const database = own ?? (options.database as Database<StoreTables>);
+  const events = createEventLog({ database, stream: storeEventStream });
+  const pool = new HashPool();
+  const intake = new Intake({ largestBlobBytes: limits.largestBlobBytes });
+  const commits = new Commits(database, events);
+  const catalog = database.read;
+  const sessions = new Sessions({ database, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
+  const blobs = new Blobs({ backend, catalog, commits, pool, intake, leaseMs: limits.leaseMs, now });
+  const sweeper = sweepRegularly(
+    () => sweepUploads({ database, backend, sessions, orphanGraceMs: limits.orphanGraceMs, now }),
+    limits.sweepEveryMs,
+    options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error))),
+  );
+  let closing: Promise<void> | undefined;
+  return {
+    blobs,
+    uploads: new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() }),
+    manifests: new Manifests({ catalog, commits, now }),
+    tags: new Tags({ catalog, commits }),
+    events,
+    limits,
+    check: async () => void (await Promise.all([backend.check(), database.check()])),
+    close: () =>
+      (closing ??= (async () => {
+        await sweeper.close();
+        sessions.close();
+        await pool.close();
+        events.close();
+        await own?.close();
+      })()),
+  };
+}
+
+async function openCatalog(url: string): Promise<Database<StoreTables>> {
+  return await openDatabase<StoreTables>({ url, migrations: [storeMigrations, eventLogMigrations] });
+}
+
+/** At the start, without holding it up, and then again and again; one at a time. */
+function sweepRegularly(
+  run: () => Promise<SweepResult>,
+  everyMs: number,
+  onError: (error: unknown) => void,
+): { sweep(): Promise<SweepResult>; close(): Promise<void> } {
+  let running: Promise<SweepResult> | undefined;
+  const sweep = (): Promise<SweepResult> =>
+    (running ??= run().finally(() => {
+      running = undefined;
+    }));
+  const timer = setInterval(() => void sweep().catch(onError), everyMs);
+  timer.unref();
+  void sweep().catch(onError);
+  return {
+    sweep,
+    async close() {
+      clearInterval(timer);
+      await running?.catch(() => undefined);
+    },
+  };
+}

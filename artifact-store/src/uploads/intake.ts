@@ -1,0 +1,116 @@
+import type { StageWriter } from "../blobs/index.ts";
+import type { Hasher } from "../digest/index.ts";
+import { StoreError } from "../errors/index.ts";
+
+export interface ByteSource {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /**
+   * The chunks are the store's from now on: their memory goes to the hashing thread and they are empty afterwards. Saves
+   * a copy. Only for a producer that never touches a chunk again, as a socket is.
+   */
+  readonly givenAway?: boolean;
+  /** How many bytes it must have; SIZE_INVALID otherwise. */
+  readonly length?: number;
+}
+
+export interface Taken {
+  /** The offset behind the last byte; up to there everything is written and hashed. */
+  readonly end: number;
+  /** Set when the source failed or gave too little: UPLOAD_TRUNCATED, SIZE_INVALID. */
+  readonly broken: StoreError | undefined;
+}
+
+/** What all uploads together may hold before they write, and the bounds for one. */
+const heldBytes = 12 * 1024 * 1024;
+const largestBatch = 256 * 1024;
+const smallestBatch = 32 * 1024;
+
+/** Moves bytes from sources to stages and hashers. One per store, because the memory it bounds is that of all uploads. */
+export class Intake {
+  #active = 0;
+  readonly #largestBlob: number;
+
+  constructor(options: { readonly largestBlobBytes: number }) {
+    this.#largestBlob = options.largestBlobBytes;
+  }
+
+  /**
+   * Writes and hashes everything that the source gives, starting at `offset` of the blob. While one batch is written, the one before is hashed and the next one gathers; a source is not asked
+   * for more while both are busy.
+   *
+   * @throws StoreError SIZE_INVALID, TOO_LARGE, STORAGE_FULL
+   */
+  async takeIn(source: ByteSource, offset: number, writer: StageWriter, hasher: Hasher): Promise<Taken> {
+    const room = Math.min(source.length ?? Number.MAX_SAFE_INTEGER, this.#largestBlob - offset);
+    let batch: Uint8Array[] = [];
+    let held = 0;
+    let taken = 0;
+    let flushing: Promise<void> = Promise.resolve();
+    const flush = async (): Promise<void> => {
+      const full = batch;
+      batch = [];
+      held = 0;
+      await flushing;
+      flushing = store(full, source.givenAway === true, writer, hasher);
+      flushing.catch(() => undefined); // met by the next one, or below
+    };
+    this.#active++;
+    try {
+      let broken: StoreError | undefined;
+      const chunks = source.chunks[Symbol.asyncIterator]();
+      for (;;) {
+        let next: IteratorResult<Uint8Array, unknown>;
+        try {
+          next = await chunks.next();
+        } catch (error) {
+          broken = truncated(error);
+          break;
+        }
+        if (next.done === true) break;
+        if (taken + next.value.byteLength > room) {
+          await chunks.return?.();
+          throw this.#tooMuch(source, room);
+        }
+        taken += next.value.byteLength;
+        held += next.value.byteLength;
+        batch.push(next.value);
+        if (held >= this.#batchBytes()) await flush();
+      }
+      await flush();
+      await flushing;
+      if (broken === undefined && source.length !== undefined && taken < source.length) {
+        broken = new StoreError("SIZE_INVALID", `${source.length} bytes were announced, ${taken} came`);
+      }
+      return { end: offset + taken, broken };
+    } finally {
+      this.#active--;
+      await flushing.catch(() => undefined);
+    }
+  }
+
+  #batchBytes(): number {
+    return Math.max(smallestBatch, Math.min(largestBatch, heldBytes / this.#active));
+  }
+
+  #tooMuch(source: ByteSource, room: number): StoreError {
+    return room === source.length
+      ? new StoreError("SIZE_INVALID", `${source.length} bytes were announced, and more came`)
+      : new StoreError("TOO_LARGE", `a blob may have at most ${this.#largestBlob} bytes`);
+  }
+}
+
+function truncated(cause: unknown): StoreError {
+  return new StoreError("UPLOAD_TRUNCATED", "the body ended before it was complete; what arrived is kept", { cause });
+}
+
+async function store(
+  batch: readonly Uint8Array[],
+  givenAway: boolean,
+  writer: StageWriter,
+  hasher: Hasher,
+): Promise<void> {
+  if (batch.length === 0) return;
+  await writer.write(batch);
+  // After the write: the hasher takes the memory away.
+  await hasher.update(givenAway ? batch : [Uint8Array.from(Buffer.concat(batch))]);
+}

@@ -1,0 +1,57 @@
+import type { Database } from "@waybill/foundation/database";
+import type { BlobBackend, Stage } from "../blobs/index.ts";
+import { expiredUploads, knownUploads, type StoreTables } from "../catalog/index.ts";
+import type { Sessions } from "./sessions.ts";
+
+export interface SweepResult {
+  /** Sessions that nobody continued in time. */
+  readonly expired: number;
+  /** Stages that no session owns: what a process left that was killed in the middle. */
+  readonly orphans: number;
+}
+
+const batch = 200;
+
+/**
+ * Removes what nobody will finish. A stage without a session may be a write in one request that is under way, in this
+ * process or another: it goes only when its last byte is older than `orphanGraceMs`.
+ */
+export async function sweepUploads(parts: {
+  readonly database: Database<StoreTables>;
+  readonly backend: BlobBackend;
+  readonly sessions: Sessions;
+  readonly orphanGraceMs: number;
+  readonly now: () => number;
+}): Promise<SweepResult> {
+  const { database, backend, sessions, now } = parts;
+  let expired = 0;
+  let orphans = 0;
+  for (;;) {
+    const ids = (await expiredUploads(database.read, now(), batch)).filter((id) => !sessions.isBusy(id));
+    for (const id of ids) await sessions.expire(id);
+    expired += ids.length;
+    if (ids.length < batch) break;
+  }
+  const removeOrphans = async (stages: readonly Stage[]): Promise<void> => {
+    const owned = await knownUploads(
+      database.read,
+      stages.map((stage) => stage.id),
+    );
+    for (const stage of stages) {
+      if (owned.has(stage.id)) continue;
+      await backend.dropStage(stage.id);
+      orphans++;
+    }
+  };
+  let old: Stage[] = [];
+  for await (const stage of backend.stages()) {
+    if (now() - stage.modifiedAt < parts.orphanGraceMs) continue;
+    old.push(stage);
+    if (old.length === batch) {
+      await removeOrphans(old);
+      old = [];
+    }
+  }
+  await removeOrphans(old);
+  return { expired, orphans };
+}
