@@ -26,7 +26,7 @@ interface TarEntry {
 /** Reads ustar as a stranger would: checks each header's sum, stops at two zero blocks. */
 function readTar(tar: Buffer): TarEntry[] {
   const entries: TarEntry[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const block = tar.subarray(at, at + 512);
     if (block.every((byte) => byte === 0)) {
       expect(tar.length - at).toBe(1024);

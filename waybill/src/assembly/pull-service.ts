@@ -1,0 +1,50 @@
+import type { SettingsOf } from "@waybill/foundation/config";
+import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
+import { createPullServer } from "@waybill/pulltrace/server";
+import { UserError } from "@waybill/foundation/errors";
+import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
+import { exposureOf } from "./exposure.ts";
+import { pageGroup } from "./page.ts";
+import { startService, type RunningService } from "./service.ts";
+import type { pullServiceSettings } from "./service-settings.ts";
+
+/**
+ * The pull server and its page alone. Its contract has it listen on every interface without callers proving who they
+ * are, so it does not refuse to; it keeps warning instead.
+ */
+export async function startPullService(
+  settings: SettingsOf<typeof pullServiceSettings>,
+  log: Logger,
+): Promise<RunningService> {
+  const authenticated = settings.requireAuth || settings.signingKey !== undefined;
+  if (authenticated && settings.signingKey === undefined) {
+    throw new UserError(
+      "KUBENOVA_REQUIRE_AUTH needs JWT_SIGNING_KEY here",
+      "The pull server keeps nothing on disk: give it the key that the manager signs tokens with.",
+    );
+  }
+  const exposure = exposureOf({ http: settings.httpAddress, authenticated, allowOpen: true });
+  await using stack = new AsyncDisposableStack();
+  const registry = createRegistry({ processMetrics: true });
+  const pulls = createPullServer({
+    historyTtlMs: settings.historyTtlMs,
+    ...(settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
+    log,
+    registry,
+  });
+  stack.defer(() => pulls.close());
+  const page = await pageGroup();
+  const service = await startService({
+    groups: [pulls.group, ...(page === undefined ? [] : [page])],
+    checks: [pulls.health],
+    authenticator: authenticatorOf(await tokenAuthorityOf(settings)),
+    exposure,
+    http: settings.httpAddress,
+    metrics: settings.metricsAddress,
+    registry,
+    log,
+  });
+  stack.defer(() => service.close());
+  const everything = stack.move();
+  return { ...service, close: () => everything.disposeAsync() };
+}

@@ -1,0 +1,87 @@
+import { setting, type SettingsDefinition, type SettingsOf } from "@waybill/foundation/config";
+import { logLevels } from "@waybill/foundation/telemetry";
+import { managerSettings } from "@waybill/kubenova/manager";
+import { agentSettings } from "@waybill/pulltrace/agent";
+import { serverSettings } from "@waybill/pulltrace/server";
+import { logFormats } from "../terminal/index.ts";
+
+/** How a program tells what it does. */
+export const logSettings = {
+  logLevel: setting.choice({
+    env: "WAYBILL_LOG_LEVEL",
+    describe: "least important log lines to print",
+    choices: logLevels,
+    default: "info",
+  }),
+  logFormat: setting.choice({
+    env: "WAYBILL_LOG_FORMAT",
+    describe: "how log lines look; auto is text on a terminal and json elsewhere",
+    choices: logFormats,
+    default: "auto",
+  }),
+} as const satisfies SettingsDefinition;
+
+/** Who may come in: the same words for everything that listens. */
+export const entranceSettings = {
+  requireAuth: managerSettings.requireAuth,
+  signingKey: managerSettings.signingKey,
+  allowOpen: setting.boolean({
+    env: "WAYBILL_ALLOW_OPEN",
+    describe: "let the network in without authentication; everybody who can connect is admin",
+    default: "false",
+  }),
+} as const satisfies SettingsDefinition;
+
+export const dataSettings = {
+  data: setting.path({
+    env: "WAYBILL_DATA",
+    describe: "folder for everything that is kept; made when absent",
+    default: "waybill-data",
+  }),
+} as const satisfies SettingsDefinition;
+
+/** Where `waybill up`, and what it is compared with by `waybill doctor`, listens. */
+export const listenSettings = {
+  http: setting.address({
+    env: "WAYBILL_HTTP_ADDR",
+    flag: "http",
+    describe: "address of registry, API and page; port 0 lets the system choose",
+    default: "127.0.0.1:8080",
+  }),
+  metrics: setting.address({
+    env: "WAYBILL_METRICS_ADDR",
+    flag: "metrics",
+    describe: "address of the Prometheus metrics",
+    default: "127.0.0.1:9090",
+  }),
+} as const satisfies SettingsDefinition;
+
+/** Everything that `waybill up` can be told. */
+export const upSettings = {
+  ...dataSettings,
+  ...listenSettings,
+  noAgent: setting.boolean({
+    env: "WAYBILL_NO_AGENT",
+    flag: "no-agent",
+    describe: "do not watch this machine's containerd",
+    default: "false",
+  }),
+  ...entranceSettings,
+  databaseUrl: managerSettings.databaseUrl,
+  environment: managerSettings.environment,
+  version: managerSettings.version,
+  defaultTenantPlan: managerSettings.defaultTenantPlan,
+  historyTtlMs: serverSettings.historyTtlMs,
+  agentToken: serverSettings.agentToken,
+  nodeName: setting.string({
+    env: "PULLTRACE_NODE_NAME",
+    describe: "name of this node in the list of pulls; the host's name when absent",
+    optional: true,
+    maxLength: 253,
+  }),
+  containerdSocket: agentSettings.containerdSocket,
+  reportInterval: agentSettings.reportInterval,
+  ...logSettings,
+} as const satisfies SettingsDefinition;
+
+export type UpSettings = SettingsOf<typeof upSettings>;

@@ -1,0 +1,36 @@
+import { openStore } from "@waybill/artifact-store";
+import { registryGroups } from "@waybill/artifact-store/http";
+import type { SettingsOf } from "@waybill/foundation/config";
+import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
+import { openDataFolder } from "./data-folder.ts";
+import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
+import { exposureOf } from "./exposure.ts";
+import { startService, type RunningService } from "./service.ts";
+import type { storeServiceSettings } from "./service-settings.ts";
+
+/** The store alone: `/v2/`, its events and health. */
+export async function startStoreService(
+  settings: SettingsOf<typeof storeServiceSettings>,
+  log: Logger,
+): Promise<RunningService> {
+  const authenticated = settings.requireAuth || settings.signingKey !== undefined;
+  const exposure = exposureOf({ http: settings.http, authenticated, allowOpen: settings.allowOpen });
+  await using stack = new AsyncDisposableStack();
+  const folder = await openDataFolder(settings.root);
+  stack.defer(() => folder.close());
+  const store = await openStore({ root: folder.storePath });
+  stack.defer(() => store.close());
+  const service = await startService({
+    groups: registryGroups(store, { log }),
+    checks: [{ name: "store", check: () => store.check() }],
+    authenticator: authenticatorOf(await tokenAuthorityOf({ ...settings, dataFolder: folder.path })),
+    exposure,
+    http: settings.http,
+    metrics: settings.metrics,
+    registry: createRegistry({ processMetrics: true }),
+    log,
+  });
+  stack.defer(() => service.close());
+  const everything = stack.move();
+  return { ...service, close: () => everything.disposeAsync() };
+}

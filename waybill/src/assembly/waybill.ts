@@ -1,0 +1,146 @@
+import { hostname } from "node:os";
+import { openStore, storeMigrations } from "@waybill/artifact-store";
+import { registryGroups } from "@waybill/artifact-store/http";
+import { openDatabase } from "@waybill/foundation/database";
+import { eventLogMigrations } from "@waybill/foundation/eventlog";
+import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
+import { createManager, managerMigrations } from "@waybill/kubenova/manager";
+import { startAgent } from "@waybill/pulltrace/agent";
+import { createPullServer } from "@waybill/pulltrace/server";
+import { socketTrouble } from "../doctor/index.ts";
+import { openDataFolder, ownSecret } from "./data-folder.ts";
+import { tokenAuthorityOf } from "./entrance.ts";
+import { exposureOf, type Exposure } from "./exposure.ts";
+import { pageGroup } from "./page.ts";
+import { startService } from "./service.ts";
+import type { UpSettings } from "./settings.ts";
+
+export interface WaybillInit {
+  readonly settings: UpSettings;
+  readonly version: string;
+  /** One for each part that speaks. */
+  readonly logger: (name: string) => Logger;
+}
+
+/** Whether this machine's containerd is watched, and if not, why. */
+export type AgentState =
+  | { readonly kind: "watching"; readonly socket: string; readonly nodeName: string }
+  | { readonly kind: "off"; readonly reason: string };
+
+export interface RunningWaybill {
+  readonly url: string;
+  readonly metricsUrl: string;
+  /** Absolute path. */
+  readonly dataFolder: string;
+  readonly exposure: Exposure;
+  readonly agent: AgentState;
+  /** What agents must send; undefined when they need nothing. */
+  readonly agentToken: string | undefined;
+  readonly page: boolean;
+  /** Lets running requests finish, then closes everything. */
+  close(): Promise<void>;
+}
+
+async function agentStateOf(settings: UpSettings): Promise<AgentState> {
+  if (settings.noAgent) return { kind: "off", reason: "switched off by --no-agent" };
+  const socket = settings.containerdSocket;
+  const trouble = await socketTrouble(socket);
+  return trouble === undefined
+    ? { kind: "watching", socket, nodeName: settings.nodeName ?? hostname() }
+    : { kind: "off", reason: `${trouble.detail}. ${trouble.advice}` };
+}
+
+/**
+ * Store, manager, pull server and page in one process on one port, and the agent when this machine has a containerd.
+ * What was opened before something fails is closed again; `close` goes the same way back: the agent stops reporting,
+ * requests drain and streams end, then the systems, the database and the data folder.
+ *
+ * @throws UserError before anything listens when the address is open to the network without authentication.
+ * @throws BusyError when the data folder or an address is in use.
+ */
+export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
+  const { settings, logger, version } = init;
+  const log = logger("waybill");
+  const authenticated = settings.requireAuth || settings.signingKey !== undefined;
+  const exposure = exposureOf({ http: settings.http, authenticated, allowOpen: settings.allowOpen });
+
+  await using stack = new AsyncDisposableStack();
+  const folder = await openDataFolder(settings.data);
+  stack.defer(() => folder.close());
+
+  const database = await openDatabase({
+    url: settings.databaseUrl ?? folder.databasePath,
+    migrations: [eventLogMigrations, storeMigrations, managerMigrations],
+  });
+  stack.defer(() => database.close());
+
+  const store = await openStore({ root: folder.storePath, database });
+  stack.defer(() => store.close());
+
+  const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
+  const manager = await createManager({
+    database,
+    ...(authority === undefined ? {} : { authority }),
+    log: logger("kubenova"),
+    version: settings.version ?? version,
+    environment: settings.environment,
+    defaultPlan: settings.defaultTenantPlan,
+  });
+  stack.defer(() => manager.close());
+  await manager.ensureCluster("local");
+
+  // With authentication on, reports need a secret as well: else anybody could invent pulls.
+  const agentToken = settings.agentToken ?? (authenticated ? await ownSecret(folder.path, "agent.token") : undefined);
+  const registry = createRegistry({ processMetrics: true });
+  const pulls = createPullServer({
+    historyTtlMs: settings.historyTtlMs,
+    ...(agentToken === undefined ? {} : { agentToken }),
+    tenants: manager.tenantOf,
+    log: logger("pulltrace-server"),
+    registry,
+  });
+  stack.defer(() => pulls.close());
+
+  const page = await pageGroup();
+  const service = await startService({
+    groups: [
+      ...registryGroups(store, { log: logger("store") }),
+      ...manager.groups,
+      pulls.group,
+      ...(page === undefined ? [] : [page]),
+    ],
+    checks: [{ name: "store", check: () => store.check() }, ...manager.health, pulls.health],
+    authenticator: manager.authenticator,
+    exposure,
+    http: settings.http,
+    metrics: settings.metrics,
+    registry,
+    log,
+  });
+  stack.defer(() => service.close());
+
+  const agent = await agentStateOf(settings);
+  if (agent.kind === "watching") {
+    const running = await startAgent({
+      nodeName: agent.nodeName,
+      serverUrl: service.url,
+      containerdSocket: agent.socket,
+      reportIntervalMs: settings.reportInterval,
+      ...(agentToken === undefined ? {} : { agentToken }),
+      log: logger("pulltrace-agent"),
+    });
+    stack.defer(() => running.close());
+  }
+
+  const everything = stack.move();
+  return {
+    url: service.url,
+    metricsUrl: service.metricsUrl,
+    dataFolder: folder.path,
+    exposure,
+    agent,
+    agentToken,
+    page: page !== undefined,
+    close: () => everything.disposeAsync(),
+  };
+}

@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+
+/** What a command's file exports: its options, examples and what it does. Loaded only when it is asked for. */
+export interface CommandBody {
+  configure(command: Command): void;
+}
+
+/** One word of the command line: a command with a body, or a group of commands. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load?: () => Promise<CommandBody>;
+  readonly children?: readonly CommandEntry[];
+}

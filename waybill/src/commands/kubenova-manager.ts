@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import { managerServiceSettings, startManagerService } from "../assembly/index.ts";
+import { programVersion } from "../version/index.ts";
+import { serve } from "./serve.ts";
+import { addSettings, settingsOf } from "./settings-options.ts";
+
+const help = `
+Examples:
+  waybill kubenova manager                                   http://127.0.0.1:8080, data in ./waybill-data
+  DATABASE_URL=postgres://waybill@db/waybill JWT_SIGNING_KEY=$(cat key) waybill kubenova manager --http :8080
+`;
+
+export function configure(command: Command): void {
+  addSettings(command, managerServiceSettings);
+  command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
+    const settings = settingsOf(managerServiceSettings, options);
+    await serve("kubenova", settings, (log) => startManagerService(settings, log, programVersion));
+  });
+}

@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+import { pullServiceSettings, startPullService } from "../assembly/index.ts";
+import { serve } from "./serve.ts";
+import { addSettings, settingsOf } from "./settings-options.ts";
+
+const help = `
+Examples:
+  waybill pulltrace server --http-addr 127.0.0.1:8080 --metrics-addr 127.0.0.1:9090
+  PULLTRACE_AGENT_TOKEN=$(cat token) JWT_SIGNING_KEY=$(cat key) waybill pulltrace server
+`;
+
+export function configure(command: Command): void {
+  addSettings(command, pullServiceSettings);
+  command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
+    const settings = settingsOf(pullServiceSettings, options);
+    await serve("pulltrace-server", settings, (log) => startPullService(settings, log));
+  });
+}

@@ -1,0 +1,16 @@
+import { createLogger, type Logger, type LogLevel } from "@waybill/foundation/telemetry";
+import { closeOnSignal, exposureNote, type RunningService } from "../assembly/index.ts";
+import { logTo, type LogFormat } from "../terminal/index.ts";
+
+/** Runs one service until SIGINT or SIGTERM. */
+export async function serve(
+  name: string,
+  settings: { readonly logLevel: LogLevel; readonly logFormat: LogFormat },
+  start: (log: Logger) => Promise<RunningService>,
+): Promise<void> {
+  const log = createLogger({ level: settings.logLevel, name, destination: logTo(process.stdout, settings.logFormat) });
+  const running = await start(log);
+  log.info(exposureNote(running.exposure));
+  log.info({ url: running.url, metrics: running.metricsUrl }, "ready");
+  await closeOnSignal(log, () => running.close());
+}

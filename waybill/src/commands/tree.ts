@@ -1,0 +1,66 @@
+import type { CommandEntry } from "./command.ts";
+
+/** Every command, by system and then by noun. Bodies are imported only when they run: `--help` stays quick. */
+export const commandTree: readonly CommandEntry[] = [
+  {
+    name: "up",
+    summary: "run store, manager, pull server and page in one process",
+    load: () => import("./up.ts"),
+  },
+  {
+    name: "demo",
+    summary: "run everything with sample images that are pulled before your eyes",
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "store",
+    summary: "the artifact store: an OCI registry",
+    children: [{ name: "serve", summary: "run the store alone", load: () => import("./store-serve.ts") }],
+  },
+  {
+    name: "pulltrace",
+    summary: "the pull monitor: every image pull on every node, live",
+    children: [
+      { name: "server", summary: "run the pull server alone", load: () => import("./pulltrace-server.ts") },
+      {
+        name: "agent",
+        summary: "report the pulls of this node's containerd",
+        load: () => import("./pulltrace-agent.ts"),
+      },
+      { name: "record", summary: "keep what an agent sees in a file", load: () => import("./pulltrace-record.ts") },
+      {
+        name: "replay",
+        summary: "send a recording to a server, marked as one",
+        load: () => import("./pulltrace-replay.ts"),
+      },
+    ],
+  },
+  {
+    name: "kubenova",
+    summary: "the control plane: tenants, and who may do what",
+    children: [
+      { name: "manager", summary: "run the manager alone", load: () => import("./kubenova-manager.ts") },
+      {
+        name: "token",
+        summary: "tokens that the manager, the store and the pull server accept",
+        children: [{ name: "create", summary: "sign a token", load: () => import("./token-create.ts") }],
+      },
+    ],
+  },
+  {
+    name: "doctor",
+    summary: "what works on this machine, and what to do about the rest",
+    load: () => import("./doctor.ts"),
+  },
+  { name: "version", summary: "which release this is", load: () => import("./version.ts") },
+  {
+    name: "completion",
+    summary: "complete commands and options in your shell",
+    load: () => import("./completion.ts"),
+  },
+  {
+    name: "docs",
+    summary: "pages of the documentation that are made from the program",
+    children: [{ name: "settings", summary: "print docs/settings.md", load: () => import("./docs-settings.ts") }],
+  },
+];

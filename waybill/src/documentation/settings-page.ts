@@ -1,0 +1,26 @@
+import { settingsTable, type SettingsDefinition } from "@waybill/foundation/config";
+import { agentSettings } from "@waybill/pulltrace/agent";
+import { managerServiceSettings, pullServiceSettings, storeServiceSettings, upSettings } from "../assembly/index.ts";
+
+const sections: readonly (readonly [command: string, definition: SettingsDefinition])[] = [
+  ["waybill up", upSettings],
+  ["waybill store serve", storeServiceSettings],
+  ["waybill pulltrace server", pullServiceSettings],
+  ["waybill pulltrace agent", agentSettings],
+  ["waybill kubenova manager", managerServiceSettings],
+];
+
+const opening = `# Settings
+
+*Made by \`make docs\` from the definitions in the code; a test fails when it is stale.*
+
+Each setting is an environment variable and a flag; the flag wins, and an empty variable counts as unset. A wrong value
+ends the start and names the variable and what is allowed. Durations are written \`500ms\`, \`30s\`, \`1h30m\`, \`7d\`; sizes
+\`4096\`, \`256MiB\`, \`1GB\`; addresses \`:8080\` (every interface), \`127.0.0.1:8080\`, \`[::1]:8080\`.
+`;
+
+/** `docs/settings.md`: every variable of every command. */
+export function settingsPage(): string {
+  const tables = sections.map(([command, definition]) => `\n## \`${command}\`\n\n${settingsTable(definition)}\n`);
+  return opening + tables.join("");
+}

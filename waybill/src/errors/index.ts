@@ -1,0 +1,2 @@
+/** Errors of the command line that a script tells apart by their exit code. */
+export { BusyError } from "./busy-error.ts";

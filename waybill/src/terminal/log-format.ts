@@ -1,0 +1,33 @@
+import type { Writable } from "node:stream";
+
+export const logFormats = ["auto", "json", "text"] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+/** Always there, or shown elsewhere in the line. */
+const notShown = new Set(["level", "time", "name", "msg", "err", "requestId", "pid", "hostname"]);
+
+function shown(value: unknown): string {
+  return typeof value === "string" && !/[\s"=]/.test(value) ? value : JSON.stringify(value);
+}
+
+/** `10:31:02 warn  store  message key=value`; the stack of an error follows on lines of its own. */
+export function textLine(json: string): string {
+  const line = JSON.parse(json) as Readonly<Record<string, unknown>>;
+  const time = typeof line["time"] === "string" ? new Date(line["time"]).toTimeString().slice(0, 8) : "";
+  const details = Object.entries(line)
+    .filter(([key]) => !notShown.has(key))
+    .map(([key, value]) => ` ${key}=${shown(value)}`)
+    .join("");
+  const error = line["err"] as { readonly stack?: string; readonly message?: string } | undefined;
+  const trace = error === undefined ? "" : `\n  ${(error.stack ?? error.message ?? "").split("\n").join("\n  ")}`;
+  return `${time} ${String(line["level"]).padEnd(5)} ${String(line["name"])}: ${String(line["msg"] ?? "")}${details}${trace}\n`;
+}
+
+/** Where a logger writes: JSON as it comes, or text for people; `auto` is text on a terminal. */
+export function logTo(
+  stream: Writable & { readonly isTTY?: boolean },
+  format: LogFormat,
+): { write(line: string): void } {
+  const text = format === "text" || (format === "auto" && stream.isTTY === true);
+  return { write: (line) => void stream.write(text ? textLine(line) : line) };
+}
