@@ -1,5 +1,13 @@
 import { directorySuite } from "./directory.suite.ts";
+import { hostileSuite } from "./hostile.suite.ts";
+import { idempotencySuite } from "./idempotency.suite.ts";
+import { identitySuite } from "./identity.suite.ts";
 import { resourceSuite } from "./resources.suite.ts";
+import { routeSuite } from "./routes.suite.ts";
 
 resourceSuite("sqlite");
 directorySuite("sqlite");
+identitySuite("sqlite");
+idempotencySuite("sqlite");
+routeSuite("sqlite");
+hostileSuite("sqlite", 60);
