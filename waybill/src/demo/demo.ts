@@ -129,8 +129,20 @@ async function nextRequest(keyboard: NodeJS.ReadableStream | undefined, signal: 
   });
 }
 
-/** Runs until `signal` aborts, then ends what it started, in the opposite order. */
+/**
+ * Runs until `signal` aborts, then ends what it started, in the opposite order.
+ * @throws BusyError when the data folder or an address is in use.
+ */
 export async function runDemo(init: DemoInit): Promise<void> {
+  try {
+    await show(init);
+  } catch (error) {
+    // Whatever was under way when the person pressed Ctrl-C was cut off, and that is what was asked for.
+    if (!init.signal.aborted) throw error;
+  }
+}
+
+async function show(init: DemoInit): Promise<void> {
   const { settings, say, signal, keyboard } = init;
   const data = resolve(settings.data);
   await mkdir(data, { recursive: true, mode: 0o700 });

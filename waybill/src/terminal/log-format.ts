@@ -6,21 +6,30 @@ export type LogFormat = (typeof logFormats)[number];
 /** Always there, or shown elsewhere in the line. */
 const notShown = new Set(["level", "time", "name", "msg", "err", "requestId", "pid", "hostname"]);
 
+/** What pino writes for every line, and what the caller added. */
+interface LogLine extends Readonly<Record<string, unknown>> {
+  readonly level: string;
+  readonly name: string;
+  readonly time: string;
+  readonly msg?: string;
+  readonly err?: { readonly stack?: string; readonly message?: string };
+}
+
 function shown(value: unknown): string {
   return typeof value === "string" && !/[\s"=]/.test(value) ? value : JSON.stringify(value);
 }
 
 /** `10:31:02 warn  store  message key=value`; the stack of an error follows on lines of its own. */
 export function textLine(json: string): string {
-  const line = JSON.parse(json) as Readonly<Record<string, unknown>>;
-  const time = typeof line["time"] === "string" ? new Date(line["time"]).toTimeString().slice(0, 8) : "";
+  const line = JSON.parse(json) as LogLine;
+  const time = new Date(line.time).toTimeString().slice(0, 8);
   const details = Object.entries(line)
     .filter(([key]) => !notShown.has(key))
     .map(([key, value]) => ` ${key}=${shown(value)}`)
     .join("");
-  const error = line["err"] as { readonly stack?: string; readonly message?: string } | undefined;
-  const trace = error === undefined ? "" : `\n  ${(error.stack ?? error.message ?? "").split("\n").join("\n  ")}`;
-  return `${time} ${String(line["level"]).padEnd(5)} ${String(line["name"])}: ${String(line["msg"] ?? "")}${details}${trace}\n`;
+  const trace = (line.err?.stack ?? line.err?.message)?.split("\n").join("\n  ");
+  const cause = trace === undefined ? "" : `\n  ${trace}`;
+  return `${time} ${line.level.padEnd(5)} ${line.name}: ${line.msg ?? ""}${details}${cause}\n`;
 }
 
 /** Where a logger writes: JSON as it comes, or text for people; `auto` is text on a terminal. */
