@@ -135,7 +135,7 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
     });
 
     it("says that it can be written to", async () => {
-      await backend.check();
+      await expect(backend.check()).resolves.toBeUndefined();
     });
   });
 }

@@ -37,19 +37,14 @@ export class FileReader implements BlobReader {
       position += bytesRead;
       return bytesRead === buffer.byteLength ? buffer : buffer.slice(0, bytesRead);
     };
+    const close = async (): Promise<void> => this.close();
     return new Readable({
       highWaterMark: chunkBytes,
       read() {
-        next().then(
-          (chunk) => this.push(chunk),
-          (error: Error) => this.destroy(error),
-        );
+        void push(this, next);
       },
-      destroy: (error, done) => {
-        this.close().then(
-          () => done(error),
-          (failed: Error) => done(error ?? failed),
-        );
+      destroy(error, done) {
+        void closeThen(close, error, done);
       },
     });
   }
@@ -90,6 +85,28 @@ export class FileReader implements BlobReader {
     if (this.size === Number.MAX_SAFE_INTEGER) return;
     throw new Error(`the file ends after ${position} of ${this.size} bytes`);
   }
+}
+
+async function push(stream: Readable, next: () => Promise<Uint8Array | null>): Promise<void> {
+  try {
+    stream.push(await next());
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+async function closeThen(
+  close: () => Promise<void>,
+  error: Error | null,
+  done: (error: Error | null) => void,
+): Promise<void> {
+  let outcome = error;
+  try {
+    await close();
+  } catch (failed) {
+    outcome ??= failed instanceof Error ? failed : new Error(String(failed));
+  }
+  done(outcome);
 }
 
 /** Resolves when the destination has passed the bytes on and the buffer is free again. */

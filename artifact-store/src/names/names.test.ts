@@ -1,8 +1,17 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { StoreError } from "../errors/index.ts";
 import { parseRepositoryName, parseTag, repositoryNameLimit, tenantOfRepository } from "./index.ts";
 
 const element = fc.stringMatching(/^[a-z0-9]{1,8}([._-][a-z0-9]{1,8}){0,2}$/);
+
+function outcome(name: string): string {
+  try {
+    return parseRepositoryName(name);
+  } catch (error) {
+    return error instanceof StoreError ? error.code : "another error";
+  }
+}
 
 describe("repository names", () => {
   it("accepts every name that the grammar can make, and the tenant is its first element", () => {
@@ -17,18 +26,9 @@ describe("repository names", () => {
   it("never lets anything pass that could leave a folder, a query or a header", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
-        let accepted = false;
-        try {
-          parseRepositoryName(text);
-          accepted = true;
-        } catch (error) {
-          expect(error).toMatchObject({ code: "NAME_INVALID" });
-        }
-        if (accepted) {
-          expect(text).toMatch(/^[a-z0-9._/-]+$/);
-          expect(text.split("/")).not.toContain("..");
-          expect(text.length).toBeLessThanOrEqual(repositoryNameLimit);
-        }
+        const safe =
+          /^[a-z0-9._/-]+$/.test(text) && !text.split("/").includes("..") && text.length <= repositoryNameLimit;
+        expect(safe || outcome(text) === "NAME_INVALID").toBe(true);
       }),
     );
   });

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
-import { openFilesystemBackend, type BlobBackend } from "../blobs/index.ts";
+import { openFilesystemBackend } from "../blobs/index.ts";
 import { storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { HashPool } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
