@@ -1,0 +1,133 @@
+import type { Address } from "@waybill/foundation/config";
+import type { HealthCheck } from "@waybill/foundation/http";
+import type { Logger } from "@waybill/foundation/telemetry";
+import { containerdClient, openChannel } from "./containerd/index.ts";
+import { startMonitor } from "./monitor.ts";
+import { createObserver } from "./observation/index.ts";
+import { createReporter } from "./reporter/index.ts";
+import { permittedSocket } from "./socket-path.ts";
+import { startStatusServer } from "./status-server.ts";
+
+export interface AgentOptions {
+  /** 1..253 characters. */
+  readonly nodeName: string;
+  readonly serverUrl: string;
+  readonly containerdSocket: string;
+  /** Sockets outside of /run/containerd/ that may be opened. */
+  readonly allowedSockets?: readonly string[];
+  readonly reportIntervalMs: number;
+  readonly agentToken?: string;
+  readonly agentVersion?: string;
+  /** Where the agent's own metrics and health are served; nowhere when left out. */
+  readonly metricsAddress?: Address;
+  readonly log: Logger;
+}
+
+export interface Agent {
+  /** Fails while containerd does not answer or reports do not arrive. */
+  readonly health: HealthCheck;
+  /** Where metrics and health are served, if they are. */
+  readonly statusUrl: string | undefined;
+  /** Ends the rounds, sends the last report if the server takes it within two seconds, closes every connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * Watches one containerd and reports its pulls once a period. Starts also while containerd or the server are away, and
+ * waits for them.
+ * @throws UserError when the socket's path is not permitted.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const socketPath = permittedSocket(options.containerdSocket, options.allowedSockets);
+  const containerd = containerdClient(openChannel({ socketPath }));
+  const reporter = createReporter({
+    serverUrl: options.serverUrl,
+    ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
+    log: options.log,
+  });
+  const monitor = startMonitor({
+    nodeName: options.nodeName,
+    reportIntervalMs: options.reportIntervalMs,
+    observer: createObserver({ containerd, socketPath }),
+    report: (report) => reporter.send(report),
+    log: options.log,
+    ...(options.agentVersion === undefined ? {} : { agentVersion: options.agentVersion }),
+  });
+  const troubles = () =>
+    [
+      monitor.trouble === undefined ? "" : `containerd: ${monitor.trouble}`,
+      reporter.trouble === undefined ? "" : `server: ${reporter.trouble}`,
+    ].filter((text) => text !== "");
+  const stop = async () => {
+    await monitor.close();
+    await reporter.close(2_000);
+    containerd.close();
+  };
+  const status =
+    options.metricsAddress === undefined
+      ? undefined
+      : await startStatusServer(options.metricsAddress, () => ({
+          troubles: troubles(),
+          metrics: [
+            {
+              name: "pulltrace_agent_looks_total",
+              help: "Looks at containerd.",
+              kind: "counter",
+              value: monitor.looks,
+            },
+            {
+              name: "pulltrace_agent_failed_looks_total",
+              help: "Looks that containerd did not answer.",
+              kind: "counter",
+              value: monitor.failedLooks,
+            },
+            {
+              name: "pulltrace_agent_look_seconds_total",
+              help: "Time spent looking.",
+              kind: "counter",
+              value: monitor.busyMs / 1000,
+            },
+            {
+              name: "pulltrace_agent_reports_sent_total",
+              help: "Reports that the server took.",
+              kind: "counter",
+              value: reporter.sent,
+            },
+            {
+              name: "pulltrace_agent_reports_failed_total",
+              help: "Reports that did not arrive.",
+              kind: "counter",
+              value: reporter.failed,
+            },
+            {
+              name: "pulltrace_agent_pulls_active",
+              help: "Pulls that run on this node.",
+              kind: "gauge",
+              value: monitor.activePulls,
+            },
+            {
+              name: "process_resident_memory_bytes",
+              help: "Resident memory.",
+              kind: "gauge",
+              value: process.memoryUsage.rss(),
+            },
+          ],
+        })).catch(async (error: unknown) => {
+          await stop();
+          throw error;
+        });
+  return {
+    statusUrl: status?.url,
+    health: {
+      name: "pulltrace-agent",
+      check() {
+        const found = troubles();
+        return found.length === 0 ? Promise.resolve() : Promise.reject(new Error(found.join("; ")));
+      },
+    },
+    async close() {
+      await status?.close();
+      await stop();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { ReportedLayer, ReportedPull } from "../../contract/index.ts";
+import type { Questions } from "../observation/index.ts";
+import { unpackQuietMs } from "./outcome.ts";
+import { type AttributionState, isOver, type TrackedLayer, type TrackedPull } from "./state.ts";
+
+/** The pulls as they are reported: those that run, oldest first, then those that ended within `keepFinishedMs`. */
+export function reportedPulls(state: AttributionState, at: number, keepFinishedMs: number): ReportedPull[] {
+  return [...state.pulls.values()]
+    .filter((pull) => pull.shown && (pull.completedAt === undefined || at - pull.completedAt <= keepFinishedMs))
+    .toSorted(
+      (one, other) => Number(isOver(one.phase)) - Number(isOver(other.phase)) || one.startedAt - other.startedAt,
+    )
+    .map(reported);
+}
+
+/** What the next look should see besides leases, for the pulls of this state. */
+export function questionsOf(state: AttributionState, at: number): Questions {
+  const settledLeases = new Set<string>();
+  const digests: Record<string, string[]> = {};
+  const roots: Record<string, string[]> = {};
+  const unpacks: Record<string, { snapshotter: string; key: string }[]> = {};
+  for (const [key, pull] of state.pulls) {
+    if (isOver(pull.phase)) {
+      // A dead client's download that moves again belongs to somebody: look until it is clear to whom.
+      if (!mayComeBack(state, pull)) settledLeases.add(key);
+      continue;
+    }
+    const layers = pull.layers.map((layer) => layer.digest);
+    (digests[pull.namespace] ??= []).push(pull.rootDigest, ...pull.manifests, ...pull.configs, ...layers);
+    (roots[pull.namespace] ??= []).push(pull.rootDigest);
+    if (pull.unpacking !== undefined && at - pull.activeAt >= unpackQuietMs) {
+      (unpacks[pull.namespace] ??= []).push({ snapshotter: pull.unpacking.snapshotter, key: pull.unpacking.key });
+    }
+  }
+  return { settledLeases, digests, roots, unpacks };
+}
+
+function mayComeBack(state: AttributionState, pull: TrackedPull): boolean {
+  if (pull.phase === "done" || pull.completedAt === undefined) return false;
+  const completedAt = pull.completedAt;
+  return pull.ownRefs.some((ref) => (state.writers.get(`${pull.namespace}/${ref}`)?.movedAt ?? 0) > completedAt);
+}
+
+function reported(pull: TrackedPull): ReportedPull {
+  const manifest = pull.manifests[0];
+  return {
+    id: pull.id,
+    imageRef: pull.imageRef,
+    startedAt: rfc3339(pull.startedAt),
+    totalKnown: pull.layers.length > 0 && pull.layers.every((layer) => layer.sizeKnown),
+    phase: pull.phase,
+    containerdNamespace: pull.namespace,
+    ...(manifest === undefined ? {} : { manifestDigest: manifest }),
+    ...(pull.completedAt === undefined ? {} : { completedAt: rfc3339(pull.completedAt) }),
+    ...(pull.error === undefined ? {} : { error: pull.error }),
+    layers: pull.layers.map(reportedLayer),
+  };
+}
+
+function reportedLayer(layer: TrackedLayer): ReportedLayer {
+  return {
+    digest: layer.digest,
+    mediaType: layer.mediaType,
+    totalBytes: layer.size,
+    downloadedBytes: layer.downloadedBytes,
+    totalKnown: layer.sizeKnown,
+    phase: layer.phase,
+    cached: layer.cached,
+    ...(layer.startedAt === undefined ? {} : { startedAt: rfc3339(layer.startedAt) }),
+    ...(layer.completedAt === undefined ? {} : { completedAt: rfc3339(layer.completedAt) }),
+  };
+}
+
+function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

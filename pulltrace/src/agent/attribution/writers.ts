@@ -1,0 +1,82 @@
+import type { Ingest } from "../containerd/index.ts";
+
+/**
+ * Whether somebody still writes a download, read from what containerd shows of it.
+ *
+ * containerd keeps a download that was begun (its "ingest") when the client dies, for up to a day and under the same
+ * lease, so its being there says nothing. Two facts of its content store do (content/local of 1.6 to 2.2):
+ * - a live writer appends 1 MiB at a time, so on a slow link minutes pass between two steps: silence proves nothing;
+ * - a writer that is closed without commit (client killed, connection gone, registry broke off) stamps the time of its
+ *   last write a second time, a few milliseconds later than the file's own: `updatedAt` moves while `offset` stays.
+ *   A live writer never does that.
+ *
+ * The stamp is seen unless write and close both fall between the same two looks. Then the two moves look like one, and
+ * the writer is `ambiguous` until the next sign; hence looks at downloads are more frequent than reports.
+ */
+export interface WriterWatch {
+  readonly offset: number;
+  readonly updatedAt: number;
+  /** Number of the look at which the offset last changed. */
+  readonly movedAtLook: number;
+  /** When the offset last changed, or the download was first seen. */
+  readonly movedAt: number;
+  /** Longest time between two moves so far. */
+  readonly longestGapMs: number;
+  /** True once the offset has changed under our eyes. */
+  readonly moved: boolean;
+  /** When the stamp of a closed writer was seen; undefined while it writes, as far as can be told. */
+  readonly closedAt?: number;
+  /** Lease whose client writes, as far as a whole look has told. */
+  readonly owner?: string;
+}
+
+export interface WriterLook {
+  /** Number of the look, counted up by one each time. */
+  readonly look: number;
+  readonly at: number;
+}
+
+export function watchWriter(before: WriterWatch | undefined, ingest: Ingest, now: WriterLook): WriterWatch {
+  if (before === undefined) {
+    return {
+      offset: ingest.offset,
+      updatedAt: ingest.updatedAt,
+      movedAtLook: now.look,
+      movedAt: now.at,
+      longestGapMs: 0,
+      moved: false,
+    };
+  }
+  if (ingest.offset !== before.offset) {
+    return {
+      offset: ingest.offset,
+      updatedAt: ingest.updatedAt,
+      movedAtLook: now.look,
+      movedAt: now.at,
+      longestGapMs: Math.max(before.longestGapMs, now.at - before.movedAt),
+      moved: true,
+      ...(before.owner === undefined ? {} : { owner: before.owner }),
+    };
+  }
+  if (ingest.updatedAt !== before.updatedAt) {
+    return { ...before, updatedAt: ingest.updatedAt, closedAt: before.closedAt ?? now.at };
+  }
+  return before;
+}
+
+/** A new client took the download over: what the last one left on it says nothing about the new one. */
+export function ownedBy(watch: WriterWatch, owner: string, now: WriterLook): WriterWatch {
+  if (watch.owner === owner) return watch;
+  if (watch.owner === undefined && watch.closedAt === undefined) return { ...watch, owner };
+  const { closedAt: _, ...rest } = watch;
+  return { ...rest, owner, moved: false, movedAt: now.at, movedAtLook: now.look, longestGapMs: 0 };
+}
+
+/**
+ * True when the close of all these writers at one moment could have gone unseen: each of them moved at the very look
+ * at which the last of them did, or none was ever seen to move.
+ */
+export function closeMayBeUnseen(watches: readonly WriterWatch[]): boolean {
+  const last = Math.max(...watches.map((watch) => watch.movedAtLook));
+  return watches.every((watch) => watch.movedAtLook === last);
+}

@@ -1,0 +1,15 @@
+/**
+ * containerd as the agent sees it: gRPC on the unix socket with Node's own http2, seven read-only questions, answers as
+ * plain data.
+ */
+export { type GrpcChannel, openChannel } from "./channel.ts";
+export {
+  type Containerd,
+  containerdClient,
+  type ContentInfo,
+  type ImageRecord,
+  type Ingest,
+  type Lease,
+  type LeaseResource,
+} from "./client.ts";
+export { GrpcError, grpcCode, isNotFound, isUnavailable } from "./grpc-error.ts";

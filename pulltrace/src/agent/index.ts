@@ -1,0 +1,7 @@
+/**
+ * The agent: one on each node. It reads the node's containerd, says which bytes belong to which image, and reports to
+ * the server once a period. Built to be small: Node's own http2 and http, protobuf-es, and nothing else.
+ */
+export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+export { agentSettings } from "./settings.ts";
+export { permittedSocket } from "./socket-path.ts";

@@ -1,0 +1,132 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "@waybill/foundation/telemetry";
+import type { AgentReport } from "../contract/index.ts";
+import {
+  attribute,
+  type AttributionState,
+  emptyState,
+  glance,
+  questionsOf,
+  reportedPulls,
+} from "./attribution/index.ts";
+import type { Observer } from "./observation/index.ts";
+
+/** Finished pulls stay in the reports so long that a server which was away for a moment hears of their end. */
+export const keepFinishedMs = 60_000;
+/** How often downloads are looked at between two reports, while there are any: see attribution/writers.ts. */
+const glanceEveryMs = 250;
+/** The server takes 1,000 pulls of 1,000 layers per report; a node has a handful. */
+const pullLimit = 200;
+
+export interface MonitorOptions {
+  readonly nodeName: string;
+  readonly reportIntervalMs: number;
+  readonly observer: Observer;
+  readonly report: (report: AgentReport) => void;
+  readonly log: Logger;
+  readonly agentVersion?: string;
+}
+
+/** Looks, attributes, reports, until it is closed. */
+export interface Monitor {
+  readonly looks: number;
+  readonly failedLooks: number;
+  /** Milliseconds that looking took, all together. */
+  readonly busyMs: number;
+  readonly activePulls: number;
+  /** Undefined while containerd answers; else what it said last. */
+  readonly trouble: string | undefined;
+  close(): Promise<void>;
+}
+
+export function startMonitor(options: MonitorOptions): Monitor {
+  return new Rounds(options);
+}
+
+class Rounds implements Monitor {
+  looks = 0;
+  failedLooks = 0;
+  busyMs = 0;
+  trouble: string | undefined;
+  private readonly options: MonitorOptions;
+  private readonly stop = new AbortController();
+  private readonly running: Promise<void>;
+  private state: AttributionState = emptyState;
+
+  constructor(options: MonitorOptions) {
+    this.options = options;
+    this.running = this.run();
+  }
+
+  get activePulls(): number {
+    return [...this.state.pulls.values()].filter((pull) => pull.shown && pull.completedAt === undefined).length;
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { reportIntervalMs } = this.options;
+    let next = performance.now();
+    while (!this.stop.signal.aborted) {
+      await this.look();
+      // Rounds keep their beat; one that took longer than its period is followed by a short breath, not by a burst.
+      next = Math.max(next + reportIntervalMs, performance.now() + Math.min(100, reportIntervalMs / 2));
+      while (!this.stop.signal.aborted && performance.now() < next) {
+        await this.sleep(Math.min(glanceEveryMs, next - performance.now()));
+        if (next - performance.now() > glanceEveryMs / 2) await this.glance();
+      }
+    }
+  }
+
+  private async look(): Promise<void> {
+    const { nodeName, observer, reportIntervalMs, agentVersion } = this.options;
+    const begun = performance.now();
+    try {
+      const observation = await observer.observe(questionsOf(this.state, Date.now()));
+      if (this.stop.signal.aborted) return;
+      this.state = attribute(this.state, observation, { nodeName, keepFinishedMs });
+      this.tell(undefined);
+    } catch (error) {
+      this.failedLooks += 1;
+      this.tell(error instanceof Error ? error.message : String(error));
+    }
+    this.looks += 1;
+    this.busyMs += performance.now() - begun;
+    const at = Date.now();
+    this.options.report({
+      nodeName,
+      timestamp: new Date(at).toISOString(),
+      pulls: reportedPulls(this.state, at, keepFinishedMs).slice(0, pullLimit),
+      reportIntervalMs,
+      ...(agentVersion === undefined ? {} : { agentVersion }),
+    });
+  }
+
+  private async glance(): Promise<void> {
+    try {
+      const seen = await this.options.observer.glance();
+      if (seen.length > 0) this.state = glance(this.state, Date.now(), seen);
+    } catch {
+      // The next whole look tells.
+    }
+  }
+
+  private tell(trouble: string | undefined): void {
+    if (trouble === undefined && this.trouble !== undefined) this.options.log.info("containerd answers again");
+    if (trouble !== undefined && this.trouble === undefined && !this.stop.signal.aborted) {
+      this.options.log.warn({ reason: trouble }, "containerd does not answer; it is asked again and again");
+    }
+    this.trouble = trouble;
+  }
+
+  private async sleep(milliseconds: number): Promise<void> {
+    try {
+      await delay(Math.max(1, milliseconds), undefined, { signal: this.stop.signal });
+    } catch {
+      // Closed.
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+
+/**
+ * What the agent takes from the JSON documents of an image (OCI image-spec: image index, image manifest, image
+ * configuration; the Docker v2.2 forms have the same fields). They come from a registry, so nothing in them is trusted.
+ */
+export type ImageDocument =
+  | { readonly kind: "index"; readonly manifests: readonly string[] }
+  | { readonly kind: "manifest"; readonly config: string; readonly layers: readonly LayerDescriptor[] }
+  | { readonly kind: "config"; readonly chainIds: readonly string[] };
+
+export interface LayerDescriptor {
+  readonly digest: string;
+  /** Bytes as transferred. */
+  readonly size: number;
+  readonly mediaType: string;
+}
+
+/** More layers than any runtime can mount (overlayfs stops at a few hundred); the rest is cut off. */
+const layerLimit = 1_000;
+const mediaTypeLimit = 255;
+const digestPattern = /^sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$/;
+
+export function isDigest(text: unknown): text is string {
+  return typeof text === "string" && digestPattern.test(text);
+}
+
+/** Undefined for anything that is not one of the three documents. Never throws. */
+export function readDocument(bytes: Uint8Array): ImageDocument | undefined {
+  const value = parsed(bytes);
+  if (!isRecord(value)) return undefined;
+  if (Array.isArray(value["layers"]) && isRecord(value["config"]) && isDigest(value["config"]["digest"])) {
+    return { kind: "manifest", config: value["config"]["digest"], layers: descriptors(value["layers"]) };
+  }
+  if (Array.isArray(value["manifests"])) {
+    return { kind: "index", manifests: descriptors(value["manifests"]).map((one) => one.digest) };
+  }
+  const rootfs = value["rootfs"];
+  if (isRecord(rootfs) && Array.isArray(rootfs["diff_ids"])) {
+    return { kind: "config", chainIds: chainIds(rootfs["diff_ids"].slice(0, layerLimit).filter(isDigest)) };
+  }
+  return undefined;
+}
+
+/** Names of the snapshots that a stack of layers makes (OCI image-spec, "Layer ChainID"). */
+export function chainIds(diffIds: readonly string[]): string[] {
+  const chain: string[] = [];
+  for (const diffId of diffIds) {
+    const below = chain.at(-1);
+    chain.push(
+      below === undefined ? diffId : `sha256:${createHash("sha256").update(`${below} ${diffId}`).digest("hex")}`,
+    );
+  }
+  return chain;
+}
+
+function descriptors(list: readonly unknown[]): LayerDescriptor[] {
+  const found: LayerDescriptor[] = [];
+  for (const one of list.slice(0, layerLimit)) {
+    if (!isRecord(one) || !isDigest(one["digest"])) continue;
+    const size = one["size"];
+    const mediaType = one["mediaType"];
+    found.push({
+      digest: one["digest"],
+      size: typeof size === "number" && Number.isSafeInteger(size) && size >= 0 ? size : 0,
+      mediaType: typeof mediaType === "string" ? mediaType.slice(0, mediaTypeLimit) : "",
+    });
+  }
+  return found;
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,10 @@
+/** For tests only: a containerd of one's own, a slow link, a small registry of made images. */
+export {
+  containerdMissing,
+  type PullOptions,
+  type RunningContainerd,
+  type RunningPull,
+  startContainerd,
+} from "./containerd.ts";
+export { type RateLimitedProxy, rateLimitedProxy } from "./proxy.ts";
+export { type MadeImage, type MadeLayer, type MadeRegistry, startMadeRegistry } from "./registry.ts";

@@ -1,0 +1,8 @@
+/** A containerd of the test's own: root, state and socket in a temp folder, nothing left behind. */
+export {
+  containerdMissing,
+  type PullOptions,
+  type RunningContainerd,
+  type RunningPull,
+  startContainerd,
+} from "@waybill/pulltrace/testing";
