@@ -5,7 +5,6 @@
 export { openDataFolder, ownSecret, type DataFolder } from "./data-folder.ts";
 export { exposureNote, type Exposure } from "./exposure.ts";
 export type { RunningService } from "./service.ts";
-export { closeOnSignal, endingSignal, type EndingSignal } from "./signals.ts";
 export { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 export { pageFolder } from "./page.ts";
 export {

@@ -80,6 +80,7 @@ export const upSettings = {
     maxLength: 253,
   }),
   containerdSocket: agentSettings.containerdSocket,
+  allowedSockets: agentSettings.allowedSockets,
   reportInterval: agentSettings.reportInterval,
   ...logSettings,
 } as const satisfies SettingsDefinition;

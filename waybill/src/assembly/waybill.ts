@@ -3,9 +3,10 @@ import { openStore, storeMigrations } from "@waybill/artifact-store";
 import { registryGroups } from "@waybill/artifact-store/http";
 import { openDatabase } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
+import type { HealthCheck } from "@waybill/foundation/http";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { createManager, managerMigrations } from "@waybill/kubenova/manager";
-import { startAgent } from "@waybill/pulltrace/agent";
+import { permittedSocket, startAgent, type Agent } from "@waybill/pulltrace/agent";
 import { createPullServer } from "@waybill/pulltrace/server";
 import { socketTrouble } from "../doctor/index.ts";
 import { openDataFolder, ownSecret } from "./data-folder.ts";
@@ -43,11 +44,25 @@ export interface RunningWaybill {
 
 async function agentStateOf(settings: UpSettings): Promise<AgentState> {
   if (settings.noAgent) return { kind: "off", reason: "switched off by --no-agent" };
-  const socket = settings.containerdSocket;
+  const socket = permittedSocket(settings.containerdSocket, settings.allowedSockets);
   const trouble = await socketTrouble(socket);
   return trouble === undefined
     ? { kind: "watching", socket, nodeName: settings.nodeName ?? hostname() }
     : { kind: "off", reason: `${trouble.detail}. ${trouble.advice}` };
+}
+
+/** A containerd that went away is worth a word, but registry and page work without it. */
+function agentHealth(agent: () => Agent | undefined): HealthCheck {
+  return {
+    name: "pulltrace-agent",
+    check: async (signal) => {
+      try {
+        return await agent()?.health.check(signal);
+      } catch (error) {
+        return { warning: error instanceof Error ? error.message : String(error) };
+      }
+    },
+  };
 }
 
 /**
@@ -63,6 +78,8 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   const log = logger("waybill");
   const authenticated = settings.requireAuth || settings.signingKey !== undefined;
   const exposure = exposureOf({ http: settings.http, authenticated, allowOpen: settings.allowOpen });
+
+  const agent = await agentStateOf(settings);
 
   await using stack = new AsyncDisposableStack();
   const folder = await openDataFolder(settings.data);
@@ -101,6 +118,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   });
   stack.defer(() => pulls.close());
 
+  let watcher: Agent | undefined;
   const page = await pageGroup();
   const service = await startService({
     groups: [
@@ -109,7 +127,12 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
       pulls.group,
       ...(page === undefined ? [] : [page]),
     ],
-    checks: [{ name: "store", check: () => store.check() }, ...manager.health, pulls.health],
+    checks: [
+      { name: "store", check: () => store.check() },
+      ...manager.health,
+      pulls.health,
+      ...(agent.kind === "watching" ? [agentHealth(() => watcher)] : []),
+    ],
     authenticator: manager.authenticator,
     exposure,
     http: settings.http,
@@ -119,9 +142,10 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   });
   stack.defer(() => service.close());
 
-  const agent = await agentStateOf(settings);
   if (agent.kind === "watching") {
     const running = await startAgent({
+      allowedSockets: settings.allowedSockets,
+      agentVersion: version,
       nodeName: agent.nodeName,
       serverUrl: service.url,
       containerdSocket: agent.socket,
@@ -130,6 +154,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
       log: logger("pulltrace-agent"),
     });
     stack.defer(() => running.close());
+    watcher = running;
   }
 
   const everything = stack.move();

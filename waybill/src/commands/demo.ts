@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { endingSignal } from "../assembly/index.ts";
 import { demoSettings, runDemo } from "../demo/index.ts";
+import { endingSignal } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 

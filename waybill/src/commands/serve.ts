@@ -1,6 +1,6 @@
 import { createLogger, type Logger, type LogLevel } from "@waybill/foundation/telemetry";
-import { closeOnSignal, exposureNote, type RunningService } from "../assembly/index.ts";
-import { logTo, type LogFormat } from "../terminal/index.ts";
+import { exposureNote, type RunningService } from "../assembly/index.ts";
+import { closeOnSignal, logTo, type LogFormat } from "../terminal/index.ts";
 
 /** Runs one service until SIGINT or SIGTERM. */
 export async function serve(

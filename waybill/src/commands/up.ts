@@ -1,7 +1,7 @@
 import { createLogger } from "@waybill/foundation/telemetry";
 import type { Command } from "commander";
-import { closeOnSignal, exposureNote, startWaybill, upSettings } from "../assembly/index.ts";
-import { logTo } from "../terminal/index.ts";
+import { exposureNote, startWaybill, upSettings } from "../assembly/index.ts";
+import { closeOnSignal, logTo } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 

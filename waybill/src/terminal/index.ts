@@ -4,4 +4,5 @@
  */
 export { logFormats, logTo, type LogFormat } from "./log-format.ts";
 export { describeFailure, exitCodes, type Failure } from "./failure.ts";
+export { closeOnSignal, endingSignal, type EndingSignal } from "./signals.ts";
 export { humanBytes } from "./bytes.ts";
