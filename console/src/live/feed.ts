@@ -43,8 +43,8 @@ export interface Feed {
   retry(): void;
   /** Called by a thin timer each second: ages, history, the total's sparkline. */
   tick(): void;
-  subscribe(listener: () => void): () => void;
-  snapshot(): FeedSnapshot;
+  readonly subscribe: (listener: () => void) => () => void;
+  readonly snapshot: () => FeedSnapshot;
 }
 
 const keptTotals = 90;

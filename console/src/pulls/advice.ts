@@ -18,15 +18,15 @@ const known: readonly Advice[] = [
     text: "The node does not trust the registry's certificate. Put its CA into /etc/containerd/certs.d/<registry>/hosts.toml on that node.",
   },
   {
-    when: /429|too many requests|rate limit/i,
+    when: /\b429\b|too many requests|rate limit/i,
     text: "The registry limits how often it is asked. Pull with credentials, or through a mirror near the nodes.",
   },
   {
-    when: /401|403|unauthorized|forbidden|denied|authentication/i,
+    when: /\b40[13]\b|unauthorized|forbidden|denied|authentication/i,
     text: "The registry refused the credentials. Check the pod's imagePullSecrets, and that they may read this repository.",
   },
   {
-    when: /404|not found|manifest unknown|name unknown/i,
+    when: /\b404\b|not found|manifest unknown|name unknown/i,
     text: "The registry has no such image. Check the name and the tag for typing errors, and that it was pushed for this platform.",
   },
   {
@@ -42,7 +42,7 @@ const known: readonly Advice[] = [
     text: "What came in is not what the manifest promises. Try once more; if it stays so, the registry or a proxy changes the bytes.",
   },
   {
-    when: /cancel|gave up|abort|vanish/i,
+    when: /cancel|gave .*up|given up|abort|vanish/i,
     text: "The client stopped this pull. If a pod wanted it, see its events: kubectl describe pod.",
   },
 ];

@@ -47,3 +47,19 @@ function holdOrder(entries: readonly PullEntry[], previous: Arrangement): Arrang
 function byId(a: PullEntry, b: PullEntry): number {
   return a.pull.id < b.pull.id ? -1 : 1;
 }
+
+/** Remembers the last arrangement, which a held order starts from; another filter (`key`) starts anew. */
+export function createArranger(): (
+  entries: readonly PullEntry[],
+  now: number,
+  key: string,
+  held: boolean,
+) => Arrangement {
+  let last = emptyArrangement;
+  let lastKey = "";
+  return (entries, now, key, held) => {
+    last = arrange(entries, now, key === lastKey ? last : emptyArrangement, held);
+    lastKey = key;
+    return last;
+  };
+}

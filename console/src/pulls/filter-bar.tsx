@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useState } from "react";
+import { type RefObject, useEffect, useImperativeHandle, useRef, useState } from "react";
 import {
   type FilterChoices,
   isFiltering,
@@ -18,10 +18,18 @@ interface FilterBarProps {
 }
 
 export function FilterBar({ search, choices, shown, all, textField, onSearch }: FilterBarProps) {
+  const [unfolded, setUnfolded] = useState(false);
+  const set = [search.node, search.namespace, search.tenant, search.phase].filter(
+    (value) => value !== undefined,
+  ).length;
   const change = (name: keyof PullFilter, value: string): void => onSearch(readSearch({ ...search, [name]: value }));
   return (
-    <search className="filter-bar" aria-label="Filter pulls">
+    <search className={unfolded ? "filter-bar unfolded" : "filter-bar"} aria-label="Filter pulls">
       <TextField text={search.q ?? ""} field={textField} onText={(text) => change("q", text)} />
+      {/* Only on a telephone, where the choices would push the list off the screen. */}
+      <button type="button" className="unfold" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)}>
+        {set === 0 ? "More" : `More (${set})`}
+      </button>
       <Choice name="Node" value={search.node} options={choices.nodes} onChoose={(value) => change("node", value)} />
       <Choice
         name="Namespace"
@@ -54,7 +62,7 @@ export function withoutFilter(search: PageSearch): PageSearch {
   return search.kiosk === true ? { kiosk: true } : {};
 }
 
-/** Keeps what is typed by itself: the URL follows a moment later and must not move the caret. */
+/** Keeps by itself what is typed: the URL follows a moment later and must not move the caret. */
 function TextField({
   text,
   field,
@@ -64,23 +72,23 @@ function TextField({
   field: RefObject<HTMLInputElement | null>;
   onText: (text: string) => void;
 }) {
-  const [typed, setTyped] = useState(text);
-  useEffect(() => setTyped(text), [text]);
+  const input = useRef<HTMLInputElement>(null);
+  useImperativeHandle<HTMLInputElement | null, HTMLInputElement | null>(field, () => input.current);
+  useEffect(() => {
+    if (input.current !== null && input.current !== document.activeElement) input.current.value = text;
+  }, [text]);
   return (
     <div className="text-filter">
       <input
-        ref={field}
+        ref={input}
         type="search"
         aria-label="Filter by text"
         aria-keyshortcuts="/"
         placeholder="Image, node, tenant, pod, digest"
         autoComplete="off"
         spellCheck={false}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.target.value);
-          onText(event.target.value);
-        }}
+        defaultValue={text}
+        onChange={(event) => onText(event.target.value)}
       />
       <kbd aria-hidden="true">/</kbd>
     </div>

@@ -1,3 +1,4 @@
+/* oxlint-disable jsx-a11y/prefer-tag-over-role -- <progress> cannot be cut into layers */
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import { memo } from "react";
 import { formatBytes, shortImageName } from "../format/index.ts";

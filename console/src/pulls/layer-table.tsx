@@ -19,8 +19,8 @@ export function LayerTable({ pull, holders, now }: LayerTableProps) {
   const end = pull.completedAt === undefined ? now : Date.parse(pull.completedAt);
   return (
     // Wider than a telephone: it scrolls by itself, and by keyboard.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
-    <div className="layer-scroll" tabIndex={0} role="region" aria-label="Layers">
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
+    <section className="layer-scroll" tabIndex={0} aria-label="Layers">
       <table className="layers">
         <caption className="visually-hidden">Layers, base first</caption>
         <thead>
@@ -70,7 +70,7 @@ export function LayerTable({ pull, holders, now }: LayerTableProps) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -42,13 +42,13 @@ function ErrorNote({ pull, error }: { pull: PullStatus; error: string }) {
 function Facts({ pull }: { pull: PullStatus }) {
   return (
     <dl className="facts">
-      <div className="fact-wide">
+      <div className="fact fact-wide">
         <dt>Image</dt>
         <dd className="digest">
           {pull.imageRef} <CopyButton text={pull.imageRef} label="Copy image reference" />
         </dd>
       </div>
-      <div className="fact-wide">
+      <div className="fact fact-wide">
         <dt>Manifest digest</dt>
         <dd className="digest">
           {pull.manifestDigest === undefined ? (
@@ -71,7 +71,7 @@ function Facts({ pull }: { pull: PullStatus }) {
       </Fact>
       <Fact name="Began">{formatInstant(pull.startedAt)}</Fact>
       {pull.completedAt === undefined ? null : <Fact name="Ended">{formatInstant(pull.completedAt)}</Fact>}
-      <div className="fact-wide">
+      <div className="fact fact-wide">
         <dt>Waiting pods</dt>
         <dd>
           {pull.pods.length === 0 ? (
@@ -94,7 +94,7 @@ function Facts({ pull }: { pull: PullStatus }) {
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
-    <div>
+    <div className="fact">
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>

@@ -1,3 +1,4 @@
+/* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
 import { memo } from "react";
 import {
   formatAge,
@@ -50,13 +51,13 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
         <ProgressFigures entry={entry} />
       </div>
       <div role="cell" className="cell cell-speed">
-        {finished ? (
-          <span className="quiet">–</span>
-        ) : (
+        {pull.phase === "downloading" ? (
           <>
             <span className="figure">{formatSpeed(pull.bytesPerSec)}</span>
-            <SparklineGraphic values={entry.speeds} slots={40} />
+            <SparklineGraphic values={entry.speeds} slots={24} />
           </>
+        ) : (
+          <span className="quiet">–</span>
         )}
       </div>
       <div role="cell" className={left.known ? "cell cell-left" : "cell cell-left quiet"} title={left.text}>
@@ -107,6 +108,13 @@ function ProgressFigures({ entry }: { entry: PullEntry }) {
   if (pull.phase === "done") {
     const cached = pull.cachedBytes > 0 ? `, ${formatBytes(pull.cachedBytes)} cached` : "";
     return <div className="progress-figures quiet">{`${formatBytes(pull.totalBytes)}${cached}`}</div>;
+  }
+  if (pull.error !== undefined) {
+    return (
+      <div className={`progress-figures error-line error-line-${pull.phase}`} title={pull.error}>
+        {pull.error}
+      </div>
+    );
   }
   if (!pull.totalKnown) {
     return <div className="progress-figures quiet">size not known yet</div>;

@@ -1,3 +1,4 @@
+/* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
 import { defaultRangeExtractor, type Range, useWindowVirtualizer } from "@tanstack/react-virtual";
 import { type Ref, type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
 import { formatDuration } from "../format/index.ts";
@@ -39,13 +40,9 @@ export function PullTable(props: PullTableProps) {
   const idAt = (index: number): string | undefined =>
     index < running ? rows[index] : index === running && divider === 1 ? undefined : rows[index - divider];
   const focused = useRef<string | undefined>(undefined);
-  const [margin, setMargin] = useState(0);
-  // The list moves when a note appears above it. Reading the place of one element per draw is cheap.
-  useLayoutEffect(() => {
-    const top = Math.round((list?.getBoundingClientRect().top ?? 0) + window.scrollY);
-    if (top !== margin) setMargin(top);
-  });
+  const margin = useOffset(list);
 
+  // oxlint-disable-next-line react/incompatible-library -- it only says that the compiler, unused here, skips this component
   const virtualizer = useWindowVirtualizer({
     count,
     estimateSize: (index) => estimatedHeight(index === running && divider === 1),
@@ -164,6 +161,19 @@ function Divider({ count, historySeconds, hidden }: { count: number; historySeco
       </div>
     </div>
   );
+}
+
+/** Pixels from the top of the page to the list; it moves when a note appears above it. */
+function useOffset(element: HTMLElement | null): number {
+  const [offset, setOffset] = useState(0);
+  useLayoutEffect(() => {
+    if (element === null) return undefined;
+    const measure = (): void => setOffset(Math.round(element.getBoundingClientRect().top + window.scrollY));
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, [element]);
+  return offset;
 }
 
 /** One listener for all rows: a click anywhere in a row opens it, but not one that selects text or hits a control. */

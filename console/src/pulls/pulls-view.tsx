@@ -1,8 +1,8 @@
 import type { NodeStatus } from "@waybill/pulltrace/contract";
-import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useMemo, useState } from "react";
 import { formatDuration } from "../format/index.ts";
 import type { FeedSnapshot, PullsState } from "../live/index.ts";
-import { arrange, type Arrangement, emptyArrangement } from "./arrangement.ts";
+import { createArranger } from "./arrangement.ts";
 import { NoAgent, NoMatch, NoPulls } from "./empty-states.tsx";
 import { filterChoices, filterEntries, filterKey, isFiltering, type PageSearch } from "./filter.ts";
 import { FilterBar, withoutFilter } from "./filter-bar.tsx";
@@ -46,7 +46,12 @@ export function PullsView(props: PullsViewProps) {
   const byNode = useMemo(() => runningByNode(entries.values()), [entries]);
   const matching = useMemo(() => filterEntries(entries.values(), search), [entries, search]);
   const second = Math.floor(now / 1000);
-  const arrangement = useArrangement(matching, second, filterKey(search), held);
+  const [arranger] = useState(createArranger);
+  const key = filterKey(search);
+  const arrangement = useMemo(
+    () => arranger(matching, second * 1000, key, held),
+    [arranger, matching, second, key, held],
+  );
   const filtering = isFiltering(search);
   const idle = summary.active === 0 && !filtering;
 
@@ -111,24 +116,6 @@ export function PullsView(props: PullsViewProps) {
       )}
     </>
   );
-}
-
-/** The last arrangement is what the next one starts from; another filter starts anew. */
-function useArrangement(
-  matching: Parameters<typeof arrange>[0],
-  second: number,
-  key: string,
-  held: boolean,
-): Arrangement {
-  const last = useRef({ key, arrangement: emptyArrangement });
-  const arrangement = useMemo(() => {
-    const previous = last.current.key === key ? last.current.arrangement : emptyArrangement;
-    return arrange(matching, second * 1000, previous, held);
-  }, [matching, second, key, held]);
-  useEffect(() => {
-    last.current = { key, arrangement };
-  }, [key, arrangement]);
-  return arrangement;
 }
 
 function HeldNote({ held }: { held: number }) {

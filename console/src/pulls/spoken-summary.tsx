@@ -13,21 +13,24 @@ export function SpokenSummary({ summary, connection }: { summary: Summary; conne
   const [spoken, setSpoken] = useState("");
   const latest = useRef(text);
   const spokenAt = useRef(0);
+  const spokenKey = useRef("");
   useEffect(() => {
     latest.current = text;
   });
   useEffect(() => {
+    if (spokenKey.current === key) return undefined;
     const wait = Math.max(500, spokenAt.current + betweenWordsMs - Date.now());
     const timer = setTimeout(() => {
       spokenAt.current = Date.now();
+      spokenKey.current = key;
       setSpoken(latest.current);
     }, wait);
     return () => clearTimeout(timer);
   }, [key]);
   return (
-    <div className="visually-hidden" role="status" aria-label="Summary">
+    <output className="visually-hidden" aria-label="Summary">
       {spoken}
-    </div>
+    </output>
   );
 }
 

@@ -28,7 +28,7 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
         testId="figure-speed"
         className="figure-speed"
       >
-        <SparklineGraphic values={totals} slots={90} />
+        <SparklineGraphic values={totals} slots={60} />
       </Figure>
       <Figure
         name="Nodes reporting"
@@ -44,16 +44,16 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
           : `in ${summary.podNamespaces} ${summary.podNamespaces === 1 ? "namespace" : "namespaces"}`}
       </Figure>
       <Figure
-        name="Failures"
+        name={`Failures, ${window}`}
         value={String(summary.failures)}
         testId="figure-failures"
         className={summary.failures > 0 ? "figure-failed" : ""}
       >
         {summary.failures === 0 && !onlyFailed ? (
-          `none in the last ${window}`
+          "none"
         ) : (
           <button type="button" className="link" aria-pressed={onlyFailed} onClick={onToggleFailed}>
-            {onlyFailed ? "show all pulls" : `show those of the last ${window}`}
+            {onlyFailed ? "show all pulls" : "show failed pulls"}
           </button>
         )}
       </Figure>

@@ -18,14 +18,6 @@ export function ConnectionBadge({ connection, silentMs }: { connection: Connecti
 }
 
 export function connectionText(connection: Connection, silentMs: number): string {
-  switch (connection.kind) {
-    case "live":
-      return "live";
-    case "connecting":
-      return "connecting";
-    case "reconnecting":
-      return `reconnecting, data ${formatDuration(silentMs / 1000)} old`;
-    case "signed-out":
-      return "signed out";
-  }
+  if (connection.kind === "reconnecting") return `reconnecting, data ${formatDuration(silentMs / 1000)} old`;
+  return connection.kind === "signed-out" ? "signed out" : connection.kind;
 }

@@ -1,0 +1,160 @@
+import type { PullStatus } from "@waybill/pulltrace/contract";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  busyPulls,
+  sampleNodes,
+  type ScriptedServer,
+  type ScriptedState,
+  startScriptedServer,
+} from "../testing/index.ts";
+import { createFeed, type Feed, type FeedSnapshot } from "./feed.ts";
+import { openSession, SignedOut } from "./requests.ts";
+
+/** Cookies as a browser keeps them; the rest is Node's fetch over a real socket. */
+function browserFetch(): (input: string, init?: RequestInit) => Promise<Response> {
+  let cookie = "";
+  return async (input, init) => {
+    const headers = new Headers(init?.headers);
+    if (cookie !== "") headers.set("cookie", cookie);
+    const response = await fetch(input, { ...init, headers });
+    cookie = response.headers.get("set-cookie")?.split(";")[0] ?? cookie;
+    return response;
+  };
+}
+
+let server: ScriptedServer;
+let state: ScriptedState;
+let feed: Feed;
+let request: ReturnType<typeof browserFetch>;
+let seen: FeedSnapshot[];
+
+beforeEach(async () => {
+  const now = Date.now();
+  state = { pulls: busyPulls(now).slice(0, 3), nodes: sampleNodes(["worker-01"], [], now) };
+  server = await startScriptedServer({ state });
+  request = browserFetch();
+  seen = [];
+  feed = createFeed({
+    base: server.url,
+    fetch: request,
+    schedule: (draw) => void setTimeout(draw, 1),
+    retryMs: [20],
+    silenceMs: 400,
+  });
+  feed.subscribe(() => seen.push(feed.snapshot()));
+});
+afterEach(async () => {
+  feed.stop();
+  await server.close();
+});
+
+async function until(what: (snapshot: FeedSnapshot) => boolean): Promise<FeedSnapshot> {
+  for (let turn = 0; turn < 1000; turn += 1) {
+    if (what(feed.snapshot())) return feed.snapshot();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`It never came to that; now: ${JSON.stringify(feed.snapshot().connection)}`);
+}
+const live = (snapshot: FeedSnapshot): boolean => snapshot.connection.kind === "live";
+const percentOf = (snapshot: FeedSnapshot, id: string): number | undefined =>
+  snapshot.state?.entries.get(id)?.pull.percent;
+const moved = (pull: PullStatus, percent: number): PullStatus => ({
+  ...pull,
+  percent,
+  updatedAt: new Date().toISOString(),
+});
+
+describe("following the server", () => {
+  it("takes the list, then the events from there", async () => {
+    feed.start();
+    await until(live);
+    expect(server.resumedFrom).toEqual(["r1-0"]);
+    server.emitPull(moved(state.pulls[0]!, 77));
+    const { id } = state.pulls[2]!;
+    await until((snapshot) => percentOf(snapshot, id) === 77);
+    expect(server.listReads()).toBe(1);
+  });
+
+  it("after a cut line it resumes at the last event, and misses and doubles nothing", async () => {
+    feed.start();
+    await until(live);
+    const pull = state.pulls[0]!;
+    server.emitPull(moved(pull, 60));
+    await until((snapshot) => percentOf(snapshot, pull.id) === 60);
+    server.offline(true);
+    await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    server.emitPull(moved(pull, 70));
+    server.emitPull({ ...moved(pull, 1), id: "new" });
+    server.offline(false);
+    const after = await until((snapshot) => percentOf(snapshot, pull.id) === 70 && percentOf(snapshot, "new") === 1);
+    expect(after.state?.entries.size).toBe(4);
+    expect(after.state?.entries.get("new")?.speeds).toHaveLength(1);
+    expect(server.resumedFrom.at(-1)).toBe("r1-1");
+    expect(server.listReads()).toBe(1);
+  });
+
+  it("after a restart of the server (reset) it fetches the list anew", async () => {
+    feed.start();
+    await until(live);
+    state.pulls = state.pulls.slice(1);
+    server.restart();
+    const after = await until((snapshot) => live(snapshot) && snapshot.state?.entries.size === 2);
+    expect(after.state?.lastEventId).toBe("r2-0");
+    expect(server.listReads()).toBe(2);
+    expect(server.resumedFrom).toEqual(["r1-0", "r1-0", "r2-0"]);
+  });
+
+  it("tells how old the data is while the line is down, and starts from nothing when it never was up", async () => {
+    server.offline(true);
+    feed.start();
+    const down = await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    expect(down.state).toBeUndefined();
+    server.offline(false);
+    await until(live);
+    server.offline(true);
+    await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    feed.tick();
+    const old = await until((snapshot) => snapshot.silentMs >= 30);
+    expect(old.state?.entries.size).toBe(3);
+  });
+
+  it("takes a silent connection for dead", async () => {
+    feed.start();
+    await until(live);
+    const cut = await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    expect(cut.connection).toMatchObject({ reason: "Nothing came from the server for too long." });
+    await until(live);
+  });
+
+  it("without a token it says so, and goes on after signing in", async () => {
+    server.require("secret");
+    feed.start();
+    await until((snapshot) => snapshot.connection.kind === "signed-out");
+    await expect(openSession(request, server.url, "wrong")).rejects.toBeInstanceOf(SignedOut);
+    await openSession(request, server.url, "secret");
+    feed.retry();
+    const after = await until(live);
+    expect(after.state?.entries.size).toBe(3);
+  });
+
+  it("an event that cannot be read is answered with a fresh list, not with half the truth", async () => {
+    feed.start();
+    await until(live);
+    const { pulls } = state;
+    state.pulls = pulls.slice(0, 1);
+    server.emit("not an event" as never);
+    await until((snapshot) => snapshot.state?.entries.size === 1);
+    expect(server.listReads()).toBe(2);
+  });
+
+  it("a thousand events at once are drawn in a few draws", async () => {
+    feed.start();
+    await until(live);
+    const pull = state.pulls[0]!;
+    seen = [];
+    for (let turn = 1; turn <= 1000; turn += 1) server.emitPull(moved(pull, turn / 20));
+    await until((snapshot) => percentOf(snapshot, pull.id) === 50);
+    expect(seen.length).toBeLessThan(200);
+  });
+});

@@ -1,0 +1,205 @@
+import type { PullStatus } from "@waybill/pulltrace/contract";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { PullEntry } from "../live/index.ts";
+import { busyPulls, sampleNodes } from "../testing/index.ts";
+import { adviceFor } from "./advice.ts";
+import { arrange, createArranger, emptyArrangement } from "./arrangement.ts";
+import { filterChoices, filterEntries, isFiltering, readSearch } from "./filter.ts";
+import { segmentsOf } from "./segments.ts";
+import { sparkline } from "./sparkline.ts";
+import { summarize } from "./summary.ts";
+import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
+
+const now = Date.parse("2026-11-21T10:00:00Z");
+const pulls = busyPulls(now);
+const entry = (pull: PullStatus): PullEntry => ({
+  pull,
+  speeds: [],
+  startedMs: Date.parse(pull.startedAt),
+  ...(pull.completedAt === undefined ? {} : { completedMs: Date.parse(pull.completedAt) }),
+});
+const entries = pulls.map(entry);
+const byId = (id: string): PullStatus => pulls.find((pull) => pull.id === id)!;
+
+describe("the order of the rows", () => {
+  it("newest running first, then the finished, last finished first; a fresh failure stays above", () => {
+    const { rows, running } = arrange(entries, now, emptyArrangement, false);
+    expect(rows.slice(0, running)).toEqual(["p06", "p07", "p08", "p05", "p02", "p04", "p01", "p03", "p09"]);
+    expect(rows.slice(running)).toEqual(["p10", "p11", "p12"]);
+  });
+
+  it("progress moves no row", () => {
+    const before = arrange(entries, now, emptyArrangement, false);
+    const faster = pulls.map((pull) => entry({ ...pull, percent: 99, bytesPerSec: 1, pods: [] }));
+    expect(arrange(faster.toReversed(), now + 1000, before, false)).toEqual(before);
+  });
+
+  it("a pull that just ended keeps its place for a moment, then sinks", () => {
+    const done = entries.map((one) =>
+      one.pull.id === "p06" ? entry({ ...one.pull, phase: "done", completedAt: new Date(now).toISOString() }) : one,
+    );
+    expect(arrange(done, now + 4000, emptyArrangement, false).rows[0]).toBe("p06");
+    const later = arrange(done, now + 6000, emptyArrangement, false);
+    expect(later.rows.indexOf("p06")).toBe(later.running);
+  });
+
+  it("while it is held nothing moves, what is gone leaves, and what is new is counted", () => {
+    const arranger = createArranger();
+    const before = arranger(entries.slice(1), now, "", false);
+    const rest = entries.filter((one) => one.pull.id !== "p07");
+    const held = arranger(rest, now + 120_000, "", true);
+    expect(held.rows).toEqual(before.rows.filter((id) => id !== "p07"));
+    expect(held.held).toBe(1);
+    expect(arranger(rest, now + 120_000, "", false).rows).toContain("p01");
+  });
+
+  it("another filter is a new order even while held", () => {
+    const arranger = createArranger();
+    arranger(entries, now, "a", false);
+    expect(arranger(entries.slice(0, 2), now, "b", true).rows).toHaveLength(2);
+  });
+});
+
+describe("the filter", () => {
+  const ids = (filter: Parameters<typeof filterEntries>[1]): string[] =>
+    filterEntries(entries, filter).map((one) => one.pull.id);
+
+  it("all words must occur: in image, node, tenant, pod, digest or error", () => {
+    expect(ids({ q: "CHECKOUT worker-01" })).toEqual(["p02", "p10"]);
+    expect(ids({ q: "lena" })).toEqual(["p04"]);
+    expect(ids({ q: "too many" })).toEqual(["p09"]);
+    expect(ids({ q: byId("p03").manifestDigest!.slice(7, 20) })).toEqual(["p03"]);
+    expect(ids({ q: "  " })).toHaveLength(12);
+  });
+
+  it("node, tenant, namespace and phase narrow it together", () => {
+    expect(ids({ node: "worker-04" })).toEqual(["p04", "p05"]);
+    expect(ids({ tenant: "search", phase: "failed" })).toEqual(["p09"]);
+    expect(ids({ namespace: "payments" })).toEqual(["p01"]);
+    expect(ids({ phase: "active" })).toHaveLength(8);
+  });
+
+  it("a URL gives what makes sense and drops the rest", () => {
+    expect(readSearch({ q: "a", phase: "sleeping", node: 5, kiosk: "" })).toEqual({ q: "a", kiosk: true });
+    expect(readSearch({ kiosk: "false", tenant: "" })).toEqual({});
+    expect(readSearch({ q: "x".repeat(999) }).q).toHaveLength(200);
+    expect(isFiltering(readSearch({ kiosk: "1" }))).toBe(false);
+    expect(isFiltering({ node: "a" })).toBe(true);
+  });
+
+  it("what is chosen can be chosen even if it does not occur now", () => {
+    const choices = filterChoices(entries, ["worker-10", "worker-9"], { tenant: "gone" });
+    expect(choices.nodes.slice(-2)).toEqual(["worker-9", "worker-10"]);
+    expect(choices.tenants).toContain("gone");
+    expect(choices.namespaces).toEqual(["analytics", "checkout", "payments", "platform", "search"]);
+  });
+});
+
+describe("the five figures", () => {
+  it("count what runs, who waits, what failed, and which nodes are silent", () => {
+    const summary = summarize(entries, sampleNodes(["a", "b", "c"], ["b"], now));
+    expect(summary).toMatchObject({
+      active: 8,
+      downloading: 6,
+      unpacking: 1,
+      failures: 1,
+      nodesReporting: 2,
+      nodesKnown: 3,
+    });
+    expect(summary.silentNodes).toEqual(["b"]);
+    expect(summary.podsWaiting).toBe(13);
+    expect(summary.recording).toBe(false);
+  });
+
+  it("a pod that waits for two images waits once", () => {
+    const twice = [byId("p02"), { ...byId("p02"), id: "again" }].map(entry);
+    expect(summarize(twice, []).podsWaiting).toBe(2);
+  });
+});
+
+describe("the time left", () => {
+  const text = (pull: PullStatus, at = now): string => timeLeft(pull, at, undefined).text;
+
+  it("is a figure only when there is one, and otherwise the reason", () => {
+    expect(timeLeft(byId("p01"), now, undefined)).toEqual({ known: true, text: "2 min 10 s" });
+    expect(text(byId("p03"))).toBe("unpacking to disk");
+    expect(text(byId("p06"))).toBe("reading manifest");
+    expect(text(byId("p08"))).toBe("no bytes coming in");
+    expect(text(byId("p10"))).toBe("took 42 s");
+    expect(text(byId("p09"))).toBe("after 3 min 39 s");
+    expect(text({ ...byId("p01"), totalKnown: false })).toBe("size not known yet");
+    expect(text(byId("p05"))).toBe("waits for a free slot");
+  });
+
+  it("is not told from old reports", () => {
+    expect(text(byId("p01"), now + 34_000)).toBe("no report for 34 s");
+  });
+
+  it("names the pull on the same node that fetches the layer which one waits for", () => {
+    const nodes = runningByNode(entries);
+    const holders = layerHolders(byId("p05"), nodes.get("worker-04")!);
+    expect([...holders.values()]).toEqual(["analytics/notebook:cuda-12.6"]);
+    const [holder] = holders.values();
+    expect(timeLeft(byId("p05"), now, holder).text).toBe("waits for analytics/notebook:cuda-12.6");
+    expect(layerHolders(byId("p05"), nodes.get("worker-01")!).size).toBe(0);
+    expect(nodes.has("worker-06")).toBe(false);
+  });
+});
+
+describe("the bar", () => {
+  it("has a part per layer, in proportion to its size, and none is invisible", () => {
+    const segments = segmentsOf(byId("p01"));
+    expect(segments.map((segment) => segment.phase)).toEqual(byId("p01").layers.map((layer) => layer.phase));
+    expect(segments[3]!.weight / segments[2]!.weight).toBeCloseTo(1180 / 412);
+    expect(Math.min(...segments.map((segment) => segment.weight))).toBeGreaterThanOrEqual(0.006);
+    expect(segments[0]!.filled).toBe(1);
+    expect(segments[3]!.filled).toBeCloseTo(0.37);
+    expect(segments[5]!.filled).toBe(0);
+  });
+
+  it("is not cut while no size is known, and not into more parts than one can see", () => {
+    expect(segmentsOf(byId("p06"))).toEqual([]);
+    const [layer] = byId("p01").layers;
+    const many = { ...byId("p01"), layers: Array.from({ length: 127 }, () => layer!) };
+    expect(segmentsOf(many)).toHaveLength(1);
+  });
+});
+
+describe("the small line", () => {
+  it("stays in its box, whatever the figures", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double(), { maxLength: 80 }), (values) => {
+        const { line } = sparkline(values, 40, 100, 24);
+        for (const [, x, y] of line.matchAll(/([\d.-]+) ([\d.-]+)/g)) {
+          expect(Number(x)).toBeGreaterThanOrEqual(0);
+          expect(Number(x)).toBeLessThanOrEqual(100);
+          expect(Number(y)).toBeGreaterThanOrEqual(1);
+          expect(Number(y)).toBeLessThanOrEqual(23);
+        }
+      }),
+    );
+  });
+
+  it("ends at the right and does not stretch while it is short", () => {
+    expect(sparkline([5], 40, 100, 24).line).toBe("");
+    expect(sparkline([0, 10], 3, 100, 24).line).toBe("M50 23L100 1");
+    expect(sparkline([0, 0], 3, 100, 24).line).toBe("M50 23L100 23");
+  });
+});
+
+describe("what to do about an error", () => {
+  it.each([
+    ["write /var/lib: no space left on device", "disk is full"],
+    ["x509: certificate signed by unknown authority", "CA"],
+    ["http: server gave HTTP response to HTTPS client", "plain HTTP"],
+    ["429 Too Many Requests", "limits"],
+    ["401 Unauthorized", "imagePullSecrets"],
+    ["manifest unknown", "no such image"],
+    ["dial tcp: lookup registry: no such host", "DNS"],
+    ["connection refused", "curl"],
+    ["unexpected digest sha256:…", "changes the bytes"],
+    ["The client gave this pull up", "stopped"],
+    ["something odd", "journalctl"],
+  ])("%s", (error, part) => expect(adviceFor(error)).toContain(part));
+});

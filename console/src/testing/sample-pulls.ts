@@ -1,0 +1,334 @@
+import type {
+  LayerPhase,
+  LayerStatus,
+  NodeStatus,
+  PodReference,
+  PullPhase,
+  PullStatus,
+} from "@waybill/pulltrace/contract";
+
+const MiB = 1024 ** 2;
+export const layerType = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+export interface SampleLayer {
+  readonly size: number;
+  /** 0..1 */
+  readonly share: number;
+  readonly phase: LayerPhase;
+  /** Names the content: equal names are the same layer. */
+  readonly content?: string;
+  readonly speed?: number;
+}
+
+export interface SamplePull {
+  readonly id: string;
+  readonly node: string;
+  readonly image: string;
+  readonly phase: PullPhase;
+  readonly layers?: readonly SampleLayer[];
+  readonly tenant?: string;
+  readonly pods?: readonly PodReference[];
+  /** Seconds ago. */
+  readonly began: number;
+  /** Seconds ago. */
+  readonly ended?: number;
+  readonly error?: string;
+  readonly eta?: number;
+  readonly recording?: boolean;
+}
+
+/** A digest that depends on nothing but `name`. */
+export function sampleDigest(name: string): string {
+  let state = 2_166_136_261;
+  let hex = "";
+  for (let round = 0; hex.length < 64; round += 1) {
+    for (const character of `${name} ${round}`) state = Math.imul(state ^ character.charCodeAt(0), 16_777_619) >>> 0;
+    hex += state.toString(16).padStart(8, "0");
+  }
+  return `sha256:${hex.slice(0, 64)}`;
+}
+
+/** A pull as the server would tell it at `now` (ms). */
+export function samplePull(o: SamplePull, now: number): PullStatus {
+  const at = (secondsAgo: number): string => new Date(now - secondsAgo * 1000).toISOString();
+  const layers = (o.layers ?? []).map((layer, index): LayerStatus => {
+    const complete = layer.phase === "done" || layer.phase === "cached";
+    const ended = complete ? at(Math.max(o.ended ?? 0, o.began * (0.6 - index * 0.07))) : undefined;
+    return {
+      pullId: o.id,
+      digest: sampleDigest(layer.content ?? `${o.image} ${index}`),
+      mediaType: layerType,
+      totalBytes: layer.size,
+      downloadedBytes: Math.round(layer.size * layer.share),
+      bytesPerSec: layer.speed ?? 0,
+      percent: complete ? 100 : Math.min(99, layer.share * 100),
+      startedAt: at(Math.max(o.ended ?? 0, o.began * (1 - index * 0.09) - 0.5)),
+      ...(ended === undefined ? {} : { completedAt: ended }),
+      totalKnown: true,
+      phase: layer.phase,
+      cached: layer.phase === "cached",
+    };
+  });
+  const total = layers.reduce((sum, layer) => sum + layer.totalBytes, 0);
+  const downloaded = layers.reduce((sum, layer) => sum + layer.downloadedBytes, 0);
+  const known = layers.length > 0;
+  return {
+    id: o.id,
+    nodeName: o.node,
+    imageRef: o.image,
+    totalBytes: total,
+    downloadedBytes: downloaded,
+    bytesPerSec: layers.reduce((sum, layer) => sum + layer.bytesPerSec, 0),
+    etaSeconds: o.eta ?? -1,
+    percent: o.phase === "done" ? 100 : known ? Math.min(99, (downloaded / total) * 100) : 0,
+    layerCount: layers.length,
+    layersDone: layers.filter((layer) => layer.phase === "done" || layer.phase === "cached").length,
+    startedAt: at(o.began),
+    ...(o.ended === undefined ? {} : { completedAt: at(o.ended) }),
+    ...(o.error === undefined ? {} : { error: o.error }),
+    pods: o.pods ?? [],
+    layers,
+    totalKnown: known,
+    phase: o.phase,
+    ...(o.tenant === undefined ? {} : { tenant: o.tenant }),
+    ...(known ? { manifestDigest: sampleDigest(`manifest ${o.image}`) } : {}),
+    containerdNamespace: "k8s.io",
+    cachedBytes: layers.filter((layer) => layer.cached).reduce((sum, layer) => sum + layer.totalBytes, 0),
+    updatedAt: at(o.ended ?? 0),
+    ...(o.recording === true ? { recording: true } : {}),
+  };
+}
+
+export function samplePods(namespace: string, name: string, count: number, image: string): PodReference[] {
+  return Array.from({ length: count }, (_, at) => ({
+    namespace,
+    podName: `${name}-7c9d8f5b6-${(at * 7919 + 35_113).toString(36)}`,
+    container: "app",
+    image,
+  }));
+}
+
+export function sampleNodes(names: readonly string[], silent: readonly string[], now: number): NodeStatus[] {
+  return names.map((nodeName) => ({
+    nodeName,
+    lastReportAt: new Date(now - (silent.includes(nodeName) ? 94_000 : 400)).toISOString(),
+    reporting: !silent.includes(nodeName),
+    agentVersion: "0.1.0",
+    activePulls: 1,
+    bytesPerSec: 0,
+  }));
+}
+
+const layer = (size: number, share: number, phase: LayerPhase, more: Partial<SampleLayer> = {}): SampleLayer => ({
+  size: Math.round(size * MiB),
+  share,
+  phase,
+  ...more,
+});
+
+const registry = "registry.eu-central.example.com:5000";
+
+/** A dozen pulls that show every phase. */
+export function busyPulls(now: number): PullStatus[] {
+  const shared = { content: "python base" };
+  const pull = (o: SamplePull): PullStatus => samplePull(o, now);
+  const image = (name: string): string => `${registry}/${name}`;
+  const base = [layer(28, 1, "cached", { content: "debian" }), layer(52, 1, "cached", { content: "runtime" })];
+  return [
+    pull({
+      id: "p01",
+      node: "worker-03",
+      image: image("payments/fraud-model:2026.11.2"),
+      phase: "downloading",
+      tenant: "payments",
+      began: 74,
+      eta: 131,
+      pods: samplePods("payments", "fraud-scorer", 5, image("payments/fraud-model:2026.11.2")),
+      layers: [
+        ...base,
+        layer(412, 1, "done"),
+        layer(1180, 0.37, "downloading", { speed: 31 * MiB }),
+        layer(240, 0.1, "downloading", { speed: 9.4 * MiB }),
+        layer(86, 0, "waiting"),
+        layer(3, 0, "waiting"),
+      ],
+    }),
+    pull({
+      id: "p02",
+      node: "worker-01",
+      image: image("checkout/storefront:4.18.0"),
+      phase: "downloading",
+      tenant: "checkout",
+      began: 21,
+      eta: 9,
+      pods: samplePods("checkout", "storefront", 2, image("checkout/storefront:4.18.0")),
+      layers: [
+        ...base,
+        layer(64, 0.82, "downloading", { speed: 12.6 * MiB }),
+        layer(31, 0.44, "downloading", { speed: 6 * MiB }),
+        layer(2, 1, "downloaded"),
+      ],
+    }),
+    pull({
+      id: "p03",
+      node: "worker-02",
+      image: image("search/indexer:9.1.4"),
+      phase: "unpacking",
+      tenant: "search",
+      began: 96,
+      pods: samplePods("search", "indexer", 1, image("search/indexer:9.1.4")),
+      layers: [
+        ...base,
+        layer(96, 1, "done"),
+        layer(640, 1, "unpacking"),
+        layer(120, 1, "downloaded"),
+        layer(12, 1, "downloaded"),
+      ],
+    }),
+    pull({
+      id: "p04",
+      node: "worker-04",
+      image: image("analytics/notebook:cuda-12.6"),
+      phase: "downloading",
+      tenant: "analytics",
+      began: 38,
+      eta: 214,
+      pods: samplePods("analytics", "notebook-lena", 1, image("analytics/notebook:cuda-12.6")),
+      layers: [
+        layer(28, 1, "cached", { content: "debian" }),
+        layer(890, 0.21, "downloading", { ...shared, speed: 18 * MiB }),
+        layer(2210, 0.06, "downloading", { speed: 14 * MiB }),
+        layer(330, 0, "waiting"),
+        layer(15, 0, "waiting"),
+      ],
+    }),
+    pull({
+      id: "p05",
+      node: "worker-04",
+      image: image("analytics/training-runner:1.7.3"),
+      phase: "downloading",
+      tenant: "analytics",
+      began: 17,
+      pods: samplePods("analytics", "train-nightly", 3, image("analytics/training-runner:1.7.3")),
+      layers: [
+        layer(28, 1, "cached", { content: "debian" }),
+        layer(890, 0, "waiting", shared),
+        layer(44, 0, "waiting"),
+      ],
+    }),
+    pull({
+      id: "p06",
+      node: "worker-05",
+      image: image("platform/ingress-proxy:1.31.2"),
+      phase: "resolving",
+      tenant: "platform",
+      began: 1,
+    }),
+    pull({
+      id: "p07",
+      node: "worker-01",
+      image: image("platform/log-shipper:3.2.0"),
+      phase: "downloading",
+      tenant: "platform",
+      began: 6,
+      eta: 3,
+      pods: samplePods("platform", "log-shipper", 1, image("platform/log-shipper:3.2.0")),
+      layers: [layer(3.4, 1, "cached"), layer(18, 0.7, "downloading", { speed: 4.2 * MiB })],
+    }),
+    pull({
+      id: "p08",
+      node: "worker-02",
+      image: "docker.io/library/postgres:18.1",
+      phase: "downloading",
+      began: 12,
+      layers: [
+        layer(28, 1, "cached", { content: "debian" }),
+        layer(104, 0.3, "downloading", { speed: 0 }),
+        layer(8, 1, "downloaded"),
+        layer(0.01, 1, "downloaded"),
+      ],
+    }),
+    pull({
+      id: "p09",
+      node: "worker-03",
+      image: image("search/embedding-server:0.9.0"),
+      phase: "failed",
+      tenant: "search",
+      began: 250,
+      ended: 31,
+      error: "The registry answered 429 Too Many Requests for layer 4 of 6; kubelet tries again in 40 s.",
+      pods: samplePods("search", "embedding-server", 2, ""),
+      layers: [
+        ...base,
+        layer(210, 1, "done"),
+        layer(512, 0.46, "failed"),
+        layer(33, 0, "waiting"),
+        layer(1, 0, "waiting"),
+      ],
+    }),
+    pull({
+      id: "p10",
+      node: "worker-01",
+      image: image("checkout/cart-api:2.0.11"),
+      phase: "done",
+      tenant: "checkout",
+      began: 190,
+      ended: 148,
+      layers: [...base, layer(38, 1, "done"), layer(9, 1, "done")],
+    }),
+    pull({
+      id: "p11",
+      node: "worker-05",
+      image: image("payments/ledger:7.4.0"),
+      phase: "done",
+      tenant: "payments",
+      began: 420,
+      ended: 365,
+      layers: [
+        layer(28, 1, "done", { content: "debian" }),
+        layer(52, 1, "done", { content: "runtime" }),
+        layer(71, 1, "done"),
+      ],
+    }),
+    pull({
+      id: "p12",
+      node: "worker-02",
+      image: image("analytics/etl@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"),
+      phase: "cancelled",
+      tenant: "analytics",
+      began: 900,
+      ended: 840,
+      error: "The client gave this pull up after 60 s, with 2 of 5 layers downloaded.",
+      layers: [...base, layer(300, 0.5, "downloading"), layer(20, 0, "waiting"), layer(20, 0, "waiting")],
+    }),
+  ];
+}
+
+/** Many rows: three quarters running, the others finished. */
+export function manyPulls(count: number, now: number): PullStatus[] {
+  return Array.from({ length: count }, (_, at) => {
+    const finished = at % 4 === 3;
+    const share = ((at * 37) % 90) / 100;
+    const image = `${registry}/tenant-${at % 40}/service-${at % 900}:1.${at % 50}.${at % 7}`;
+    return samplePull(
+      {
+        id: `many-${at}`,
+        node: `node-${String(at % 1000).padStart(4, "0")}`,
+        image,
+        phase: finished ? "done" : "downloading",
+        tenant: `tenant-${at % 40}`,
+        began: 30 + (at % 600),
+        ...(finished ? { ended: 20 + (at % 25) } : { eta: 20 + (at % 100) }),
+        pods: at % 3 === 0 ? samplePods(`tenant-${at % 40}`, `service-${at % 900}`, 1, image) : [],
+        layers: [
+          layer(28, 1, "cached", { content: "debian" }),
+          layer(60 + (at % 300), finished ? 1 : share, finished ? "done" : "downloading", {
+            speed: finished ? 0 : 4 * MiB,
+          }),
+          layer(12, finished ? 1 : 0, finished ? "done" : "waiting"),
+        ],
+      },
+      now,
+    );
+  });
+}

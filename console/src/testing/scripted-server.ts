@@ -1,0 +1,177 @@
+import { createReadStream, existsSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import type { NodeStatus, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
+
+export interface ScriptedState {
+  pulls: readonly PullStatus[];
+  nodes: readonly NodeStatus[];
+}
+
+/**
+ * The API as the page sees it, played from a script, over a real socket: list, events with resume, nodes, session, and
+ * the built page with its Content-Security-Policy. For tests and screenshots of the page; the whole-system tests talk to the real server.
+ */
+export interface ScriptedServer {
+  readonly url: string;
+  /** Number of GET /api/v1/pulls so far. */
+  readonly listReads: () => number;
+  /** The `Last-Event-ID` of each connection to the event stream so far. */
+  readonly resumedFrom: readonly string[];
+  /** Sends an event to all who follow, and keeps it for those who come back. */
+  emit(event: PullEvent): void;
+  emitPull(pull: PullStatus): void;
+  /** Ends all event streams. */
+  dropStreams(): void;
+  /** From now on every connection is cut; `false`: answers again. */
+  offline(cut: boolean): void;
+  /** As a restart: another run, whose events start anew; older ids get `reset`. */
+  restart(): void;
+  /** 401 for everything until POST /api/v1/session brings this token. */
+  require(token: string): void;
+  close(): Promise<void>;
+}
+
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+};
+
+export async function startScriptedServer(o: { state: ScriptedState; dist?: string }): Promise<ScriptedServer> {
+  const { state } = o;
+  let run = "r1";
+  let kept: { number: number; frame: string }[] = [];
+  let last = 0;
+  let cut = false;
+  let token: string | undefined;
+  let lists = 0;
+  const resumedFrom: string[] = [];
+  const streams = new Set<ServerResponse>();
+
+  const server = createServer((request, response) => {
+    if (cut) return void request.socket.destroy();
+    const path = new URL(request.url ?? "/", "http://page").pathname;
+    if (path === "/api/v1/session") return void openSession(request, response);
+    if (path.startsWith("/api/")) {
+      if (token !== undefined && !(request.headers.cookie ?? "").includes(`waybill=${token}`)) {
+        return problem(response, 401, "A token is needed.");
+      }
+      if (path === "/api/v1/pulls") return list(response);
+      if (path === "/api/v1/events") return follow(request, response);
+      if (path === "/api/v1/nodes") return json(response, 200, state.nodes);
+      return problem(response, 404, "There is no such path.");
+    }
+    asset(path, response);
+  });
+
+  function list(response: ServerResponse): void {
+    lists += 1;
+    const body: PullList = {
+      pulls: state.pulls,
+      nodes: state.nodes,
+      lastEventId: `${run}-${last}`,
+      serverTime: new Date().toISOString(),
+      historySeconds: 1800,
+    };
+    json(response, 200, body);
+  }
+
+  function follow(request: IncomingMessage, response: ServerResponse): void {
+    const from = String(request.headers["last-event-id"] ?? "");
+    resumedFrom.push(from);
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    response.write(": hello\n\n");
+    const [askedRun, number] = [from.slice(0, from.lastIndexOf("-")), Number(from.slice(from.lastIndexOf("-") + 1))];
+    if (askedRun !== run) response.write("event: reset\ndata: {}\n\n");
+    else for (const event of kept) if (event.number > number) response.write(event.frame);
+    streams.add(response);
+    response.on("close", () => streams.delete(response));
+  }
+
+  async function openSession(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let text = "";
+    for await (const piece of request) text += String(piece);
+    const body: unknown = JSON.parse(text);
+    const given = typeof body === "object" && body !== null && "token" in body ? body.token : undefined;
+    if (given !== token) return problem(response, 401, "The token is not valid.");
+    response.setHeader("set-cookie", `waybill=${token}; HttpOnly; SameSite=Strict; Path=/`);
+    json(response, 200, {});
+  }
+
+  function asset(path: string, response: ServerResponse): void {
+    const wanted = join(o.dist ?? "", normalize(path === "/" ? "/index.html" : path));
+    const file = o.dist !== undefined && existsSync(wanted) ? wanted : join(o.dist ?? "", "index.html");
+    if (o.dist === undefined || !existsSync(file)) return problem(response, 404, "There is no such path.");
+    response.writeHead(200, {
+      "content-type": types[extname(file)] ?? "application/octet-stream",
+      "content-security-policy": "default-src 'self'",
+    });
+    createReadStream(file).pipe(response);
+  }
+
+  function emit(event: PullEvent): void {
+    last += 1;
+    const frame = `id: ${run}-${last}\ndata: ${JSON.stringify(event)}\n\n`;
+    kept = [...kept.slice(-5000), { number: last, frame }];
+    for (const stream of streams) stream.write(frame);
+  }
+
+  function dropStreams(): void {
+    for (const stream of streams) stream.destroy();
+    streams.clear();
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    listReads: () => lists,
+    resumedFrom,
+    emit,
+    emitPull(pull) {
+      const others = state.pulls.filter((old) => old.id !== pull.id);
+      const type =
+        pull.phase === "done"
+          ? "pull.completed"
+          : pull.phase === "failed" || pull.phase === "cancelled"
+            ? "pull.failed"
+            : others.length === state.pulls.length
+              ? "pull.started"
+              : "pull.progress";
+      state.pulls = [...others, pull];
+      emit({ schemaVersion: "v1", timestamp: pull.updatedAt, type, nodeName: pull.nodeName, pull });
+    },
+    dropStreams,
+    offline(next) {
+      cut = next;
+      if (next) dropStreams();
+    },
+    restart() {
+      run = `r${Number(run.slice(1)) + 1}`;
+      kept = [];
+      last = 0;
+      dropStreams();
+    },
+    require(next) {
+      token = next;
+    },
+    async close() {
+      dropStreams();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
+  response.end(JSON.stringify(body));
+}
+
+function problem(response: ServerResponse, status: number, detail: string): void {
+  json(response, status, { title: detail, status, detail });
+}
