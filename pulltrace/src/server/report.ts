@@ -34,8 +34,8 @@ const digestForm = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{
 const plainForm = /^[!#-&(-;=?-[\]^_a-~]+$/;
 const mediaTypeForm = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
 const timeForm = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
-/** Control, formatting (bidirectional overrides among them) and separator characters, and halves of surrogate pairs. */
-const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu;
+/** Blanks, control and formatting characters (bidirectional overrides among them), and halves of surrogate pairs. */
+const unprintable = /[\s\p{Cc}\p{Cf}\p{Cs}]+/gu;
 const longestError = 1_000;
 
 type Fields = Readonly<Record<string, unknown>>;
