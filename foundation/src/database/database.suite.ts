@@ -176,9 +176,9 @@ export function databaseSuite(kind: DatabaseKind): void {
           await sleep(700);
           await tx.insertInto("depot").values(depot(2)).execute();
         });
-        const outcome = expect(asleep).rejects.toMatchObject({ status: 503 });
-        await impatient.transaction((tx) => tx.insertInto("depot").values(depot(3)).execute());
-        await outcome;
+        const awake = impatient.transaction((tx) => tx.insertInto("depot").values(depot(3)).execute());
+        await expect(asleep).rejects.toMatchObject({ status: 503 });
+        await awake;
         expect(await depotIds()).toEqual([3]);
       });
 

@@ -48,7 +48,7 @@ export async function openPostgres(
   };
 }
 
-function createPool(url: string, limits: DatabaseLimits, mode: string): Pool {
+function createPool(url: string, limits: DatabaseLimits, transactions: string): Pool {
   const pool = new Pool({
     connectionString: url,
     max: limits.connections,
@@ -61,7 +61,7 @@ function createPool(url: string, limits: DatabaseLimits, mode: string): Pool {
     // The types say void, but the pool waits for the promise (pg-pool 3.14), and refuses the connection when it rejects.
     // oxlint-disable-next-line typescript/no-misused-promises
     onConnect: async (client) => {
-      await client.query(sessionSettings(limits, mode));
+      await client.query(sessionSettings(limits, transactions));
     },
   });
   // A connection that breaks while idle is replaced by the next query; unheard, the event would end the process.
@@ -74,12 +74,12 @@ async function endAll(...pools: readonly Pool[]): Promise<void> {
 }
 
 /** By SQL and not as start-up options, which connection poolers such as PgBouncer refuse. */
-function sessionSettings(limits: DatabaseLimits, mode: string): string {
+function sessionSettings(limits: DatabaseLimits, transactions: string): string {
   return [
     `set statement_timeout = ${limits.statementTimeoutMs}`,
     `set idle_in_transaction_session_timeout = ${limits.idleTransactionTimeoutMs}`,
     "set synchronous_commit = on",
-    mode,
+    transactions,
   ].join("; ");
 }
 

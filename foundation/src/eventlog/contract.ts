@@ -22,7 +22,7 @@ export interface NewEvent {
   /** At most 2000 characters. */
   readonly subject: string;
   readonly tenant?: string;
-  /** Anything that JSON can hold, at most 256 KiB of it; null when absent. */
+  /** Anything that JSON can hold, at most 64 KiB of it; null when absent. */
   readonly data?: unknown;
 }
 

@@ -12,7 +12,8 @@ import type { EventTables } from "./tables.ts";
 import { Waiters } from "./waiters.ts";
 
 export const LARGEST_PAGE = 1000;
-const LARGEST_DATA = 256 * 1024;
+/** A page of the largest events still fits memory. */
+const LARGEST_DATA = 64 * 1024;
 /** Rows of one statement; 7 parameters each, and SQLite takes 32 766. */
 const ROWS_AT_ONCE = 1000;
 const TRIMMED_AT_ONCE = 5000;

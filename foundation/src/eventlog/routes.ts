@@ -1,6 +1,6 @@
 import type { Access } from "../auth/index.ts";
 import type { HttpContext, HttpRoute } from "../http/index.ts";
-import type { EventLog, EventPage } from "./contract.ts";
+import { type EventLog, type EventPage, type EventRange, EventsGone } from "./contract.ts";
 import { readEventQuery, type Start, visibleTenant } from "./request.ts";
 import { streamEvents } from "./tail.ts";
 
@@ -33,36 +33,41 @@ export function eventLogRoutes(
 async function answer(log: EventLog, c: HttpContext): Promise<Response> {
   const query = readEventQuery(c.req.query(), c.req.header("last-event-id"));
   const range = { limit: query.limit, ...visibleTenant(c.var.principal) };
-  const after = await numberOf(log, query.start);
-  c.header("vary", "accept");
-  if (c.req.header("accept")?.includes("text/event-stream") === true) {
-    // Read before the stream begins: while a status can still say that the events are gone.
-    return streamEvents(log, c, range, await log.page({ ...range, after }));
-  }
-  const page = await longPoll(log, { ...range, after }, c.req.method === "HEAD" ? 0 : query.waitMs, c.req.raw.signal);
+  // Read before a stream begins: while a status can still say that the events are gone.
+  const first = await firstPage(log, range, query.start);
+  if (c.req.header("accept")?.includes("text/event-stream") === true) return streamEvents(log, c, range, first);
+  const page = await longPoll(log, range, first, c.req.method === "HEAD" ? 0 : query.waitMs, c.req.raw.signal);
   const body: EventsBody = { events: page.events, next: page.upTo, oldest: page.oldest, newest: page.newest };
-  c.header("cache-control", "no-store");
-  return c.json(body);
+  return c.json(body, 200, { "cache-control": "no-store", vary: "accept" });
+}
+
+async function firstPage(log: EventLog, range: Omit<EventRange, "after">, start: Start): Promise<EventPage> {
+  if (start === "latest") return log.page({ ...range, after: await log.newest() });
+  if (start !== "oldest") return log.page({ ...range, after: start.after });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await log.page({ ...range, after: (await log.oldest()) - 1 });
+    } catch (error) {
+      // What was the oldest a moment ago has been trimmed since; whoever wants "the oldest" is never late.
+      if (!(error instanceof EventsGone) || attempt === 5) throw error;
+    }
+  }
 }
 
 /** A tenant's reader sleeps on when all that came belongs to others. */
 async function longPoll(
   log: EventLog,
-  range: { readonly after: number; readonly limit: number; readonly tenant?: string },
+  range: Omit<EventRange, "after">,
+  first: EventPage,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<EventPage> {
   const deadline = performance.now() + waitMs;
-  let page = await log.page(range);
+  let page = first;
   for (;;) {
     const timeoutMs = deadline - performance.now();
     if (page.events.length > 0 || timeoutMs <= 0 || signal.aborted || log.closed.aborted) return page;
     await log.wait({ after: page.upTo, timeoutMs, signal });
     page = await log.page({ ...range, after: page.upTo });
   }
-}
-
-async function numberOf(log: EventLog, start: Start): Promise<number> {
-  if (start === "oldest") return (await log.oldest()) - 1;
-  return start === "latest" ? log.newest() : start.after;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { eventStream, type EventStream, type HttpContext, sseFrame } from "../http/index.ts";
-import { type EventLog, type EventPage, EventsGone, type StoredEvent } from "./contract.ts";
+import { type EventLog, type EventPage, type EventRange, EventsGone, type StoredEvent } from "./contract.ts";
 
 /** A client that has more than this before it is not given more until it has caught up. */
 const LARGEST_BUFFER = 1024 * 1024;
@@ -11,7 +11,7 @@ const WAIT_MS = 60_000;
 interface Tail {
   readonly log: EventLog;
   readonly stream: EventStream;
-  readonly range: { readonly limit: number; readonly tenant?: string };
+  readonly range: Omit<EventRange, "after">;
   readonly drained: (signal: AbortSignal) => Promise<unknown>;
   /** Aborted when the client has left or the server stops. */
   readonly ended: AbortSignal;
@@ -21,7 +21,7 @@ interface Tail {
 export function streamEvents(
   log: EventLog,
   c: HttpContext,
-  range: { readonly limit: number; readonly tenant?: string },
+  range: Omit<EventRange, "after">,
   first: EventPage,
 ): Response {
   const ended = new AbortController();

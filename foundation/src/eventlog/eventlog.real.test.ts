@@ -1,0 +1,3 @@
+import { eventLogSuite } from "./eventlog.suite.ts";
+
+eventLogSuite("postgres");
