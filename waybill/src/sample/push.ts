@@ -89,7 +89,7 @@ async function pushBlob(
   onBytes: (count: number) => void,
 ): Promise<void> {
   const base = new URL(`/v2/${repository}/blobs/`, options.registry);
-  const there = await call(options, { method: "HEAD", url: new URL(blob.digest, base), expected: [200, 404] });
+  const there = await call(options, { method: "HEAD", url: new URL(`./${blob.digest}`, base), expected: [200, 404] });
   if (there.status === 200) return onBytes(blob.sizeBytes);
   const begun = await call(options, {
     method: "POST",
