@@ -20,3 +20,4 @@ export { startManagerService } from "./manager-service.ts";
 export { startPullService } from "./pull-service.ts";
 export { startStoreService } from "./store-service.ts";
 export { startWaybill, type AgentState, type RunningWaybill, type WaybillInit } from "./waybill.ts";
+export { startRecorder } from "./recorder.ts";

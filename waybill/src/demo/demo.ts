@@ -7,6 +7,7 @@ import { readSettings, setting, type SettingsDefinition, type SettingsOf } from 
 import { UserError } from "@waybill/foundation/errors";
 import { createLogger, type Logger } from "@waybill/foundation/telemetry";
 import { startAgent } from "@waybill/pulltrace/agent";
+import { replayRecording } from "@waybill/pulltrace/recording";
 import { dataSettings, entranceSettings, listenSettings, startWaybill, upSettings } from "../assembly/index.ts";
 import { pushImage, type SampleImage } from "../sample/index.ts";
 import { humanBytes } from "../terminal/index.ts";
@@ -112,7 +113,6 @@ async function livePulls(
 function replays(init: DemoInit, url: string, log: Logger): Round {
   return async () => {
     init.say("replaying  a recording of a real pull, marked as a recording on the page and in the API");
-    const { replayRecording } = await import("@waybill/pulltrace/recording");
     await replayRecording(recordingFile, { serverUrl: url, speed: 1, log, signal: init.signal });
     init.say("replayed   to its end");
   };
