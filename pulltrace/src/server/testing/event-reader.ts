@@ -14,6 +14,8 @@ export interface EventReader {
   /** Resolves when `done` holds for what was received; rejects when the stream ends or nothing comes for 10 s. */
   until(done: (messages: readonly Message[]) => boolean): Promise<void>;
   ended(): boolean;
+  /** Resolves when the stream is over, cut by either side. */
+  readonly over: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -30,7 +32,13 @@ export function numberIn(id: string): number {
 /** Connects, and waits until the server has taken the connection as a reader. */
 export async function readEvents(
   url: string,
-  options: { readonly lastEventId?: string; readonly query?: string; readonly headers?: Record<string, string> } = {},
+  options: {
+    readonly lastEventId?: string;
+    readonly query?: string;
+    readonly headers?: Record<string, string>;
+    /** The connection breaks after so many bytes, in the middle of whatever comes then. */
+    readonly cutAfterBytes?: number;
+  } = {},
 ): Promise<EventReader> {
   const abort = new AbortController();
   const response = await fetch(`${url}/api/v1/events${options.query ?? ""}`, {
@@ -61,12 +69,16 @@ export async function readEvents(
   const read = async (body: ReadableStream<Uint8Array>): Promise<void> => {
     const decoder = new TextDecoder();
     let rest = "";
+    let left = options.cutAfterBytes ?? Number.POSITIVE_INFINITY;
     try {
-      for await (const bytes of body) {
+      for await (const chunk of body) {
+        const bytes = chunk.subarray(0, left);
+        left -= bytes.length;
         const blocks = (rest + decoder.decode(bytes, { stream: true })).split("\n\n");
         rest = blocks.pop() ?? "";
         for (const block of blocks) take(block);
         for (const wake of waiting) wake();
+        if (left === 0) break;
       }
     } catch {
       // Aborted by the test, or cut by the server: either way the stream is over.
@@ -98,6 +110,7 @@ export async function readEvents(
     lastEventId: () => lastEventId,
     until,
     ended: () => over,
+    over: reading,
     async close() {
       abort.abort();
       await reading;
