@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Database, openDatabase } from "../database/index.ts";
 import { type DatabaseKind, startProcess, testDatabaseUrl, type TestDatabase } from "../testing/index.ts";
 import { createEventLog, type EventLog, eventLogMigrations, EventsGone, type NewEvent } from "./index.ts";
 
-type Empty = Record<never, never>;
+/** The log brings its own tables; nothing else is asked of the database. */
+type Empty = object;
 
 /** Follows a log from its beginning until `last` numbers were seen; gives them as they came. */
 async function tail(log: EventLog, last: () => number, limit: number): Promise<{ number: number; subject: string }[]> {
@@ -60,7 +61,7 @@ export function eventLogSuite(kind: DatabaseKind): void {
         await append(event("a", { tenant: "acme", data: { weight: 1.5, note: "ß \0 🚚", list: [null, true] } }));
         await append(event("b"), event("c", { data: "text" }));
         const events = await log.read({ after: 0, limit: 10 });
-        expect(events.map(({ time: _, ...rest }) => rest)).toEqual([
+        expect(events).toMatchObject([
           {
             number: 1,
             type: "parcel.sent",
@@ -247,6 +248,7 @@ export function eventLogSuite(kind: DatabaseKind): void {
       });
 
       it("ends with its time, its signal, or the log", async () => {
+        const started = performance.now();
         await log.wait({ after: 0, timeoutMs: 20, signal });
         const abort = new AbortController();
         const aborted = log.wait({ after: 0, timeoutMs: 60_000, signal: abort.signal });
@@ -256,6 +258,7 @@ export function eventLogSuite(kind: DatabaseKind): void {
         log.close();
         await closed;
         await log.wait({ after: 0, timeoutMs: 60_000, signal });
+        expect(performance.now() - started).toBeLessThan(60_000);
       });
     });
 
