@@ -1,11 +1,15 @@
 import { testDatabaseUrl, type DatabaseKind } from "@waybill/foundation/testing";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { parseLabelSelector, selects, type Cluster, type Labels, type Tenant } from "../contract/index.ts";
 import { startTestManager, type TestManager } from "./testing/index.ts";
 
 function names(json: Record<string, unknown> | undefined): string[] {
-  return (json?.["items"] as { name: string }[]).map(({ name }) => name);
+  return z
+    .object({ items: z.array(z.object({ name: z.string() })) })
+    .parse(json)
+    .items.map(({ name }) => name);
 }
 
 /** Clusters and tenants as every database must keep them. */

@@ -36,6 +36,7 @@ export async function followTenants({ events, directory, load, log }: FollowOpti
   const ending = new AbortController();
   const { signal } = ending;
   let position = 0;
+  let mustReload = false;
 
   async function reload(): Promise<void> {
     const newest = await events.newest();
@@ -44,6 +45,10 @@ export async function followTenants({ events, directory, load, log }: FollowOpti
   }
 
   async function step(): Promise<void> {
+    if (mustReload) {
+      await reload();
+      mustReload = false;
+    }
     await events.wait({ after: position, timeoutMs: waitMs, signal });
     if (signal.aborted) return;
     for (const event of await events.read({ after: position, limit: pageOfEvents })) {
@@ -52,9 +57,13 @@ export async function followTenants({ events, directory, load, log }: FollowOpti
     }
   }
 
-  async function retry(error: unknown): Promise<void> {
+  async function pause(error: unknown): Promise<void> {
     log.warn({ err: error }, "cannot read the changes of tenants; trying again");
-    await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    try {
+      await sleep(retryMs, undefined, { signal });
+    } catch {
+      // Ended while it waited.
+    }
   }
 
   async function run(): Promise<void> {
@@ -63,8 +72,8 @@ export async function followTenants({ events, directory, load, log }: FollowOpti
         await step();
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof EventsGone) await reload().catch(retry);
-        else await retry(error);
+        if (error instanceof EventsGone) mustReload = true;
+        else await pause(error);
       }
     }
   }
