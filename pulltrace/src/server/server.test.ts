@@ -1,8 +1,10 @@
+import { readFile } from "node:fs/promises";
 import { Writable } from "node:stream";
 import { readSettings } from "@waybill/foundation/config";
 import { createLogger, createRegistry } from "@waybill/foundation/telemetry";
 import { silentLogger } from "@waybill/foundation/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { defaultLimits } from "./limits.ts";
 import { createPullServer } from "./server.ts";
 import { serverSettings } from "./settings.ts";
 import { eventsIn, numberIn, readEvents } from "./testing/event-reader.ts";
@@ -126,6 +128,41 @@ describe("the health check", () => {
     vi.advanceTimersByTime(120_000);
     expect((await running.list()).pulls).toMatchObject([{ phase: "failed", error: "node stopped reporting" }]);
     expect(await running.metric("pulltrace_pull_errors_total")).toBe(1);
+  });
+});
+
+describe("docs/pulltrace.md", () => {
+  it("names every metric and every bound as it is", async () => {
+    const text = await readFile(new URL("../../../docs/pulltrace.md", import.meta.url), "utf8");
+    const registry = createRegistry();
+    const server = createPullServer({ historyTtlMs: 1_000, log: silentLogger(), registry });
+    const missing = registry.getMetricsAsArray().filter(({ name }) => !text.includes(`\`${name}`));
+    server.close();
+    expect(missing.map(({ name }) => name)).toEqual([]);
+    const {
+      pullsPerReport,
+      layersPerPull,
+      pullsPerNode,
+      layersPerNode,
+      nodes,
+      pulls,
+      layers,
+      ringEvents,
+      streamClients,
+    } = defaultLimits;
+    for (const bound of [
+      pullsPerReport,
+      layersPerPull,
+      pullsPerNode,
+      layersPerNode,
+      nodes,
+      pulls,
+      layers,
+      ringEvents,
+      streamClients,
+    ]) {
+      expect(text).toContain(bound.toLocaleString("en-US"));
+    }
   });
 });
 

@@ -11,7 +11,7 @@ export interface EventReader {
   readonly messages: readonly Message[];
   /** The id that a browser would come back with. */
   lastEventId(): string;
-  /** Resolves when `done` holds for what was received; rejects when the stream ends or nothing comes for 10 s. */
+  /** Resolves when `done` holds for what was received; rejects when the stream ends or it takes 15 s. */
   until(done: (messages: readonly Message[]) => boolean): Promise<void>;
   ended(): boolean;
   /** Resolves when the stream is over, cut by either side. */
@@ -100,7 +100,7 @@ export async function readEvents(
         if (done(messages)) finish();
         else if (over) finish(new Error(`the stream ended after ${messages.length} messages`));
       };
-      const timer = setTimeout(() => finish(new Error(`waited 10 s in vain; ${messages.length} messages`)), 10_000);
+      const timer = setTimeout(() => finish(new Error(`waited 15 s in vain; ${messages.length} messages`)), 15_000);
       waiting.add(look);
       look();
     });
