@@ -36,7 +36,7 @@ export const labelValue = z
     "not a label value: at most 63 characters of [A-Za-z0-9-_.], a letter or digit at both ends",
   );
 
-export const mostLabels = 64;
+const mostLabels = 64;
 
 /** Kubernetes labels that a caller chooses. */
 export const labels = z

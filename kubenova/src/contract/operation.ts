@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import type { ProblemStatus } from "./problem.ts";
 
-export type OperationMethod = "GET" | "POST" | "PUT" | "DELETE";
+type OperationMethod = "GET" | "POST" | "PUT" | "DELETE";
 
 /** A schema of an object whose fields arrive as text: parameters in the path and in the query. */
 export type ParameterSchema = z.ZodObject<Record<string, z.ZodType<string | undefined>>>;
 
-export interface OperationAnswer {
+interface OperationAnswer {
   readonly status: 200 | 201 | 204;
   readonly description: string;
   /** Absent: no body. */

@@ -6,7 +6,7 @@ import { namedSchemas } from "./registry.ts";
  * Kubernetes quantity without a sign (`500m`, `4Gi`, `1.5`, `2e3`): a decimal number, then a binary suffix, a decimal
  * suffix or an exponent.
  */
-export const quantityPattern = /^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$/u;
+const quantityPattern = /^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$/u;
 
 export const quantity = z
   .string()

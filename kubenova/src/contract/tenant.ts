@@ -9,7 +9,7 @@ export const planNames = ["baseline", "gold"] as const;
 export type PlanName = (typeof planNames)[number];
 
 /** Who owns the tenant inside its cluster: a subject as Kubernetes knows it. */
-export const tenantOwner = z
+const tenantOwner = z
   .strictObject({
     kind: z.enum(["User", "Group", "ServiceAccount"]),
     name: z

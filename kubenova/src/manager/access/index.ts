@@ -1,4 +1,4 @@
 /** Who may make which call: one table, and the pure rules that read it. */
-export { decide, type Decision } from "./decide.ts";
+export { decide } from "./decide.ts";
 export { mayIssue } from "./issuing.ts";
-export { roleTable, type Reach, type RoleRow } from "./role-table.ts";
+export { roleTable, type RoleRow } from "./role-table.ts";

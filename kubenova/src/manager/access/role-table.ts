@@ -8,7 +8,7 @@ import type { OperationId } from "../../contract/index.ts";
  * - `tenants`: a list; a bound caller sees its own entry alone (the handler narrows it);
  * - `tenant`: the tenant that the path names; a bound caller finds only its own.
  */
-export type Reach = "self" | "installation" | "tenants" | "tenant";
+type Reach = "self" | "installation" | "tenants" | "tenant";
 
 export interface RoleRow {
   readonly access: Access;

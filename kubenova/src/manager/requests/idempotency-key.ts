@@ -4,7 +4,7 @@ import { problemOf } from "../problems.ts";
 
 export const idempotencyHeader = "Idempotency-Key";
 export const replayedHeader = "Idempotent-Replayed";
-export const longestKey = 200;
+const longestKey = 200;
 /** Milliseconds that an answer is kept for its key. */
 export const keyLifetimeMs = 24 * 60 * 60 * 1000;
 

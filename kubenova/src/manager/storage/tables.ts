@@ -35,7 +35,7 @@ export interface TenantRow {
 }
 
 /** A label of a cluster or a tenant once more, for selectors; the row of the resource holds what is answered. */
-export interface LabelRow {
+interface LabelRow {
   resource_id: string;
   key: string;
   value: string;

@@ -1,2 +1,2 @@
 /** What the server says about itself, to everybody. */
-export { systemRoutes, type SystemOptions } from "./routes.ts";
+export { systemRoutes } from "./routes.ts";

@@ -9,7 +9,7 @@ import { createManager, type Manager } from "../manager.ts";
 import { openApiDocument } from "../openapi/index.ts";
 import { managerMigrations, type ManagerTables } from "../storage/index.ts";
 
-export const signingKey = randomBytes(32);
+const signingKey = randomBytes(32);
 
 export interface Reply {
   readonly status: number;
@@ -19,7 +19,7 @@ export interface Reply {
   readonly json: Record<string, unknown> | undefined;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly token?: string;
   readonly body?: unknown;
   /** Sent as it is, instead of `body`. */
