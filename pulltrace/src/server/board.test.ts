@@ -52,6 +52,17 @@ describe("the board", () => {
     expect(board.size().pulls).toBeLessThanOrEqual(100);
   });
 
+  it("does not forget an end that its agent still reports, however full it is, so that it is told once", () => {
+    const { board, told } = boardWith({ pulls: 20 });
+    const over = reportOf(pulls(10, "done"), { nodeName: "a" });
+    board.report(over);
+    board.report(reportOf(pulls(30, "downloading", "q"), { nodeName: "b" }));
+    board.report(over);
+    board.report(over);
+    expect(told.filter((line) => line.startsWith("pull.completed a"))).toHaveLength(10);
+    expect(board.size().pulls).toBe(20);
+  });
+
   it("keeps no more layers than its bound over all nodes", () => {
     const { board, dropped } = boardWith({ layers: 50 });
     const wide = pullOf(Array.from({ length: 40 }, (_, index) => layerOf(index, 0)));

@@ -34,7 +34,7 @@ export const defaultLimits: ServerLimits = {
   layersPerNode: 20_000,
   nodes: 20_000,
   pulls: 50_000,
-  layers: 400_000,
+  layers: 250_000,
   ringEvents: 200_000,
   ringCharacters: 64 * 1024 * 1024,
   streamClients: 20_000,
