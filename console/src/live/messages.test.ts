@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, integer, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMessageReader } from "./messages.ts";
 
@@ -27,8 +27,8 @@ describe("reading an event stream", () => {
   });
 
   it("does not care where the network cuts the text", () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1 }), (sizes) => {
+    assert(
+      property(array(integer({ min: 1, max: 12 }), { minLength: 1 }), (sizes) => {
         const read = createMessageReader("");
         const out = [];
         for (let at = 0, turn = 0; at < stream.length; turn += 1) {

@@ -1,5 +1,6 @@
 import type { LayerStatus, PullStatus } from "@waybill/pulltrace/contract";
 import { formatBytes, formatInstant, formatSpeed, shortDigest, shortMediaType } from "../format/index.ts";
+import { isFinished } from "../live/index.ts";
 import { PhaseMark } from "./phase-mark.tsx";
 
 interface LayerTableProps {
@@ -60,7 +61,7 @@ export function LayerTable({ pull, holders, now }: LayerTableProps) {
               <td className="right">{layer.cached ? "–" : formatBytes(layer.downloadedBytes)}</td>
               <td className="right">{layer.phase === "downloading" ? formatSpeed(layer.bytesPerSec) : "–"}</td>
               <td>
-                <LayerPhaseCell layer={layer} holder={holders.get(layer.digest)} />
+                <LayerPhaseCell layer={layer} holder={holders.get(layer.digest)} ended={isFinished(pull)} />
               </td>
               <td className="right">{layer.totalKnown ? `${Math.floor(layer.percent)} %` : "–"}</td>
               <td className="when">
@@ -74,11 +75,17 @@ export function LayerTable({ pull, holders, now }: LayerTableProps) {
   );
 }
 
-function LayerPhaseCell({ layer, holder }: { layer: LayerStatus; holder: string | undefined }) {
-  if (layer.phase === "waiting") {
-    return <PhaseMark phase="waiting" word={holder === undefined ? "waiting for a slot" : `waits for ${holder}`} />;
-  }
-  return <PhaseMark phase={layer.phase} />;
+interface LayerPhaseProps {
+  readonly layer: LayerStatus;
+  readonly holder: string | undefined;
+  /** The pull is over: what still waits will not begin. */
+  readonly ended: boolean;
+}
+
+function LayerPhaseCell({ layer, holder, ended }: LayerPhaseProps) {
+  if (layer.phase !== "waiting") return <PhaseMark phase={layer.phase} />;
+  if (ended) return <PhaseMark phase="waiting" word="not begun" />;
+  return <PhaseMark phase="waiting" word={holder === undefined ? "waiting for a slot" : `waits for ${holder}`} />;
 }
 
 /** From its first byte to being on the node, on the time line of the whole pull. */

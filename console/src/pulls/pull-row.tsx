@@ -7,6 +7,7 @@ import {
   formatSpeed,
   splitImageReference,
   shortDigest,
+  shortImageName,
 } from "../format/index.ts";
 import { isFinished, type PullEntry } from "../live/index.ts";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
@@ -82,6 +83,7 @@ function ImageCell({ entry, open }: { entry: PullEntry; open: boolean }) {
       <button
         type="button"
         className="row-toggle line"
+        aria-label={shortImageName(pull.imageRef)}
         aria-expanded={open}
         {...(open ? { "aria-controls": detailId(pull.id) } : {})}
         title={digest === undefined ? pull.imageRef : `${pull.imageRef}\n${digest}`}

@@ -23,7 +23,10 @@ interface PullTableProps {
   readonly arrangement: Arrangement;
   readonly opened: string | undefined;
   readonly onToggle: (id: string) => void;
+  /** The server's clock, ms. */
   readonly now: number;
+  /** Until when the pulls are known: `now`, or when the line was cut. */
+  readonly knownUntil: number;
   readonly historySeconds: number;
 }
 
@@ -130,11 +133,12 @@ function Item({
   rowIndex,
   open,
   now,
+  knownUntil,
 }: PullTableProps & { entry: PullEntry; rowIndex: number; open: boolean }) {
   const { pull } = entry;
   const holders = layerHolders(pull, byNode.get(pull.nodeName) ?? []);
   const [holder] = holders.values();
-  const left = timeLeft(pull, now, holder);
+  const left = timeLeft(pull, knownUntil, holder);
   const age = Math.floor((now - entry.startedMs) / 1000);
   const fresh = entry.arrivedAt !== undefined && now - entry.arrivedAt < freshMs;
   return (

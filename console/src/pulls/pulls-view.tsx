@@ -108,6 +108,7 @@ export function PullsView(props: PullsViewProps) {
               opened={props.opened}
               onToggle={props.onToggle}
               now={now}
+              knownUntil={connection.kind === "live" ? now : now - snapshot.silentMs}
               historySeconds={state.historySeconds}
             />
           </div>

@@ -1,5 +1,5 @@
 import type { PullStatus } from "@waybill/pulltrace/contract";
-import fc from "fast-check";
+import { array, assert, double, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PullEntry } from "../live/index.ts";
 import { busyPulls, sampleNodes } from "../testing/index.ts";
@@ -168,8 +168,8 @@ describe("the bar", () => {
 
 describe("the small line", () => {
   it("stays in its box, whatever the figures", () => {
-    fc.assert(
-      fc.property(fc.array(fc.double(), { maxLength: 80 }), (values) => {
+    assert(
+      property(array(double(), { maxLength: 80 }), (values) => {
         const { line } = sparkline(values, 40, 100, 24);
         for (const [, x, y] of line.matchAll(/([\d.-]+) ([\d.-]+)/g)) {
           expect(Number(x)).toBeGreaterThanOrEqual(0);

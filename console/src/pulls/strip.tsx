@@ -17,7 +17,7 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
   const window = formatDuration(historySeconds).replace(" 00 s", "");
   return (
     <dl className="strip" aria-label="Overview">
-      <Figure name="Active pulls" value={String(summary.active)} testId="figure-active">
+      <Figure name="Active pulls" value={summary.active.toLocaleString("en")} testId="figure-active">
         {summary.active === 0
           ? "nothing is being pulled"
           : `${summary.downloading} downloading, ${summary.unpacking} unpacking`}
@@ -38,14 +38,14 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
       >
         {silentText(summary)}
       </Figure>
-      <Figure name="Pods waiting" value={String(summary.podsWaiting)} testId="figure-pods">
+      <Figure name="Pods waiting" value={summary.podsWaiting.toLocaleString("en")} testId="figure-pods">
         {summary.podsWaiting === 0
           ? "no pod waits for an image"
           : `in ${summary.podNamespaces} ${summary.podNamespaces === 1 ? "namespace" : "namespaces"}`}
       </Figure>
       <Figure
         name={`Failures, ${window}`}
-        value={String(summary.failures)}
+        value={summary.failures.toLocaleString("en")}
         testId="figure-failures"
         className={summary.failures > 0 ? "figure-failed" : ""}
       >

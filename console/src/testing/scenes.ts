@@ -1,6 +1,7 @@
+import type { Page } from "playwright-core";
 import type { NodeStatus, PullStatus } from "@waybill/pulltrace/contract";
 import { busyPulls, manyPulls, sampleNodes } from "./sample-pulls.ts";
-import { startScriptedServer, type ScriptedServer } from "./scripted-server.ts";
+import { type ScriptedServer, type ScriptedState, startScriptedServer } from "./scripted-server.ts";
 
 const workers = ["worker-01", "worker-02", "worker-03", "worker-04", "worker-05", "worker-06"];
 
@@ -18,6 +19,14 @@ export interface Scene {
   /** After the page stands: the server is gone. */
   readonly offline?: boolean;
   readonly token?: string;
+  /** Nothing moves by itself: the test tells what happens. */
+  readonly quiet?: boolean;
+}
+
+export interface PlayedScene {
+  readonly server: ScriptedServer;
+  readonly state: ScriptedState;
+  close(): Promise<void>;
 }
 
 const noPulls = (): PullStatus[] => [];
@@ -50,23 +59,22 @@ export const scenes: readonly Scene[] = [
 ];
 
 /** Starts the scene's server; running pulls report each second, as agents do. */
-export async function playScene(
-  scene: Scene,
-  dist: string,
-): Promise<{ server: ScriptedServer; close(): Promise<void> }> {
+export async function playScene(scene: Scene, dist: string): Promise<PlayedScene> {
   const now = Date.now();
-  const state = { pulls: scene.pulls(now), nodes: scene.nodes(now) };
+  const state: ScriptedState = { pulls: scene.pulls(now), nodes: scene.nodes(now) };
   const server = await startScriptedServer({ dist, state });
   if (scene.token !== undefined) server.require(scene.token);
   let beat = 0;
   const timer = setInterval(() => {
     beat += 1;
+    if (scene.quiet === true) return;
     for (const pull of state.pulls.slice(0, 1000)) {
       if (pull.completedAt === undefined) server.emitPull(later(pull, beat));
     }
   }, 1000);
   return {
     server,
+    state,
     async close() {
       clearInterval(timer);
       await server.close();
@@ -87,4 +95,22 @@ function later(pull: PullStatus, beat: number): PullStatus {
   const speed = layers.reduce((sum, layer) => sum + layer.bytesPerSec, 0);
   const percent = pull.totalBytes > 0 ? Math.min(99, (downloadedBytes / pull.totalBytes) * 100) : 0;
   return { ...pull, layers, downloadedBytes, percent, bytesPerSec: speed * waver, updatedAt: new Date().toISOString() };
+}
+
+/** Debian's Chromium, as root, without calls to the outside. */
+export const launchOptions = {
+  executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+};
+
+/** Waits until the page stands as the scene wants it. */
+export async function sceneIsUp(page: Page, scene: Scene, offline: (cut: boolean) => void): Promise<void> {
+  await page.getByRole("heading", { name: "Pulls", exact: true }).waitFor();
+  if (scene.token === undefined) await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
+  else await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  if (scene.opens !== undefined) await page.getByRole("button", { name: scene.opens }).first().click();
+  for (const key of scene.keys ?? []) await page.keyboard.press(key);
+  if (scene.offline !== true) return;
+  offline(true);
+  await page.getByTestId("connection").getByText("reconnecting").waitFor();
 }

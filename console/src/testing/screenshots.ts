@@ -6,8 +6,8 @@ import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { playScene, type Scene, scenes } from "./scenes.ts";
+import { type Browser, chromium } from "playwright-core";
+import { launchOptions, playScene, type Scene, sceneIsUp, scenes } from "./scenes.ts";
 
 const looks = [
   { name: "wide", width: 1440, height: 900, colorScheme: "light" },
@@ -22,10 +22,7 @@ const [folder = join(tmpdir(), "waybill-screenshots"), ...wanted] = process.argv
 mkdirSync(folder, { recursive: true });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const browser = await chromium.launch({
-  executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-});
+const browser = await chromium.launch(launchOptions);
 let violations = 0;
 try {
   for (const scene of scenes) {
@@ -53,7 +50,9 @@ async function shoot(browser: Browser, scene: Scene, look: Look): Promise<number
   page.on("pageerror", (error) => complaints.push(String(error)));
   try {
     await page.goto(`${played.server.url}/${scene.query ?? ""}`);
-    await stage(page, scene, (cut) => played.server.offline(cut));
+    await sceneIsUp(page, scene, (cut) => played.server.offline(cut));
+    // Long enough for the small lines to show something.
+    await page.waitForTimeout(scene.name === "busy" ? 9000 : 2500);
     await page.screenshot({ path: join(folder, `${scene.name}-${look.name}.png`) });
     const result = await new AxeBuilder({ page }).analyze();
     for (const violation of result.violations) {
@@ -75,19 +74,5 @@ async function shoot(browser: Browser, scene: Scene, look: Look): Promise<number
   } finally {
     await context.close();
     await played.close();
-  }
-}
-
-async function stage(page: Page, scene: Scene, offline: (cut: boolean) => void): Promise<void> {
-  await page.getByRole("heading", { name: "Pulls" }).waitFor();
-  if (scene.token === undefined) await page.getByTestId("connection").getByText("live").waitFor();
-  if (scene.opens !== undefined) await page.getByRole("button", { name: scene.opens }).first().click();
-  for (const key of scene.keys ?? []) await page.keyboard.press(key);
-  // Long enough for the small lines to show something.
-  await page.waitForTimeout(scene.name === "busy" ? 9000 : 3200);
-  if (scene.offline === true) {
-    offline(true);
-    await page.getByTestId("connection").getByText("reconnecting").waitFor();
-    await page.waitForTimeout(3000);
   }
 }
