@@ -15,7 +15,7 @@ async function problemOf(
 
 describe("POST /api/v1/report", () => {
   it("answers 400 to what is no report, says where the fault is, and lives on", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     const bodies: readonly (readonly [body: string | Uint8Array, pointer: string | undefined])[] = [
       ["", undefined],
       ["{", undefined],
@@ -52,7 +52,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("answers 413 to a body over 1 MiB, also to one that says nothing of its length", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     const large = JSON.stringify({ ...good, padding: "x".repeat(1024 * 1024) });
     expect(await problemOf(await running.post(large))).toMatchObject({ status: 413, code: "PT-413" });
     const chunked = await fetch(`${running.url}/api/v1/report`, {
@@ -66,7 +66,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("takes gzip, and bounds what it inflates to", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     const gzip = { "content-encoding": "gzip" };
     expect((await running.post(gzipSync(JSON.stringify(good)), gzip)).status).toBe(204);
     expect((await running.list()).pulls).toHaveLength(1);
@@ -84,7 +84,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("answers 401 without the agents' token, and takes it", async () => {
-    await using running = await runningServer({ agentToken: "s3cret" });
+    const running = await runningServer({ agentToken: "s3cret" });
     expect(await problemOf(await running.post(good))).toMatchObject({ status: 401, code: "PT-401" });
     for (const authorization of ["Bearer wrong", "Bearer s3cret2", "Bearer", "Basic czNjcmV0", "s3cret"]) {
       expect((await running.post(good, { authorization })).status).toBe(401);
@@ -93,7 +93,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("takes nothing from a web page", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     expect(await problemOf(await running.post(good, { origin: "https://elsewhere.example" }))).toMatchObject({
       status: 403,
       code: "PT-403",
@@ -102,7 +102,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("forgets a report that is cut off in the middle, and lives on", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     const { port, hostname } = new URL(running.url);
     await new Promise<void>((resolve, reject) => {
       const socket = connect(Number(port), hostname, () => {
@@ -121,7 +121,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("keeps a bounded state of a node that reports 10,000 pulls, drops the rest, and says so", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     for (let batch = 0; batch < 10; batch += 1) {
       const pulls = Array.from({ length: 1_000 }, (_, index) =>
         pullOf([layerOf(1, 1), layerOf(2, 1)], { id: `p${batch}-${index}` }),
@@ -138,7 +138,7 @@ describe("POST /api/v1/report", () => {
   });
 
   it("answers 503 to a node beyond the bound, until a silent node makes room", async () => {
-    await using running = await runningServer({ limits: { nodes: 2 } });
+    const running = await runningServer({ limits: { nodes: 2 } });
     for (const nodeName of ["a", "b"]) expect((await running.post(reportOf([], { nodeName }))).status).toBe(204);
     const refused = await running.post(reportOf([], { nodeName: "c" }));
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "30"]);

@@ -10,7 +10,7 @@ const pullFor = (tenant: string, downloaded = 0) =>
 
 describe("GET /api/v1/pulls and /api/v1/nodes", () => {
   it("narrow to a node and to a tenant", async () => {
-    await using running = await runningServer({ tenants });
+    const running = await runningServer({ tenants });
     await running.post(reportOf([pullFor("team-a"), pullFor("team-b"), pullFor("nobody")], { nodeName: "n1" }));
     await running.post(reportOf([pullFor("team-a")], { nodeName: "n2" }));
     const shown = async (query: string) => {
@@ -34,7 +34,7 @@ describe("GET /api/v1/pulls and /api/v1/nodes", () => {
   });
 
   it("show running pulls first, newest start first, and forget finished ones after the history's time", async () => {
-    await using running = await runningServer({ historyTtlMs: 5_000 });
+    const running = await runningServer({ historyTtlMs: 5_000 });
     const at = (seconds: number) => new Date(Date.UTC(2026, 10, 21, 11, 59, seconds)).toISOString();
     const pulls = [
       pullOf([], { id: "a", imageRef: "old", startedAt: at(10) }),
@@ -50,7 +50,7 @@ describe("GET /api/v1/pulls and /api/v1/nodes", () => {
   });
 
   it("give a long list in whole", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     const pulls = Array.from({ length: 1_000 }, (_, index) => pullOf([], { id: `p${index}` }));
     await running.post(reportOf(pulls));
     const list = await running.list();
@@ -62,7 +62,7 @@ describe("GET /api/v1/pulls and /api/v1/nodes", () => {
 describe("a reader who is bound to a tenant", () => {
   it("sees its own pulls in list, nodes and stream, and nothing of another's", async () => {
     const authority = createTokenAuthority({ key: new Uint8Array(32).fill(7) });
-    await using running = await runningServer({ tenants, authenticator: authority.authenticator });
+    const running = await runningServer({ tenants, authenticator: authority.authenticator });
     const headersFor = async (claims: { roles: ("admin" | "readOnly")[]; tenant?: string }) => ({
       authorization: `Bearer ${(await authority.issue({ subject: "x", ttlSeconds: 60, ...claims })).token}`,
     });
@@ -104,7 +104,7 @@ describe("a reader who is bound to a tenant", () => {
 
 describe("GET /api/v1/events", () => {
   it("tells a client whose id is too old or of another run to begin anew, and goes on from now", async () => {
-    await using running = await runningServer({ limits: { ringEvents: 5 } });
+    const running = await runningServer({ limits: { ringEvents: 5 } });
     const { lastEventId: tooOld } = await running.list();
     for (let second = 0; second < 10; second += 1) {
       running.pass(1_000);
@@ -121,7 +121,7 @@ describe("GET /api/v1/events", () => {
   });
 
   it("takes the id from the address too, where a browser's first request can put it; the header wins", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     const { lastEventId } = await running.list();
     await running.post(reportOf([pullOf([layerOf(1, 10)])]));
     const newest = (await running.list()).lastEventId;
@@ -137,7 +137,7 @@ describe("GET /api/v1/events", () => {
   });
 
   it("begins with the present for a client without an id, and gives it one at once", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     await running.post(reportOf([pullOf([layerOf(1, 10)])]));
     const reader = await readEvents(running.url);
     await reader.until(() => reader.lastEventId() !== "");
@@ -146,7 +146,7 @@ describe("GET /api/v1/events", () => {
   });
 
   it("counts its clients, also when they leave, and refuses those beyond the bound", async () => {
-    await using running = await runningServer({ limits: { streamClients: 2 } });
+    const running = await runningServer({ limits: { streamClients: 2 } });
     const readers = [await readEvents(running.url), await readEvents(running.url)];
     expect(await running.metric("pulltrace_sse_clients_active")).toBe(2);
     await expect(readEvents(running.url)).rejects.toThrow(/503.*PT-503/);
@@ -157,14 +157,14 @@ describe("GET /api/v1/events", () => {
   it("ends when the server closes", async () => {
     const running = await runningServer();
     const reader = await readEvents(running.url);
-    await running[Symbol.asyncDispose]();
+    await running.close();
     await expect.poll(() => reader.ended(), { timeout: 15_000 }).toBe(true);
   });
 });
 
 describe("metrics", () => {
   it("have the names of the contract and tell the truth of what was reported", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     await running.post(reportOf([]));
     const step = async (...pulls: Parameters<typeof reportOf>[0]) => {
       running.pass(2_000);

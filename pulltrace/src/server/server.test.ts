@@ -14,7 +14,7 @@ import { runningServer } from "./testing/running-server.ts";
 
 describe("the pull server", () => {
   it("shows a reported pull in the list and tells it to a reader who begins where the list ends", async () => {
-    await using running = await runningServer();
+    const running = await runningServer();
     expect((await running.post(reportOf([]))).status).toBe(204);
     const list = await running.list();
     expect(list).toMatchObject({ pulls: [], serverTime: new Date(noon).toISOString() });
@@ -65,7 +65,7 @@ describe("the pull server", () => {
         done();
       },
     });
-    await using running = await runningServer({
+    const running = await runningServer({
       log: createLogger({ level: "debug", name: "pulltrace-server", destination }),
     });
     await running.post(reportOf([pullOf([layerOf(1, 0)]), pullOf([], { id: "p2" })]));
@@ -120,7 +120,7 @@ describe("the health check", () => {
 
   it("shows a node as silent and its pulls as failed by the sweeper's own ticks", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
-    await using running = await runningServer();
+    const running = await runningServer();
     await running.post(reportOf([pullOf([layerOf(1, 10)])]));
     vi.advanceTimersByTime(7_000);
     expect(await running.nodes()).toMatchObject([{ reporting: false, activePulls: 1 }]);

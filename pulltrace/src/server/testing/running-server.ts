@@ -2,11 +2,12 @@ import { openAuthenticator, type Authenticator } from "@waybill/foundation/auth"
 import { createApp, healthGroup, startServer } from "@waybill/foundation/http";
 import { createRegistry } from "@waybill/foundation/telemetry";
 import { silentLogger } from "@waybill/foundation/testing";
+import { onTestFinished } from "vitest";
 import type { NodeStatus, PullList } from "../../contract/index.ts";
 import { createPullServer, type PullServerOptions } from "../server.ts";
 import { noon } from "./reports.ts";
 
-/** A pull server on a free port, with a clock that the test moves. */
+/** A pull server on a free port until the test ends, with a clock that the test moves. */
 export async function runningServer(
   options: Partial<PullServerOptions> & { readonly authenticator?: Authenticator } = {},
 ) {
@@ -20,6 +21,14 @@ export async function runningServer(
     log,
   });
   const http = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log, drainTimeoutMs: 20 });
+  let open = true;
+  const close = async (): Promise<void> => {
+    if (!open) return;
+    open = false;
+    server.close();
+    await http.close();
+  };
+  onTestFinished(close);
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${http.url}${path}`, { headers });
   return {
@@ -46,9 +55,6 @@ export async function runningServer(
       const line = (await registry.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
       return line === undefined ? undefined : Number(line.split(" ")[1]);
     },
-    async [Symbol.asyncDispose](): Promise<void> {
-      server.close();
-      await http.close();
-    },
+    close,
   };
 }
