@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Ingest, LeaseResource } from "../containerd/index.ts";
-import type { LayerDescriptor, NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
+import type { NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
 import type { PullPhase } from "../../contract/index.ts";
 import { layerAfter } from "./layers.ts";
 import { type Ending, ending } from "./outcome.ts";
@@ -14,8 +14,11 @@ export interface AttributionOptions {
   readonly keepFinishedMs: number;
 }
 
-/** A left-over whose last sign of life is older than this when the agent first sees it is no running pull. */
-const leftOverMs = 60_000;
+/**
+ * What an agent that has just started finds without a sign of life for so long may be the left-over of a dead client:
+ * it is shown when it moves.
+ */
+const leftOverMs = 10_000;
 const digestAtEnd = /sha(?:256|384|512):[0-9a-f]{64,128}$/;
 
 /**
@@ -140,7 +143,8 @@ function followed(known: TrackedPull | undefined, look: Look, nodeName: string):
   // An index without a manifest at two looks is being fetched; at one, it may all be on the node.
   const resolving = roots.manifests.length === 0 && known !== undefined;
   const work = layers.some((layer) => !layer.cached) || unpacking !== undefined || resolving;
-  const fresh = known === undefined ? isFresh(activeAt, lease, observation) : activeAt !== known.activeAt;
+  const alive =
+    known === undefined ? isFresh(activeAt, lease, observation) : known.alive || activeAt !== known.activeAt;
   const attempt = known === undefined ? 0 : known.attempt + (isOver(known.phase) ? 1 : 0);
   const pull: TrackedPull = {
     id: pullId(nodeName, namespace.name, lease, attempt),
@@ -155,7 +159,8 @@ function followed(known: TrackedPull | undefined, look: Look, nodeName: string):
     sources,
     layers,
     phase: runningPhase(roots.manifests, layers),
-    shown: (known?.shown ?? false) || (work && fresh),
+    alive,
+    shown: (known?.shown ?? false) || (work && alive),
     ownRefs,
     ...(unpacking === undefined ? {} : { unpacking }),
     unpackSeen: (known?.unpackSeen ?? false) || layers.some((one) => one.phase === "unpacking" || one.phase === "done"),

@@ -110,7 +110,7 @@ function abandoned(pull: TrackedPull, facts: OutcomeFacts): Ending | undefined {
 
 function patienceMs(pull: TrackedPull, writers: readonly WriterWatch[]): number {
   if (pull.namespace === "k8s.io") return kubernetesSilenceMs;
-  if (!writers.some((writer) => writer.moved)) return firstByteSilenceMs;
+  if (writers.every((writer) => writer.offset === 0)) return firstByteSilenceMs;
   // Some writer did not move at the last look that saw a move, and was not stamped since: it is open, its client lives.
   if (!closeMayBeUnseen(writers)) return Number.POSITIVE_INFINITY;
   return Math.max(silenceMs, silencePauses * Math.max(...writers.map((writer) => writer.longestGapMs)));

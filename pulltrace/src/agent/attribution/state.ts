@@ -30,9 +30,11 @@ export interface TrackedPull {
   readonly layers: readonly TrackedLayer[];
   readonly completedAt?: number;
   readonly error?: string;
+  /** False for the left-over of a client that died before the agent came, until it moves. */
+  readonly alive: boolean;
   /**
-   * False for what is no news: a pull that finds everything on the node, or the left-over of a client that died before
-   * the agent came. It turns true with the first thing that is fetched or unpacked, and never back.
+   * False for what is no news: a pull that finds everything on the node, or a left-over. It turns true with the first
+   * thing that is fetched or unpacked, and never back.
    */
   readonly shown: boolean;
   /** Refs of downloads that this pull's client writes. */

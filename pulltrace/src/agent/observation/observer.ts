@@ -19,7 +19,8 @@ const namespaceRefreshMs = 10_000;
 const strangerAfterMs = 60_000;
 const strangerEveryMs = 15_000;
 const leaseLimit = 256;
-const hostRefreshMs = 10_000;
+const hostRefreshMs = 30_000;
+const unknownHostRefreshMs = 2_000;
 const sourceLabel = "containerd.io/distribution.source.";
 
 export function createObserver(options: { containerd: Containerd; socketPath: string; now?: () => number }): Observer {
@@ -184,7 +185,10 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
         const hostname = label.slice(sourceLabel.length);
         const key = `${name}/${hostname}`;
         const cached = hosts.get(key);
-        if (cached !== undefined && now() - cached.at < hostRefreshMs) {
+        if (
+          cached !== undefined &&
+          now() - cached.at < (cached.forms.length === 0 ? unknownHostRefreshMs : hostRefreshMs)
+        ) {
           known[hostname] = cached.forms;
           continue;
         }

@@ -1,0 +1,148 @@
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { gunzipSync } from "node:zlib";
+import * as fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { silentLogger } from "@waybill/foundation/testing";
+import type { AgentReport } from "../../contract/index.ts";
+import { backOffMs, createReporter, reportBackOff } from "./index.ts";
+
+interface Taken {
+  readonly report: AgentReport;
+  readonly headers: IncomingHttpHeaders;
+  readonly url: string;
+}
+
+let server: Server | undefined;
+afterEach(async () => {
+  const open = server;
+  server = undefined;
+  open?.closeAllConnections();
+  if (open !== undefined) await new Promise((resolve) => open.close(resolve));
+});
+
+async function receiver(
+  status: (count: number) => number | "hold",
+  port = 0,
+): Promise<{ url: string; port: number; taken: Taken[] }> {
+  const taken: Taken[] = [];
+  const made = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const body = Buffer.concat(parts);
+      const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+      taken.push({
+        report: JSON.parse(plain.toString()) as AgentReport,
+        headers: request.headers,
+        url: request.url ?? "",
+      });
+      const answer = status(taken.length);
+      if (answer === "hold") return;
+      response.writeHead(answer, { "content-type": "application/problem+json" }).end(JSON.stringify({ detail: "no" }));
+    });
+  });
+  server = made;
+  await new Promise<void>((resolve) => made.listen(port, "127.0.0.1", resolve));
+  const address = made.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return { url: `http://127.0.0.1:${address.port}`, port: address.port, taken };
+}
+
+const report = (number: number, filler = ""): AgentReport => ({
+  nodeName: `node-1`,
+  timestamp: new Date(number).toISOString(),
+  pulls: filler === "" ? [] : [{ imageRef: filler, layers: [], startedAt: "2026-01-01T00:00:00Z", totalKnown: false }],
+});
+const until = async (what: () => boolean) => {
+  for (let attempt = 0; attempt < 500; attempt += 1) {
+    if (what()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("it did not come to pass");
+};
+
+describe("a reporter", () => {
+  it("posts to /api/v1/report under the server's address, with its token", async () => {
+    const { url, taken } = await receiver(() => 204);
+    const reporter = createReporter({ serverUrl: `${url}/behind/a/prefix`, agentToken: "secret", log: silentLogger() });
+    reporter.send(report(1));
+    await until(() => reporter.sent === 1);
+    await reporter.close(1000);
+    expect(taken[0]?.url).toBe("/behind/a/prefix/api/v1/report");
+    expect(taken[0]?.headers).toMatchObject({ authorization: "Bearer secret", "content-type": "application/json" });
+  });
+
+  it("compresses what is large, and only that", async () => {
+    const { url, taken } = await receiver(() => 204);
+    const reporter = createReporter({ serverUrl: url, log: silentLogger() });
+    reporter.send(report(1));
+    await until(() => reporter.sent === 1);
+    reporter.send(report(2, "x".repeat(5000)));
+    await until(() => reporter.sent === 2);
+    await reporter.close(1000);
+    expect(taken.map((one) => one.headers["content-encoding"])).toEqual([undefined, "gzip"]);
+    expect(taken[1]?.report.pulls[0]?.imageRef).toBe("x".repeat(5000));
+  });
+
+  it("sends only the newest of what came while the server was away", async () => {
+    const { url, taken } = await receiver((count) => (count === 1 ? 503 : 204));
+    const reporter = createReporter({ serverUrl: url, log: silentLogger(), random: () => 0 });
+    for (const number of [1]) reporter.send(report(number));
+    await until(() => reporter.failed === 1);
+    for (const number of [2, 3, 4]) reporter.send(report(number));
+    await until(() => reporter.sent === 1);
+    await reporter.close(1000);
+    expect(taken.map((one) => Date.parse(one.report.timestamp))).toEqual([1, 4]);
+    expect(reporter.trouble).toBeUndefined();
+  });
+
+  it("does not send again what the server refused, and says why", async () => {
+    const { url, taken } = await receiver(() => 401);
+    const reporter = createReporter({ serverUrl: url, log: silentLogger(), random: () => 0 });
+    reporter.send(report(1));
+    await until(() => reporter.failed === 1);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(taken.length).toBe(1);
+    expect(reporter.trouble).toContain("PULLTRACE_AGENT_TOKEN");
+    await reporter.close(0);
+  });
+
+  it("closes in its time though the server holds the answer", async () => {
+    const { url, taken } = await receiver(() => "hold");
+    const reporter = createReporter({ serverUrl: url, log: silentLogger() });
+    reporter.send(report(1));
+    await until(() => taken.length === 1);
+    await reporter.close(50);
+    expect(reporter.sent).toBe(0);
+  });
+
+  it("closes at once though the server is away", async () => {
+    const { url } = await receiver(() => 204);
+    await new Promise((resolve) => server?.close(resolve));
+    server = undefined;
+    const reporter = createReporter({ serverUrl: url, log: silentLogger(), random: () => 1 });
+    reporter.send(report(1));
+    await until(() => reporter.failed === 1);
+    await reporter.close(60_000);
+    expect(reporter.sent).toBe(0);
+  });
+});
+
+describe("pauses after failures", () => {
+  it("grow, stay under their limit, and are spread over at least half of it", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1000 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (failures, random) => {
+          const pause = backOffMs(failures, random);
+          expect(pause).toBeGreaterThanOrEqual(reportBackOff.firstMs / 2);
+          expect(pause).toBeLessThanOrEqual(reportBackOff.longestMs);
+          expect(backOffMs(failures + 1, random)).toBeGreaterThanOrEqual(pause);
+        },
+      ),
+    );
+    expect(backOffMs(50, 0)).toBe(15_000);
+    expect(backOffMs(50, 0.999)).toBeGreaterThan(29_000);
+  });
+});
