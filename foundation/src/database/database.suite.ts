@@ -460,7 +460,7 @@ export function databaseSuite(kind: DatabaseKind): void {
       it("keeps every acknowledged transaction whole when the process is killed in the middle", async () => {
         for (const acknowledged of [1, 7, 25]) {
           const kill = await testDatabaseUrl(kind);
-          await using writer = startProcess(new URL("./testing/pair-writer.process.ts", import.meta.url), [kill.url]);
+          const writer = startProcess(new URL("./testing/pair-writer.process.ts", import.meta.url), [kill.url]);
           let last = 0;
           for await (const line of writer.lines) {
             last = Number(line);

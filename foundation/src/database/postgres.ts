@@ -137,7 +137,7 @@ function startError(error: unknown, server: string): unknown {
 }
 
 /** Host, port and database name. Never the user or the password. */
-export function serverOf(url: string): string {
+function serverOf(url: string): string {
   let parsed: URL;
   try {
     parsed = new URL(url);

@@ -20,7 +20,7 @@ import { createReadDriver, createWriteDriver } from "./sqlite-driver.ts";
 import { isUnreadable, sqliteCode, translateSqlite } from "./sqlite-failure.ts";
 import { sqliteMigrationSession } from "./sqlite-migration.ts";
 
-export const IN_MEMORY = ":memory:";
+const IN_MEMORY = ":memory:";
 
 /** How long SQLite itself waits for a lock, with the whole process standing still. Longer waits are ours, and stand beside. */
 const BUSY_MS = 20;

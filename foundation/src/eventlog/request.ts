@@ -3,7 +3,7 @@ import { parseDuration } from "../config/index.ts";
 import { Problem } from "../errors/index.ts";
 import { LARGEST_PAGE } from "./log.ts";
 
-export const LONGEST_WAIT_MS = 60_000;
+const LONGEST_WAIT_MS = 60_000;
 const USUAL_LIMIT = 100;
 
 /** Where a reader wants to start: after a number, with the oldest that is kept, or with what comes next. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable } from "node:stream";
 
-export interface TestProcess extends AsyncDisposable {
+export interface TestProcess {
   readonly process: ChildProcessByStdio<null, Readable, Readable>;
   /** Its standard output, line by line. */
   readonly lines: Interface;
@@ -13,7 +13,7 @@ export interface TestProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** Runs a program of ours with this Node. Disposing kills it when it still runs. */
+/** Runs a program of ours with this Node. Whoever starts it waits for its end, or kills it. */
 export function startProcess(script: URL, args: readonly string[]): TestProcess {
   const child = spawn(process.execPath, [script.pathname, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const output: string[] = [];
@@ -35,6 +35,5 @@ export function startProcess(script: URL, args: readonly string[]): TestProcess 
       return output.join("\n");
     },
     kill,
-    [Symbol.asyncDispose]: kill,
   };
 }

@@ -33,6 +33,8 @@ try {
     process.stdout.on("error", () => {});
     process.stdout.write(`${url}\n`);
     await holderGone;
+    // Told to end by a signal, standard input may still be open, and would keep this process alive.
+    process.stdin.destroy();
     await stop(server);
   } finally {
     await rm(files.folder, { recursive: true, force: true, maxRetries: 5 });

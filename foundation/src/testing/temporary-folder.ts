@@ -6,7 +6,7 @@ export interface TemporaryFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** `await using folder = await temporaryFolder("store-")`: an empty folder that is gone at the end of the block. */
+/** An empty folder; `await folder[Symbol.asyncDispose]()` removes it with everything in it. */
 export async function temporaryFolder(prefix: string): Promise<TemporaryFolder> {
   const created = await realpath(await mkdtemp(path.join(tmpdir(), prefix)));
   return {
