@@ -19,10 +19,10 @@ export interface Hasher {
 }
 
 /**
- * From so many bytes in the first call on, a stream is hashed on a thread. Below it, waking a thread costs more than
- * hashing here: measured 60 µs there and back, in which SHA-256 does 16 KiB (no SHA instructions) to 100 KiB.
+ * From so many bytes in the first call on, a stream is hashed on a thread. There and back costs 60 µs (measured), in which
+ * SHA-256 does 16 KiB (without SHA instructions) to 100 KiB; but a first call of this size is mostly a large stream's.
  */
-const worthAThread = 128 * 1024;
+const worthAThread = 32 * 1024;
 
 function whole(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
   // A slice of a shared buffer (Node's Buffer pool) must not be transferred: its neighbours would lose their bytes.

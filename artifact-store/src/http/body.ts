@@ -1,6 +1,7 @@
 import type { HttpContext } from "@waybill/foundation/http";
 import { StoreError } from "../errors/index.ts";
 import type { ByteSource } from "../uploads/index.ts";
+import { incomingChunks } from "./incoming-chunks.ts";
 import { parseChunkRange } from "./range.ts";
 
 /** A request's body on its way into a blob, and where in the blob its sender says that it belongs. */
@@ -32,10 +33,8 @@ export function bodyOf(c: HttpContext, limits: { readonly largestBlobBytes: numb
     throw new StoreError("SIZE_INVALID", `Content-Range says ${range.length} bytes, Content-Length ${declared}`);
   }
   const length = declared ?? range?.length;
-  // Not destroyed when we stop in the middle: the answer still has to go out on its socket.
-  const chunks = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   return {
-    source: { chunks, givenAway: true, ...(length === undefined ? {} : { length }) },
+    source: { chunks: incomingChunks(incoming), givenAway: true, ...(length === undefined ? {} : { length }) },
     ...(range === undefined ? {} : { offset: range.start }),
   };
 }

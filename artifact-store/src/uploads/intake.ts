@@ -21,9 +21,10 @@ export interface Taken {
 }
 
 /** What all uploads together may hold before they write, and the bounds for one. */
-const heldBytes = 12 * 1024 * 1024;
+const heldBytes = 3 * 1024 * 1024;
 const largestBatch = 256 * 1024;
 const smallestBatch = 32 * 1024;
+const manyUploads = 8;
 
 /** Moves bytes from sources to stages and hashers. One per store, because the memory it bounds is that of all uploads. */
 export class Intake {
@@ -53,6 +54,8 @@ export class Intake {
       await flushing;
       flushing = store(full, source.givenAway === true, writer, hasher);
       flushing.catch(() => undefined); // met by the next one, or below
+      // Among many uploads there is always one that has something to write: none needs to gather ahead.
+      if (this.#active > manyUploads) await flushing;
     };
     this.#active++;
     try {

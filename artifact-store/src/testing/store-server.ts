@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { startProcess } from "@waybill/foundation/testing";
+import type { StoreLimits } from "../store/index.ts";
+
+/** A registry in a process of its own, open to everybody. Disposing kills it. */
+export interface StoreServer extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** The most memory that was ever resident, in MiB (Linux: VmHWM). */
+  peakMemory(): Promise<number>;
+}
+
+export async function startStoreServer(root: string, limits: Partial<StoreLimits> = {}): Promise<StoreServer> {
+  const program = startProcess(new URL("./store-server.process.ts", import.meta.url), [root, JSON.stringify(limits)]);
+  const pid = program.process.pid ?? 0;
+  // Whichever comes first; a program that fails says why.
+  const url = await Promise.race([
+    once(program.lines, "line").then(([line]) => String(line)),
+    program.finished().then(() => ""),
+  ]);
+  program.finished().catch(() => undefined);
+  return {
+    url,
+    pid,
+    kill: () => program.kill(),
+    async peakMemory() {
+      const status = await readFile(`/proc/${pid}/status`, "utf8");
+      return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
+    },
+    [Symbol.asyncDispose]: () => program.kill(),
+  };
+}
