@@ -1,8 +1,11 @@
 import type { Command } from "commander";
 
-/** What a command's file exports: its options, examples and what it does. Loaded only when it is asked for. */
-export interface CommandBody {
-  configure(command: Command): void;
+/**
+ * What a command's file exports: its options, examples and what it does. Loaded only when it is asked for.
+ * `everything` makes the whole command line with all bodies, for a command that speaks about the others.
+ */
+interface CommandBody {
+  configure(command: Command, everything: () => Promise<Command>): void;
 }
 
 /** One word of the command line: a command with a body, or a group of commands. */

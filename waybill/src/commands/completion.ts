@@ -9,12 +9,11 @@ Examples:
   source <(waybill completion bash)                 only in this shell
 `;
 
-export function configure(command: Command): void {
+export function configure(command: Command, everything: () => Promise<Command>): void {
   command
     .addArgument(new Argument("<shell>", "your shell").choices(shells))
     .addHelpText("after", help)
     .action(async (shell: Shell) => {
-      const { createProgram } = await import("./program.ts");
-      process.stdout.write(completionScript(shell, describeCommands(await createProgram("all"))));
+      process.stdout.write(completionScript(shell, describeCommands(await everything())));
     });
 }

@@ -27,7 +27,7 @@ async function add(parent: Command, entry: CommandEntry, words: readonly string[
     command.action(() => command.help({ error: true }));
     return;
   }
-  if (wanted && entry.load !== undefined) (await entry.load()).configure(command);
+  if (wanted && entry.load !== undefined) (await entry.load()).configure(command, () => createProgram("all"));
 }
 
 function sentence(summary: string): string {

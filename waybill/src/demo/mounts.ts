@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** Mount points below `folder`, innermost first. Blanks and the like stand as octal in the kernel's table (proc(5)). */
-export async function mountsBelow(folder: string): Promise<readonly string[]> {
+async function mountsBelow(folder: string): Promise<readonly string[]> {
   const table = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
   return table
     .split("\n")

@@ -7,9 +7,9 @@ import { pageFinding } from "./page.ts";
 import { portFinding } from "./ports.ts";
 import { programFinding } from "./programs.ts";
 
-export type { Finding, FindingStatus } from "./finding.ts";
+export type { FindingStatus } from "./finding.ts";
 
-export interface Examination {
+interface Examination {
   readonly data: string;
   readonly http: Address;
   readonly metrics: Address;

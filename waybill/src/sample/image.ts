@@ -13,7 +13,7 @@ export interface SampleImageInit {
 }
 
 /** Descriptor of the OCI image specification ("descriptor.md"). */
-export interface Descriptor {
+interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;

@@ -12,7 +12,7 @@ export const exitCodes = {
   interrupted: { code: 130, meaning: "a second Ctrl-C ended it before everything was drained" },
 } as const;
 
-export interface Failure {
+interface Failure {
   readonly code: number;
   /** Empty when it was said already. */
   readonly text: string;

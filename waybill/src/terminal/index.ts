@@ -3,6 +3,6 @@
  * lines as text. Programs that read us get JSON instead (`--json`, and log lines whenever standard output is no terminal).
  */
 export { logFormats, logTo, type LogFormat } from "./log-format.ts";
-export { describeFailure, exitCodes, type Failure } from "./failure.ts";
-export { closeOnSignal, endingSignal, type EndingSignal } from "./signals.ts";
+export { describeFailure, exitCodes } from "./failure.ts";
+export { closeOnSignal, endingSignal } from "./signals.ts";
 export { humanBytes } from "./bytes.ts";

@@ -20,7 +20,7 @@ function shown(value: unknown): string {
 }
 
 /** `10:31:02 warn  store  message key=value`; the stack of an error follows on lines of its own. */
-export function textLine(json: string): string {
+function textLine(json: string): string {
   const line = JSON.parse(json) as LogLine;
   const time = new Date(line.time).toTimeString().slice(0, 8);
   const details = Object.entries(line)

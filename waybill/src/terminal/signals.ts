@@ -1,7 +1,7 @@
 import type { Logger } from "@waybill/foundation/telemetry";
 
 /** What asks a program to end from outside. A demonstration also ends with its terminal (SIGHUP). */
-export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /**
  * Resolves with the first of these signals. A second one ends the process at once, for people who do not want to wait
