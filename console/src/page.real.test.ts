@@ -91,10 +91,10 @@ describe("every state of the page", () => {
 });
 
 describe("the list", () => {
-  it.each([360, 480, 759, 760, 820, 1024, 1247, 1248, 1920, 3840])("%d px: nothing sticks out", async (width) => {
+  it.each([360, 480, 839, 840, 1024, 1247, 1248, 1920, 3840])("%d px: nothing sticks out", async (width) => {
     const { page } = await open({ ...scene("opened"), quiet: true }, { width, colorScheme: "light" });
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(over).toBe(0);
+    expect(over).toBeLessThanOrEqual(0);
   });
 
   it("10,000 rows: only those near the screen exist, and the last one can be reached", async () => {
@@ -166,7 +166,7 @@ describe("working with it", () => {
     await page.getByTestId("filter-count").getByText("1 of 12 pulls").waitFor();
     await page.getByLabel("Phase").selectOption("failed");
     await page.getByRole("heading", { name: "No pull matches the filter" }).waitFor();
-    await page.getByRole("button", { name: "Show all pulls" }).click();
+    await page.getByRole("button", { name: "Show all pulls", exact: true }).click();
     await page.getByTestId("filter-count").getByText("12 pulls", { exact: true }).waitFor();
     expect(new URL(page.url()).search).toBe("");
     expect(await page.getByRole("searchbox").inputValue()).toBe("");
@@ -199,10 +199,9 @@ describe("working with it", () => {
   it("j reaches rows that are not on the screen yet", async () => {
     const { page } = await open({ ...scene("many"), quiet: true, pulls: (now) => manyPulls(400, now) });
     for (let turn = 0; turn < 60; turn += 1) await page.keyboard.press("j");
-    const index = await page.evaluate(() =>
-      document.activeElement?.closest("[role=row]")?.getAttribute("aria-rowindex"),
-    );
-    expect(index).toBe("61");
+    const index = (): Promise<string | null | undefined> =>
+      page.evaluate(() => document.activeElement?.closest("[role=row]")?.getAttribute("aria-rowindex"));
+    await expect.poll(index).toBe("61");
   });
 
   it("the chosen theme outlives the page", async () => {

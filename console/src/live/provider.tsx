@@ -44,7 +44,7 @@ export function useNodes(snapshot: FeedSnapshot): readonly NodeStatus[] {
 
 let lastFrame = 0;
 /** People do not read faster than this, and half a core is enough (ms). */
-const betweenDraws = 80;
+const betweenDraws = 100;
 
 /** Once per frame, not faster than the eye; in a hidden page, where frames stop, once per second. */
 export function frameSchedule(draw: () => void): void {

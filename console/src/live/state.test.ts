@@ -57,6 +57,16 @@ describe("the state of the pulls", () => {
     expect(isContained("r1-x", "r1-10")).toBe(false);
   });
 
+  it("mere progress keeps the shape; what filter and order look at changes it", () => {
+    const before = applyList(undefined, list([first]), now);
+    const told = (pull: PullStatus): typeof before => applyEvents(before, [{ id: "r1-11", event: event(pull) }], now);
+    expect(told(at({ ...first, percent: 90 }, 1, 5)).shape).toBe(before.shape);
+    expect(told({ ...first, phase: "unpacking" }).shape.get(first.id)?.pull.phase).toBe("unpacking");
+    expect(told({ ...first, pods: first.pods.slice(1) }).shape).not.toBe(before.shape);
+    expect(told({ ...first, imageRef: "r.io/other:1" }).shape).not.toBe(before.shape);
+    expect(told(second).shape.has(second.id)).toBe(true);
+  });
+
   it("a layer event changes its layer in the pull, and none in a pull that is not there", () => {
     const before = applyList(undefined, list([first]), now);
     const layer: LayerStatus = { ...first.layers[3]!, percent: 99, phase: "downloaded" };

@@ -16,6 +16,11 @@ export interface PullEntry {
 /** Everything known of the pulls. Never changed in place: an unchanged pull keeps its entry. */
 export interface PullsState {
   readonly entries: ReadonlyMap<string, PullEntry>;
+  /**
+   * The entries as they were when one came, left, or changed in what filter and order look at. Mere progress keeps it:
+   * with 10,000 rows the page need not filter and sort at every draw.
+   */
+  readonly shape: ReadonlyMap<string, PullEntry>;
   /** Id `<run>-<n>` of the newest event contained. */
   readonly lastEventId: string;
   /** Seconds that finished pulls stay visible. */
@@ -41,7 +46,7 @@ export function applyList(previous: PullsState | undefined, list: PullList, now:
     const known = previous?.entries.get(pull.id);
     entries.set(pull.id, entryOf(pull, known, previous === undefined ? undefined : now));
   }
-  return { entries, lastEventId: list.lastEventId, historySeconds: list.historySeconds };
+  return { entries, shape: entries, lastEventId: list.lastEventId, historySeconds: list.historySeconds };
 }
 
 /**
@@ -52,18 +57,22 @@ export function applyList(previous: PullsState | undefined, list: PullList, now:
 export function applyEvents(state: PullsState, events: readonly NumberedEvent[], now: number): PullsState {
   let entries: Map<string, PullEntry> | undefined;
   let lastEventId = state.lastEventId;
+  let reshaped = false;
   for (const { id, event } of events) {
     if (isContained(id, lastEventId)) continue;
     if (id !== "") lastEventId = id;
     entries ??= new Map(state.entries);
     if (event.pull !== undefined) {
-      entries.set(event.pull.id, entryOf(event.pull, entries.get(event.pull.id), now));
+      const known = entries.get(event.pull.id);
+      reshaped ||= known === undefined || !sameShape(known.pull, event.pull);
+      entries.set(event.pull.id, entryOf(event.pull, known, now));
     } else if (event.layer !== undefined) {
       const entry = entries.get(event.layer.pullId);
       if (entry !== undefined) entries.set(entry.pull.id, { ...entry, pull: withLayer(entry.pull, event.layer) });
     }
   }
-  return entries === undefined ? state : { ...state, entries, lastEventId };
+  if (entries === undefined) return state;
+  return { ...state, entries, shape: reshaped ? entries : state.shape, lastEventId };
 }
 
 /** Drops finished pulls whose time in the history is over: the server forgets them without an event. */
@@ -75,7 +84,7 @@ export function dropExpired(state: PullsState, now: number): PullsState {
     entries ??= new Map(state.entries);
     entries.delete(id);
   }
-  return entries === undefined ? state : { ...state, entries };
+  return entries === undefined ? state : { ...state, entries, shape: entries };
 }
 
 /** True when `id` is not newer than `last`. Ids of different runs of the server cannot be compared: newer. */
@@ -101,6 +110,21 @@ function entryOf(pull: PullStatus, known: PullEntry | undefined, now: number | u
     ...(arrivedAt === undefined ? {} : { arrivedAt }),
     ...(completedMs === undefined ? {} : { completedMs: completedMs || 0 }),
   };
+}
+
+function sameShape(a: PullStatus, b: PullStatus): boolean {
+  return (
+    a.phase === b.phase &&
+    a.imageRef === b.imageRef &&
+    a.nodeName === b.nodeName &&
+    a.tenant === b.tenant &&
+    a.manifestDigest === b.manifestDigest &&
+    a.error === b.error &&
+    a.startedAt === b.startedAt &&
+    a.completedAt === b.completedAt &&
+    a.pods.length === b.pods.length &&
+    a.pods.every((pod, at) => pod.podName === b.pods[at]?.podName && pod.namespace === b.pods[at].namespace)
+  );
 }
 
 function speedsOf(pull: PullStatus, known: PullEntry | undefined): readonly number[] {

@@ -1,6 +1,16 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
 import { defaultRangeExtractor, type Range, useWindowVirtualizer } from "@tanstack/react-virtual";
-import { type Ref, type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import {
+  type Ref,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { formatDuration } from "../format/index.ts";
 import type { PullEntry } from "../live/index.ts";
 import type { Arrangement } from "./arrangement.ts";
@@ -40,18 +50,26 @@ export function PullTable(props: PullTableProps) {
   const { rows, running } = arrangement;
   const divider = running < rows.length ? 1 : 0;
   const count = rows.length + divider;
-  const idAt = (index: number): string | undefined =>
-    index < running ? rows[index] : index === running && divider === 1 ? undefined : rows[index - divider];
+  // Stable functions: with new ones the virtualizer would measure all rows anew at every draw.
+  const idAt = useCallback(
+    (index: number) => (index < running ? rows[index] : index === running ? undefined : rows[index - 1]),
+    [rows, running],
+  );
+  const keyAt = useCallback((index: number) => idAt(index) ?? "finished", [idAt]);
+  const heightAt = useMemo(() => {
+    const heights = estimatedHeights();
+    return (index: number) => (index === running ? heights.divider : heights.row);
+  }, [running]);
   const focused = useRef<string | undefined>(undefined);
   const margin = useOffset(list);
 
   // oxlint-disable-next-line react/incompatible-library -- it only says that the compiler, unused here, skips this component
   const virtualizer = useWindowVirtualizer({
     count,
-    estimateSize: (index) => estimatedHeight(index === running && divider === 1),
+    estimateSize: heightAt,
     overscan: 6,
     scrollMargin: margin,
-    getItemKey: (index) => idAt(index) ?? "finished",
+    getItemKey: keyAt,
     rangeExtractor: (range) => withFocused(range, focused.current, idAt),
     useFlushSync: false,
   });
@@ -236,8 +254,9 @@ function firstVisible(list: HTMLElement | null): string | undefined {
   return undefined;
 }
 
-function estimatedHeight(divider: boolean): number {
+/** In pixels; what the style sheet gives, before a row was measured. */
+function estimatedHeights(): { row: number; divider: number } {
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-  if (divider) return 2.25 * rem;
-  return (window.matchMedia("(max-width: 47.49em)").matches ? 6.5 : 3.25) * rem;
+  const narrow = window.matchMedia("(max-width: 52.49em)").matches;
+  return { row: (narrow ? 6.5 : 3.25) * rem, divider: 2.25 * rem };
 }

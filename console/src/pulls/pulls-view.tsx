@@ -29,7 +29,7 @@ interface PullsViewProps {
 /** Strip, filter and rows over one state. */
 export function PullsView(props: PullsViewProps) {
   const { state, snapshot, nodes, search, onSearch } = props;
-  const { entries } = state;
+  const { entries, shape } = state;
   const { connection, now } = snapshot;
   const [list, setList] = useState<HTMLDivElement | null>(null);
   const held = useHeldOrder(list);
@@ -37,14 +37,14 @@ export function PullsView(props: PullsViewProps) {
   const choices = useMemo(
     () =>
       filterChoices(
-        entries.values(),
+        shape.values(),
         nodes.map((node) => node.nodeName),
         search,
       ),
-    [entries, nodes, search],
+    [shape, nodes, search],
   );
   const byNode = useMemo(() => runningByNode(entries.values()), [entries]);
-  const matching = useMemo(() => filterEntries(entries.values(), search), [entries, search]);
+  const matching = useMemo(() => filterEntries(shape.values(), search), [shape, search]);
   const second = Math.floor(now / 1000);
   const [arranger] = useState(createArranger);
   const key = filterKey(search);
