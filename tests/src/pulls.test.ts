@@ -55,9 +55,9 @@ beforeAll(async () => {
   stage.link.setRate(16 * mebibyte);
   events = await readEvents(stage.waybill.url, (await stage.pulls()).lastEventId);
   const pulls = [first, second].map((image) => stage.containerd.pull(stage.referenceOf(image)));
-  let over = false;
+  const over = new AbortController();
   const watched = (async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const list = await stage.pulls();
       looks.push(new Map(list.pulls.map((pull) => [pull.manifestDigest ?? "", pull])));
       await sleep(250);
@@ -69,12 +69,12 @@ beforeAll(async () => {
   await sleep(3000);
   await events.connect();
   const outcomes = await Promise.all(pulls.map((pull) => pull.finished));
-  expect(outcomes.map(({ code, output }) => (code === 0 ? "pulled" : output))).toEqual(["pulled", "pulled"]);
+  for (const { code, output } of outcomes) if (code !== 0) throw new Error(output);
   for (const image of [first, second]) {
     await until("the end of the pull", async () => ((await stage.row(image))?.phase === "done" ? true : undefined));
   }
   await sleep(1000);
-  over = true;
+  over.abort();
   await watched;
 }, 300_000);
 
@@ -165,7 +165,10 @@ describe("two images pulled at once from our store by a real containerd", () => 
       await readFile(new URL("../../docs/schemas/pull-event-v1.json", import.meta.url), "utf8"),
     ) as object;
     const validate = new Ajv2020({ allErrors: true, strict: false, validateFormats: false }).compile<PullEvent>(schema);
-    for (const { event } of events.received) expect(validate(event), JSON.stringify(validate.errors)).toBe(true);
+    const refused = events.received
+      .filter(({ event }) => !validate(event))
+      .map(({ event }) => ({ event, errors: validate.errors }));
+    expect(refused).toEqual([]);
 
     expect(events.resets()).toBe(0);
     const numbers = events.received.map(({ id }) => Number(id.split("-").at(-1)));

@@ -309,6 +309,16 @@ describe("shutdown", () => {
     await expect(fetch(`${server.url}/slow`)).rejects.toThrow();
   });
 
+  it("does not wait for a connection that never sent a request", async () => {
+    const server = await serve({ drainTimeoutMs: 60_000 });
+    const socket = createConnection({ host: server.host, port: server.port });
+    await once(socket, "connect");
+    await fetch(`${server.url}/any`);
+    const gone = once(socket, "close");
+    await server.close();
+    expect(await gone).toEqual([false]);
+  });
+
   it("does not wait for ever", async () => {
     const hung: HttpRoute = {
       method: "GET",

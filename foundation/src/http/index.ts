@@ -9,7 +9,7 @@ export { ALREADY_SENT, type HttpContext, type HttpEnv, type HttpRoute, type Rout
 export { eventStream, sseFrame, type EventStream } from "./event-stream.ts";
 export { healthGroup, type HealthCheck } from "./health.ts";
 export { metricsGroup } from "./metrics.ts";
-export { defaultLimits, startServer, type HttpLimits, type RunningServer } from "./server.ts";
+export { defaultLimits, drainSignalOf, startServer, type HttpLimits, type RunningServer } from "./server.ts";
 export { staticGroup } from "./static-files.ts";
 export { isLoopback } from "./host-guard.ts";
 export { sessionCookie } from "./credentials.ts";

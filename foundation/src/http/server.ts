@@ -113,7 +113,12 @@ export async function startServer(options: {
     },
   );
   server.maxConnections = limits.maximumConnections;
-  server.on("connection", (socket: Socket) => drainSignals.set(socket, draining.signal));
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    drainSignals.set(socket, draining.signal);
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   const stalls = watchForStalls({ timeoutMs: limits.stallTimeoutMs, log: options.log });
   try {
     await listen(server, options.address);
@@ -129,6 +134,8 @@ export async function startServer(options: {
     if (draining.signal.aborted) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     draining.abort();
+    // Connections opened in advance, without a request, are not idle in Node's eyes and would be waited for.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     const idle = setInterval(() => server.closeIdleConnections(), 50);
     const deadline = setTimeout(() => {
       options.log.warn("requests still ran when the time to drain was over; closing their connections");
