@@ -12,7 +12,7 @@ import {
 import type { Observer } from "./observation/index.ts";
 
 /** Finished pulls stay in the reports so long that a server which was away for a moment hears of their end. */
-export const keepFinishedMs = 60_000;
+const keepFinishedMs = 60_000;
 /** How often downloads are looked at between two reports, while there are any: see attribution/writers.ts. */
 const glanceEveryMs = 250;
 /** The server takes 1,000 pulls of 1,000 layers per report; a node has a handful. */
@@ -75,8 +75,10 @@ class Rounds implements Monitor {
       // Rounds keep their beat; one that took longer than its period is followed by a short breath, not by a burst.
       next = Math.max(next + reportIntervalMs, performance.now() + Math.min(100, reportIntervalMs / 2));
       while (!this.stop.signal.aborted && performance.now() < next) {
-        await this.sleep(Math.min(glanceEveryMs, next - performance.now()));
-        if (next - performance.now() > glanceEveryMs / 2) await this.glance();
+        const left = next - performance.now();
+        const glances = this.options.observer.downloading && left > glanceEveryMs * 1.5;
+        await this.sleep(glances ? glanceEveryMs : left);
+        if (glances) await this.glance();
       }
     }
   }

@@ -33,6 +33,8 @@ export interface RunningContainerd {
   pull(ref: string, options?: PullOptions): RunningPull;
   /** Runs `ctr` to its end and returns what it printed; rejects with its words when it fails. */
   ctr(args: readonly string[], options?: { namespace?: string }): Promise<string>;
+  /** Pulls of `name/…` go to this address (`http://127.0.0.1:5000`), as a mirror in hosts.toml does it. */
+  serveHost(name: string, url: string): Promise<void>;
   /** Names of the images of a namespace. */
   images(namespace?: string): Promise<string[]>;
   /** Ends the daemon (SIGTERM, or what is said) and starts it again on the same root, state and socket. */
@@ -134,6 +136,14 @@ export async function startContainerd(
         pulls.add(pull);
         void pull.finished.then(() => pulls.delete(pull));
         return pull;
+      },
+      async serveHost(name, url) {
+        await mkdir(join(hosts, name), { recursive: true });
+        const capabilities = 'capabilities = ["pull", "resolve"]';
+        await writeFile(
+          join(hosts, name, "hosts.toml"),
+          `server = ${JSON.stringify(url)}\n[host.${JSON.stringify(url)}]\n  ${capabilities}\n`,
+        );
       },
       async images(namespace) {
         const printed = await ctr(["images", "list", "-q"], namespace === undefined ? {} : { namespace });

@@ -20,15 +20,15 @@ import { closeMayBeUnseen, type WriterWatch } from "./writers.ts";
  */
 
 /** A closed writer is believed after so long: a client may open the same download again. */
-export const closedGraceMs = 3_000;
+const closedGraceMs = 3_000;
 /** After a restart of containerd, a client may have come through: it would have moved within this time. */
-export const restartGraceMs = 5_000;
+const restartGraceMs = 5_000;
 /** How long silence is borne when a close may have gone unseen, outside of kubelet's namespace. */
 export const silenceMs = 60_000;
 /** … and before any byte of any layer was written: the first MiB of three layers at 20 KiB/s takes 150 s. */
 export const firstByteSilenceMs = 180_000;
 /** … and in any case so many times the longest pause that this pull has had. */
-export const silencePauses = 8;
+const silencePauses = 8;
 /**
  * Under CRI containerd itself does the pull, and a pull that ends gives its lease back. Silence there is a stalled
  * registry. Only a client that is not kubelet (nerdctl -n k8s.io) can leave one behind.

@@ -5,7 +5,6 @@ import { Leases } from "./generated/containerd/leases_pb.ts";
 import { Namespaces } from "./generated/containerd/namespaces_pb.ts";
 import { Snapshots } from "./generated/containerd/snapshots_pb.ts";
 import type { Timestamp } from "./generated/containerd/time_pb.ts";
-import { Version } from "./generated/containerd/version_pb.ts";
 import { isNotFound } from "./grpc-error.ts";
 
 /**
@@ -13,7 +12,6 @@ import { isNotFound } from "./grpc-error.ts";
  * Every method rejects with a GrpcError: UNAVAILABLE while containerd is away, DEADLINE_EXCEEDED when it hangs.
  */
 export interface Containerd {
-  version(): Promise<string>;
   namespaces(): Promise<string[]>;
   /** Leases that expire by themselves: every pull holds one; caches and builders hold others for ever. */
   leases(namespace: string): Promise<Lease[]>;
@@ -77,9 +75,6 @@ const expiringLease = 'labels."containerd.io/gc.expire"';
 
 export function containerdClient(channel: GrpcChannel): Containerd {
   return {
-    async version() {
-      return (await channel.unary(Version.method.version, {}, { deadlineMs })).version;
-    },
     async namespaces() {
       const answer = await channel.unary(Namespaces.method.list, {}, { deadlineMs });
       return answer.namespaces.map((one) => one.name);

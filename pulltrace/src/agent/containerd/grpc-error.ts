@@ -22,11 +22,6 @@ export class GrpcError extends Error {
   }
 }
 
-/** True when containerd cannot be reached at all, as opposed to having answered with an error. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof GrpcError && error.code === grpcCode.unavailable;
-}
-
 export function isNotFound(error: unknown): boolean {
   return error instanceof GrpcError && error.code === grpcCode.notFound;
 }

@@ -1,5 +1,5 @@
 /**
- * containerd as the agent sees it: gRPC on the unix socket with Node's own http2, seven read-only questions, answers as
+ * containerd as the agent sees it: gRPC on the unix socket with Node's own http2, a handful of read-only questions, answers as
  * plain data.
  */
 export { type GrpcChannel, openChannel } from "./channel.ts";
@@ -12,4 +12,3 @@ export {
   type Lease,
   type LeaseResource,
 } from "./client.ts";
-export { GrpcError, grpcCode, isNotFound, isUnavailable } from "./grpc-error.ts";

@@ -45,5 +45,3 @@ export interface Questions {
   /** By namespace: snapshots being unpacked without any sign of life for a while. */
   readonly unpacks: Readonly<Record<string, readonly { snapshotter: string; key: string }[]>>;
 }
-
-export const noQuestions: Questions = { settledLeases: new Set(), digests: {}, roots: {}, unpacks: {} };

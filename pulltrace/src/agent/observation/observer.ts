@@ -6,6 +6,8 @@ import type { NamespaceObservation, Observation, ObservedLease, Questions } from
 export interface Observer {
   /** Looks at containerd once. Rejects with a GrpcError while it is away. */
   observe(questions: Questions): Promise<Observation>;
+  /** True when the last look saw a download. */
+  readonly downloading: boolean;
   /** The downloads of the namespaces that had any at the last look: the cheapest sign of life. */
   glance(): Promise<{ namespace: string; ingests: readonly Ingest[] }[]>;
 }
@@ -220,6 +222,9 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
       for (const name of await allNamespaces()) observed.push(await observeNamespace(name, questions));
       busy = observed.filter((one) => one.ingests.length > 0).map((one) => one.name);
       return { at, ...(startedAt === undefined ? {} : { containerdStartedAt: startedAt }), namespaces: observed };
+    },
+    get downloading() {
+      return busy.length > 0;
     },
     async glance() {
       const seen: { namespace: string; ingests: readonly Ingest[] }[] = [];

@@ -9,7 +9,7 @@ export interface Told {
 
 const options = { nodeName: "node-1", keepFinishedMs: 60_000 };
 
-export function after(state: AttributionState, moment: Moment): AttributionState {
+function after(state: AttributionState, moment: Moment): AttributionState {
   return moment.kind === "look" ? attribute(state, moment.observation, options) : glance(state, moment.at, moment.seen);
 }
 

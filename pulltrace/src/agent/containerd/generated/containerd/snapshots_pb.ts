@@ -2,15 +2,15 @@
 // @generated from file containerd/snapshots.proto (package containerd.services.snapshots.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file containerd/snapshots.proto.
  */
 export const file_containerd_snapshots: GenFile = /*@__PURE__*/
-  fileDesc("Chpjb250YWluZXJkL3NuYXBzaG90cy5wcm90bxIgY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEiWgoESW5mbxIMCgRuYW1lGAEgASgJEg4KBnBhcmVudBgCIAEoCRI0CgRraW5kGAMgASgOMiYuY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEuS2luZCI3ChNTdGF0U25hcHNob3RSZXF1ZXN0EhMKC3NuYXBzaG90dGVyGAEgASgJEgsKA2tleRgCIAEoCSJMChRTdGF0U25hcHNob3RSZXNwb25zZRI0CgRpbmZvGAEgASgLMiYuY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEuSW5mbyIwCgxVc2FnZVJlcXVlc3QSEwoLc25hcHNob3R0ZXIYASABKAkSCwoDa2V5GAIgASgJIi0KDVVzYWdlUmVzcG9uc2USDAoEc2l6ZRgBIAEoAxIOCgZpbm9kZXMYAiABKAMqTAoES2luZBIQCgxLSU5EX1VOS05PV04QABINCglLSU5EX1ZJRVcQARIPCgtLSU5EX0FDVElWRRACEhIKDktJTkRfQ09NTUlUVEVEEAMy7AEKCVNuYXBzaG90cxJ1CgRTdGF0EjUuY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEuU3RhdFNuYXBzaG90UmVxdWVzdBo2LmNvbnRhaW5lcmQuc2VydmljZXMuc25hcHNob3RzLnYxLlN0YXRTbmFwc2hvdFJlc3BvbnNlEmgKBVVzYWdlEi4uY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEuVXNhZ2VSZXF1ZXN0Gi8uY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEuVXNhZ2VSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Chpjb250YWluZXJkL3NuYXBzaG90cy5wcm90bxIgY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEiFAoESW5mbxIMCgRuYW1lGAEgASgJIjcKE1N0YXRTbmFwc2hvdFJlcXVlc3QSEwoLc25hcHNob3R0ZXIYASABKAkSCwoDa2V5GAIgASgJIkwKFFN0YXRTbmFwc2hvdFJlc3BvbnNlEjQKBGluZm8YASABKAsyJi5jb250YWluZXJkLnNlcnZpY2VzLnNuYXBzaG90cy52MS5JbmZvIjAKDFVzYWdlUmVxdWVzdBITCgtzbmFwc2hvdHRlchgBIAEoCRILCgNrZXkYAiABKAkiLQoNVXNhZ2VSZXNwb25zZRIMCgRzaXplGAEgASgDEg4KBmlub2RlcxgCIAEoAzLsAQoJU25hcHNob3RzEnUKBFN0YXQSNS5jb250YWluZXJkLnNlcnZpY2VzLnNuYXBzaG90cy52MS5TdGF0U25hcHNob3RSZXF1ZXN0GjYuY29udGFpbmVyZC5zZXJ2aWNlcy5zbmFwc2hvdHMudjEuU3RhdFNuYXBzaG90UmVzcG9uc2USaAoFVXNhZ2USLi5jb250YWluZXJkLnNlcnZpY2VzLnNuYXBzaG90cy52MS5Vc2FnZVJlcXVlc3QaLy5jb250YWluZXJkLnNlcnZpY2VzLnNuYXBzaG90cy52MS5Vc2FnZVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message containerd.services.snapshots.v1.Info
@@ -20,16 +20,6 @@ export type Info = Message<"containerd.services.snapshots.v1.Info"> & {
    * @generated from field: string name = 1;
    */
   name: string;
-
-  /**
-   * @generated from field: string parent = 2;
-   */
-  parent: string;
-
-  /**
-   * @generated from field: containerd.services.snapshots.v1.Kind kind = 3;
-   */
-  kind: Kind;
 };
 
 /**
@@ -121,42 +111,6 @@ export type UsageResponse = Message<"containerd.services.snapshots.v1.UsageRespo
  */
 export const UsageResponseSchema: GenMessage<UsageResponse> = /*@__PURE__*/
   messageDesc(file_containerd_snapshots, 4);
-
-/**
- * @generated from enum containerd.services.snapshots.v1.Kind
- */
-export const Kind = {
-  /**
-   * @generated from enum value: KIND_UNKNOWN = 0;
-   */
-  UNKNOWN: 0,
-
-  /**
-   * @generated from enum value: KIND_VIEW = 1;
-   */
-  VIEW: 1,
-
-  /**
-   * @generated from enum value: KIND_ACTIVE = 2;
-   */
-  ACTIVE: 2,
-
-  /**
-   * @generated from enum value: KIND_COMMITTED = 3;
-   */
-  COMMITTED: 3,
-} as const;
-
-/**
- * @generated from enum containerd.services.snapshots.v1.Kind
- */
-export type Kind = (typeof Kind)[keyof typeof Kind] | UnknownEnum;
-
-/**
- * Describes the enum containerd.services.snapshots.v1.Kind.
- */
-export const KindSchema: GenEnum<Kind> = /*@__PURE__*/
-  enumDesc(file_containerd_snapshots, 0);
 
 /**
  * @generated from service containerd.services.snapshots.v1.Snapshots
