@@ -1,21 +1,12 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
 import { defaultRangeExtractor, type Range, useWindowVirtualizer } from "@tanstack/react-virtual";
-import {
-  type Ref,
-  type RefObject,
-  useCallback,
-  useEffect,
-  useImperativeHandle,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useRef } from "react";
 import { formatDuration } from "../format/index.ts";
 import type { PullEntry } from "../live/index.ts";
 import type { Arrangement } from "./arrangement.ts";
 import { PullDetail } from "./pull-detail.tsx";
 import { PullRow } from "./pull-row.tsx";
+import { firstVisible, focusRow, useOffset, useRowEvents } from "./row-events.ts";
 import { layerHolders, timeLeft } from "./time-left.ts";
 
 export interface PullTableHandle {
@@ -185,50 +176,6 @@ function Divider({ count, historySeconds, hidden }: { count: number; historySeco
   );
 }
 
-/** Pixels from the top of the page to the list; it moves when a note appears above it. */
-function useOffset(element: HTMLElement | null): number {
-  const [offset, setOffset] = useState(0);
-  useLayoutEffect(() => {
-    if (element === null) return undefined;
-    const measure = (): void => setOffset(Math.round(element.getBoundingClientRect().top + window.scrollY));
-    const observer = new ResizeObserver(measure);
-    observer.observe(document.body);
-    return () => observer.disconnect();
-  }, [element]);
-  return offset;
-}
-
-/** One listener for all rows: a click anywhere in a row opens it, but not one that selects text or hits a control. */
-function useRowEvents(
-  element: HTMLElement | null,
-  focused: RefObject<string | undefined>,
-  onToggle: (id: string) => void,
-): void {
-  useEffect(() => {
-    if (element === null) return undefined;
-    const rowOf = (event: Event): HTMLElement | null =>
-      event.target instanceof Element ? event.target.closest<HTMLElement>("[data-pull]") : null;
-    const onClick = (event: MouseEvent): void => {
-      const id = rowOf(event)?.dataset["pull"];
-      if (id !== undefined && (window.getSelection()?.isCollapsed ?? true)) onToggle(id);
-    };
-    const onFocus = (event: FocusEvent): void => {
-      focused.current = rowOf(event)?.dataset["pull"] ?? focused.current;
-    };
-    const onBlur = (event: FocusEvent): void => {
-      if (event.relatedTarget !== null) focused.current = undefined;
-    };
-    element.addEventListener("click", onClick);
-    element.addEventListener("focusin", onFocus);
-    element.addEventListener("focusout", onBlur);
-    return () => {
-      element.removeEventListener("click", onClick);
-      element.removeEventListener("focusin", onFocus);
-      element.removeEventListener("focusout", onBlur);
-    };
-  }, [element, focused, onToggle]);
-}
-
 /** The focused row stays in the page even when it is scrolled away: its focus would be lost with it. */
 function withFocused(range: Range, id: string | undefined, idAt: (index: number) => string | undefined): number[] {
   const indexes = defaultRangeExtractor(range);
@@ -239,19 +186,6 @@ function withFocused(range: Range, id: string | undefined, idAt: (index: number)
     break;
   }
   return indexes.sort((a, b) => a - b);
-}
-
-function focusRow(list: HTMLElement | null, id: string): boolean {
-  const button = list?.querySelector<HTMLElement>(`[data-pull="${CSS.escape(id)}"] .row-toggle`);
-  button?.focus({ preventScroll: true });
-  return button !== null && button !== undefined;
-}
-
-function firstVisible(list: HTMLElement | null): string | undefined {
-  for (const row of list?.querySelectorAll<HTMLElement>("[data-pull]") ?? []) {
-    if (row.getBoundingClientRect().top >= 0) return row.dataset["pull"];
-  }
-  return undefined;
 }
 
 /** In pixels; what the style sheet gives, before a row was measured. */
