@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createFeed, FeedProvider, frameSchedule } from "./live/index.ts";
 import { PullsPage, readSearch } from "./pulls/index.ts";
+import "@fontsource-variable/ibm-plex-sans";
 import "./tokens.css";
 import "./page.css";
 import "./pulls/pulls.css";

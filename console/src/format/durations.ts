@@ -43,7 +43,7 @@ export function formatInstant(time: string | number): string {
 }
 
 /** Local time of day: `10:41:07`. */
-export function formatClock(date: Date): string {
+function formatClock(date: Date): string {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 

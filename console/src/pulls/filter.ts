@@ -21,7 +21,7 @@ export const phaseChoices = [
   "failed",
   "cancelled",
 ] as const satisfies readonly (PullPhase | "active")[];
-export type PhaseChoice = (typeof phaseChoices)[number];
+type PhaseChoice = (typeof phaseChoices)[number];
 
 /** Query parameters of the page. `kiosk` hides the chrome. */
 export interface PageSearch extends PullFilter {

@@ -17,7 +17,7 @@ export function ConnectionBadge({ connection, silentMs }: { connection: Connecti
   );
 }
 
-export function connectionText(connection: Connection, silentMs: number): string {
+function connectionText(connection: Connection, silentMs: number): string {
   if (connection.kind === "reconnecting") return `reconnecting, data ${formatDuration(silentMs / 1000)} old`;
   return connection.kind === "signed-out" ? "signed out" : connection.kind;
 }

@@ -8,9 +8,9 @@ import type {
 } from "@waybill/pulltrace/contract";
 
 const MiB = 1024 ** 2;
-export const layerType = "application/vnd.oci.image.layer.v1.tar+gzip";
+const layerType = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-export interface SampleLayer {
+interface SampleLayer {
   readonly size: number;
   /** 0..1 */
   readonly share: number;
@@ -20,7 +20,7 @@ export interface SampleLayer {
   readonly speed?: number;
 }
 
-export interface SamplePull {
+interface SamplePull {
   readonly id: string;
   readonly node: string;
   readonly image: string;
@@ -38,7 +38,7 @@ export interface SamplePull {
 }
 
 /** A digest that depends on nothing but `name`. */
-export function sampleDigest(name: string): string {
+function sampleDigest(name: string): string {
   let state = 2_166_136_261;
   let hex = "";
   for (let round = 0; hex.length < 64; round += 1) {
@@ -49,7 +49,7 @@ export function sampleDigest(name: string): string {
 }
 
 /** A pull as the server would tell it at `now` (ms). */
-export function samplePull(o: SamplePull, now: number): PullStatus {
+function samplePull(o: SamplePull, now: number): PullStatus {
   const at = (secondsAgo: number): string => new Date(now - secondsAgo * 1000).toISOString();
   const layers = (o.layers ?? []).map((layer, index): LayerStatus => {
     const complete = layer.phase === "done" || layer.phase === "cached";
@@ -99,7 +99,7 @@ export function samplePull(o: SamplePull, now: number): PullStatus {
   };
 }
 
-export function samplePods(namespace: string, name: string, count: number, image: string): PodReference[] {
+function samplePods(namespace: string, name: string, count: number, image: string): PodReference[] {
   return Array.from({ length: count }, (_, at) => ({
     namespace,
     podName: `${name}-7c9d8f5b6-${(at * 7919 + 35_113).toString(36)}`,
