@@ -4,16 +4,8 @@
  * groups them into one commit is the store.
  */
 export { storeMigrations, type Catalog, type StoreTables } from "./schema.ts";
-export { blobOf, leaseBlob, linkBlob, missingBlobs, recordBlob, unlinkBlob, type BlobRow } from "./blobs.ts";
-export {
-  deleteManifest,
-  findManifest,
-  insertManifest,
-  missingManifests,
-  pageReferrers,
-  type ManifestRow,
-  type NewManifest,
-} from "./manifests.ts";
+export { blobOf, leaseBlob, linkBlob, missingBlobs, recordBlob, unlinkBlob } from "./blobs.ts";
+export { deleteManifest, findManifest, insertManifest, missingManifests, pageReferrers } from "./manifests.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
 export { deleteTag, pageTags, pointTag } from "./tags.ts";
 export {

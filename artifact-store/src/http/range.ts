@@ -10,7 +10,8 @@ export function parseRangeHeader(header: string | undefined): RangeRequest | und
   const [, start, end, suffix] = match;
   if (suffix !== undefined) return { suffix: Number(suffix) };
   if (end === undefined) return { start: Number(start) };
-  return Number(end) < Number(start) ? undefined : { start: Number(start), end: Number(end) };
+  // A last byte before the first is no range; RFC 9110 lets a server refuse it (416), which tells the client more.
+  return { start: Number(start), end: Number(end) };
 }
 
 /** `Content-Range` of an upload's chunk ("Pushing a blob in chunks"): `0-1023`, both inclusive. */

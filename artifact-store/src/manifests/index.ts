@@ -3,5 +3,5 @@
  * content they name exists is the store's question.
  */
 export { mediaTypes, parseMediaType } from "./media-type.ts";
-export { manifestLimitBytes, parseManifest, type Descriptor, type Manifest } from "./manifest.ts";
+export { manifestLimitBytes, parseManifest, type Descriptor } from "./manifest.ts";
 export { referrerDescriptor, type ReferrerDescriptor } from "./referrer.ts";

@@ -94,19 +94,25 @@ function sweepRegularly(
   everyMs: number,
   onError: (error: unknown) => void,
 ): { sweep(): Promise<SweepResult>; close(): Promise<void> } {
-  let running: Promise<SweepResult> | undefined;
-  const sweep = (): Promise<SweepResult> =>
-    (running ??= run().finally(() => {
-      running = undefined;
-    }));
-  const timer = setInterval(() => void sweep().catch(onError), everyMs);
+  let running: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  /** One that begins after this call: what it is asked to find may be newer than one that is under way. */
+  const sweep = (): Promise<SweepResult> => {
+    waiting++;
+    const next = running.then(run).finally(() => waiting--);
+    running = next.catch(() => undefined);
+    return next;
+  };
+  const timer = setInterval(() => {
+    if (waiting === 0) void sweep().catch(onError);
+  }, everyMs);
   timer.unref();
   void sweep().catch(onError);
   return {
     sweep,
     async close() {
       clearInterval(timer);
-      await running?.catch(() => undefined);
+      await running;
     },
   };
 }

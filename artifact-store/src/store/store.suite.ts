@@ -214,6 +214,7 @@ export function describeStore(kind: DatabaseKind): void {
       let now = Date.now();
       await store.close();
       store = await open({ now: () => now, limits: { uploadLifetimeMs: 1000 } });
+      await store.uploads.sweep();
       const old = await store.uploads.start(home);
       const orphan = join(folder.path, "uploads", "00000000-0000-4000-8000-000000000000");
       await writeFile(orphan, "half");

@@ -11,13 +11,11 @@ import { openStore } from "../store/index.ts";
 /** Callers that a door knows. */
 export type Who = "admin" | "acme" | "acmeReader" | "globex";
 
-export interface Call {
+interface Call {
   readonly as?: Who;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer> | string | ReadableStream;
 }
-
-export type Door = Awaited<ReturnType<typeof openDoor>>;
 
 /** `/v2/` of a new store on a real socket, with authentication, short time-outs, and a caller of each kind. */
 export async function openDoor() {

@@ -1,5 +1,5 @@
 /** What tests of the store use: a server in a process of its own, a client that speaks plain HTTP, images on disk. */
-export { startStoreServer, type StoreServer } from "./store-server.ts";
+export { startStoreServer } from "./store-server.ts";
 export { registryClient, type RegistryClient, type PushableBlob, blobOfSize } from "./registry-client.ts";
 export { writeImageLayout } from "./image-layout.ts";
-export { errorOf, openDoor, type Call, type Door, type Who } from "./door.ts";
+export { errorOf, openDoor, type Who } from "./door.ts";

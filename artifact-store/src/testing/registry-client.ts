@@ -67,19 +67,19 @@ export function registryClient(url: string) {
     send,
     start,
     /** As skopeo and containerd do: POST, one PATCH of unknown length, PUT. Answers the PUT. */
-    async pushStreamed(repository: string, blob: PushableBlob): Promise<Answer> {
+    pushStreamed: async (repository: string, blob: PushableBlob): Promise<Answer> => {
       const location = await start(repository);
       const patched = await send("PATCH", location, { "transfer-encoding": "chunked" }, blob.bytes());
       if (patched.status !== 202) return patched;
       return await send("PUT", `${location}?digest=${blob.digest}`, { "content-length": 0 });
     },
     /** POST, then PUT with everything. */
-    async pushWhole(repository: string, blob: PushableBlob): Promise<Answer> {
+    pushWhole: async (repository: string, blob: PushableBlob): Promise<Answer> => {
       const location = await start(repository);
       return await send("PUT", `${location}?digest=${blob.digest}`, { "content-length": blob.size }, blob.bytes());
     },
     /** One POST with everything. */
-    async pushAtOnce(repository: string, blob: PushableBlob): Promise<Answer> {
+    pushAtOnce: async (repository: string, blob: PushableBlob): Promise<Answer> => {
       const path = `/v2/${repository}/blobs/uploads/?digest=${blob.digest}`;
       return await send("POST", path, { "content-length": blob.size }, blob.bytes());
     },

@@ -35,7 +35,7 @@ const rememberedSessions = 2000;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A client whose connection broke is back before we have put away what it sent last. */
-const patienceMs = 3000;
+const patienceMs = 2000;
 
 /**
  * The sessions of one store.
@@ -81,6 +81,8 @@ export class Sessions {
   }
 
   async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
+    // Whoever asks after a broken connection wants to hear where the last of it ends.
+    await this.#quiet(id);
     const live = await this.#find(repository, id);
     return { id, offset: await this.#size(live) };
   }
@@ -150,8 +152,7 @@ export class Sessions {
   }
 
   async #alone<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#busy.get(id);
-    if (before !== undefined) await Promise.race([before, sleep(patienceMs, undefined, { ref: false })]);
+    await this.#quiet(id);
     if (this.#busy.has(id)) {
       throw new StoreError(
         "UPLOAD_BUSY",
@@ -166,6 +167,12 @@ export class Sessions {
       this.#busy.delete(id);
       resolve();
     }
+  }
+
+  /** Waits for the request that works on the session now, but not for ever. */
+  async #quiet(id: string): Promise<void> {
+    const work = this.#busy.get(id);
+    if (work !== undefined) await Promise.race([work, sleep(patienceMs, undefined, { ref: false })]);
   }
 
   async #find(repository: RepositoryName, id: string): Promise<Live> {
