@@ -3,7 +3,7 @@ import { openStore, storeMigrations } from "@waybill/artifact-store";
 import { registryGroups } from "@waybill/artifact-store/http";
 import { openDatabase } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
-import type { HealthCheck } from "@waybill/foundation/http";
+import type { HealthCheck, HttpRoute, RouteGroup } from "@waybill/foundation/http";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { createManager, managerMigrations } from "@waybill/kubenova/manager";
 import { permittedSocket, startAgent, type Agent } from "@waybill/pulltrace/agent";
@@ -38,6 +38,8 @@ export interface RunningWaybill {
   /** What agents must send; undefined when they need nothing. */
   readonly agentToken: string | undefined;
   readonly page: boolean;
+  /** Every route that is served, with who may enter: the role table of the whole. */
+  readonly routes: readonly Pick<HttpRoute, "method" | "path" | "access">[];
   /** Lets running requests finish, then closes everything. */
   close(): Promise<void>;
 }
@@ -120,13 +122,14 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
 
   let watcher: Agent | undefined;
   const page = await pageGroup();
+  const groups: readonly RouteGroup[] = [
+    ...registryGroups(store, { log: logger("store") }),
+    ...manager.groups,
+    pulls.group,
+    ...(page === undefined ? [] : [page]),
+  ];
   const service = await startService({
-    groups: [
-      ...registryGroups(store, { log: logger("store") }),
-      ...manager.groups,
-      pulls.group,
-      ...(page === undefined ? [] : [page]),
-    ],
+    groups,
     checks: [
       { name: "store", check: () => store.check() },
       ...manager.health,
@@ -166,6 +169,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
     agent,
     agentToken,
     page: page !== undefined,
+    routes: groups.flatMap((group) => group.routes),
     close: () => everything.disposeAsync(),
   };
 }
