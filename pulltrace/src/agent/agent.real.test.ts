@@ -19,6 +19,9 @@ import {
 import { type Agent, startAgent } from "./index.ts";
 
 const MiB = 1024 * 1024;
+/** Another containerd than the one on PATH, such as a 2.2 that was built from its Go module. */
+const { WAYBILL_TEST_CONTAINERD: program, WAYBILL_TEST_CTR: ctr } = process.env;
+const chosen = { ...(program === undefined ? {} : { program }), ...(ctr === undefined ? {} : { ctr }) };
 const missing = containerdMissing();
 if (missing !== undefined) console.log(`agent against a real containerd: skipped, ${missing}`);
 
@@ -44,7 +47,7 @@ describe.skipIf(missing !== undefined)("the agent beside a real containerd", () 
   beforeEach(async () => {
     receiver = await startReceiver();
     proxy = await rateLimitedProxy({ target: { host: "127.0.0.1", port: registry.port }, bytesPerSecond: 4 * MiB });
-    containerd = await startContainerd();
+    containerd = await startContainerd(chosen);
     agent = await newAgent();
   });
   afterEach(async () => {

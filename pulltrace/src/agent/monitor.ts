@@ -18,6 +18,9 @@ const glanceEveryMs = 250;
 /** The server takes 1,000 pulls of 1,000 layers per report; a node has a handful. */
 const pullLimit = 200;
 
+/** containerd speaks of Go's names. */
+const platform = `linux/${({ x64: "amd64", ia32: "386", mipsel: "mipsle", ppc64: "ppc64le" } as Record<string, string>)[process.arch] ?? process.arch}`;
+
 export interface MonitorOptions {
   readonly nodeName: string;
   readonly reportIntervalMs: number;
@@ -89,7 +92,7 @@ class Rounds implements Monitor {
     try {
       const observation = await observer.observe(questionsOf(this.state, Date.now()));
       if (this.stop.signal.aborted) return;
-      this.state = attribute(this.state, observation, { nodeName, keepFinishedMs });
+      this.state = attribute(this.state, observation, { nodeName, platform, keepFinishedMs });
       this.tell(undefined);
     } catch (error) {
       this.failedLooks += 1;

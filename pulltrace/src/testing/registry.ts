@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { gzipSync } from "node:zlib";
 
 /**
- * A registry of sixty lines that serves made images, so that the agent's own tests need nothing of another system. The
+ * A small registry that serves made images, so that the agent's own tests need nothing of another system. The
  * whole-system test in `tests/` pulls from the real artifact-store.
  */
 export interface MadeRegistry {
   readonly port: number;
-  /** Builds an image and serves it as `name:tag`. Layers that are equal in seed and size are the same blob. */
+  /**
+   * Builds an image and serves it as `name:tag`. Layers that are equal in seed and size are the same blob. With `index`
+   * it stands under an index, beside an image of a platform that no test runs on.
+   */
   add(name: string, tag: string, layers: readonly MadeLayer[], options?: { index?: boolean }): MadeImage;
   close(): Promise<void>;
 }
@@ -30,6 +33,8 @@ const ociIndex = "application/vnd.oci.image.index.v1+json";
 const ociConfig = "application/vnd.oci.image.config.v1+json";
 const ociLayer = "application/vnd.oci.image.layer.v1.tar+gzip";
 
+const native = process.arch === "arm64" ? "arm64" : "amd64";
+
 export async function startMadeRegistry(): Promise<MadeRegistry> {
   const blobs = new Map<string, { bytes: Buffer; mediaType: string }>();
   const tags = new Map<string, string>();
@@ -45,44 +50,21 @@ export async function startMadeRegistry(): Promise<MadeRegistry> {
   return {
     port: address.port,
     add(name, tag, layers, options = {}) {
-      const made = layers.map((layer) => makeLayer(layer));
-      const descriptors = made.map((layer) => keep(layer.compressed, ociLayer));
-      const config = keep(
-        json({
-          architecture: process.arch === "arm64" ? "arm64" : "amd64",
-          os: "linux",
-          config: {},
-          rootfs: { type: "layers", diff_ids: made.map((layer) => layer.diffId) },
-        }),
-        ociConfig,
-      );
-      const manifest = keep(
-        json({ schemaVersion: 2, mediaType: ociManifest, config, layers: descriptors }),
-        ociManifest,
-      );
-      const platform = { architecture: process.arch === "arm64" ? "arm64" : "amd64", os: "linux" };
-      // A second platform that nobody serves: a client must not ask for it.
-      const other = { mediaType: ociManifest, digest: digestOf(Buffer.from(`${name} s390x`)), size: 400 };
-      const root =
-        options.index === true
-          ? keep(
-              json({
-                schemaVersion: 2,
-                mediaType: ociIndex,
-                manifests: [
-                  { ...other, platform: { architecture: "s390x", os: "linux" } },
-                  { ...manifest, platform },
-                ],
-              }),
-              ociIndex,
-            )
-          : manifest;
+      const image = keepImage(keep, native, layers);
+      let root = image.manifest;
+      if (options.index === true) {
+        const foreign = keepImage(keep, "s390x", [{ seed: 390, bytes: 64 * 1024 }]);
+        root = keep(
+          json({ schemaVersion: 2, mediaType: ociIndex, manifests: [foreign, image].map(entryOf) }),
+          ociIndex,
+        );
+      }
       tags.set(`${name}:${tag}`, root.digest);
       return {
         reference: `${name}:${tag}`,
         rootDigest: root.digest,
-        manifestDigest: manifest.digest,
-        layers: descriptors,
+        manifestDigest: image.manifest.digest,
+        layers: image.layers,
       };
     },
     close() {
@@ -90,6 +72,34 @@ export async function startMadeRegistry(): Promise<MadeRegistry> {
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+interface KeptImage {
+  readonly architecture: string;
+  readonly manifest: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+function keepImage(
+  keep: (bytes: Buffer, mediaType: string) => Descriptor,
+  architecture: string,
+  layers: readonly MadeLayer[],
+): KeptImage {
+  const made = layers.map((layer) => makeLayer(layer));
+  const descriptors = made.map((layer) => keep(layer.compressed, ociLayer));
+  const rootfs = { type: "layers", diff_ids: made.map((layer) => layer.diffId) };
+  const config = keep(json({ architecture, os: "linux", config: {}, rootfs }), ociConfig);
+  const manifest = keep(json({ schemaVersion: 2, mediaType: ociManifest, config, layers: descriptors }), ociManifest);
+  return { architecture, manifest, layers: descriptors };
+}
+
+function entryOf(image: KeptImage): Descriptor & { platform: { architecture: string; os: string } } {
+  return { ...image.manifest, platform: { architecture: image.architecture, os: "linux" } };
 }
 
 /** GET and HEAD of manifests and blobs, with byte ranges (OCI distribution-spec, "Pulling"). */

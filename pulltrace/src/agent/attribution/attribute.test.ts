@@ -14,6 +14,8 @@ const [index, manifest, config, base, top, chainBase, chainTop] = ["1", "2", "3"
   string,
   string,
 ];
+const foreign = digest("9");
+const foreignLayer = digest("7");
 const source = { "containerd.io/distribution.source.registry.example": "team/a" };
 const content = (one: string, createdAt: number, labels: Record<string, string> = {}) => ({
   digest: one,
@@ -45,7 +47,18 @@ const lease = (
   ],
 });
 const documents: NamespaceObservation["documents"] = {
-  [index]: { kind: "index", manifests: [digest("9"), manifest] },
+  [index]: {
+    kind: "index",
+    manifests: [
+      { digest: foreign, platform: "linux/s390x" },
+      { digest: manifest, platform: "linux/amd64" },
+    ],
+  },
+  [foreign]: {
+    kind: "manifest",
+    config: digest("8"),
+    layers: [{ digest: foreignLayer, size: 10, mediaType: "layer" }],
+  },
   [manifest]: {
     kind: "manifest",
     config,
@@ -71,7 +84,7 @@ const look = (atMs: number, changes: Partial<NamespaceObservation>): Observation
     },
   ],
 });
-const options = { nodeName: "node-1", keepFinishedMs: 60_000 };
+const options = { nodeName: "node-1", platform: "linux/amd64", keepFinishedMs: 60_000 };
 const play = (observations: readonly Observation[]) =>
   observations.reduce<AttributionState>((state, one) => attribute(state, one, options), emptyState);
 const pullsAfter = (...observations: Observation[]) => {
@@ -102,6 +115,15 @@ describe("a lease", () => {
       [base, "waiting", 10],
       [top, "waiting", 10],
     ]);
+  });
+
+  it("that holds the manifests of all platforms is a pull of the node's, until it fetches another's layers", () => {
+    const all = [index, foreign, manifest, config];
+    expect(pullsAfter(look(0, { leases: [lease("one", start, all)] }))).toMatchObject([{ manifestDigest: manifest }]);
+    const other = look(0, { leases: [lease("one", start, all, [foreignLayer])], ingests: [ingest(foreignLayer, 4)] });
+    expect(pullsAfter(other)).toMatchObject([{ manifestDigest: foreign, layers: [{ digest: foreignLayer }] }]);
+    const both = look(0, { leases: [lease("one", start, [...all, top], [foreignLayer])] });
+    expect(pullsAfter(both)[0]?.layers.map((layer) => layer.digest)).toEqual([foreignLayer, base, top]);
   });
 
   it("of the same image at the same time is a pull of its own, also in another namespace", () => {

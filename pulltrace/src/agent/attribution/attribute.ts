@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Ingest, LeaseResource } from "../containerd/index.ts";
-import type { NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
+import type { ImageDocument, NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
 import type { PullPhase } from "../../contract/index.ts";
 import { layerAfter } from "./layers.ts";
 import { type Ending, ending } from "./outcome.ts";
@@ -10,6 +10,8 @@ import { ownedBy, watchWriter, type WriterWatch } from "./writers.ts";
 
 export interface AttributionOptions {
   readonly nodeName: string;
+  /** `os/architecture` of the node. */
+  readonly platform: string;
   /** How long a pull that is over stays in the state. */
   readonly keepFinishedMs: number;
 }
@@ -53,7 +55,7 @@ export function attribute(
         continue;
       }
       const look = { namespace, lease, resources: lease.resources, owners, observation, writers };
-      const pull = followed(known, look, options.nodeName);
+      const pull = followed(known, look, options);
       if (pull !== undefined) pulls.set(key, pull);
     }
     for (const [key, known] of before.pulls) {
@@ -113,12 +115,11 @@ function ownersOf(leases: readonly ObservedLease[]): ReadonlyMap<string, string>
 }
 
 /** The pull that holds this lease, after this look; undefined for a lease that is no pull (yet). */
-function followed(known: TrackedPull | undefined, look: Look, nodeName: string): TrackedPull | undefined {
+function followed(known: TrackedPull | undefined, look: Look, options: AttributionOptions): TrackedPull | undefined {
   const { namespace, lease, observation } = look;
   const at = observation.at;
   if (known !== undefined && isOver(known.phase) && !movedAgain(known, look)) return known;
-  const held = look.resources.filter((one) => one.type === "content").map((one) => one.id);
-  const roots = rootOf(held, namespace);
+  const roots = rootOf(look, options.platform);
   if (roots === undefined) return known;
   const configs = configsOf(roots.manifests, namespace);
   const layers = layersOf(roots.manifests, known, look);
@@ -147,7 +148,7 @@ function followed(known: TrackedPull | undefined, look: Look, nodeName: string):
     known === undefined ? isFresh(activeAt, lease, observation) : known.alive || activeAt !== known.activeAt;
   const attempt = known === undefined ? 0 : known.attempt + (isOver(known.phase) ? 1 : 0);
   const pull: TrackedPull = {
-    id: pullId(nodeName, namespace.name, lease, attempt),
+    id: pullId(options.nodeName, namespace.name, lease, attempt),
     attempt,
     namespace: namespace.name,
     leaseId: lease.id,
@@ -232,24 +233,33 @@ function movedAgain(known: TrackedPull, look: Look): boolean {
   });
 }
 
-/** The index or manifest that was asked for, and the manifests of the platforms that are fetched under it. */
-function rootOf(
-  held: readonly string[],
-  namespace: NamespaceObservation,
-): { rootDigest: string; manifests: readonly string[] } | undefined {
-  const indexes: { digest: string; manifests: readonly string[] }[] = [];
-  const manifests: string[] = [];
-  for (const digest of held) {
-    const document = namespace.documents[digest];
-    if (document?.kind === "index") indexes.push({ digest, manifests: document.manifests });
-    if (document?.kind === "manifest") manifests.push(digest);
-  }
-  for (const index of indexes) {
-    const children = index.manifests.filter((digest) => manifests.includes(digest));
-    if (children.length > 0 || manifests.length === 0) return { rootDigest: index.digest, manifests: children };
+/**
+ * The index or manifest that was asked for, and those manifests under it whose layers are fetched. Some clients take
+ * the manifests and configurations of every platform (ctr 2.x, --all-metadata) and the layers of one: it is the one
+ * of which the lease holds a layer, and before the first layer the one of this node's platform.
+ */
+function rootOf(look: Look, platform: string): { rootDigest: string; manifests: readonly string[] } | undefined {
+  const { documents } = look.namespace;
+  const held = new Set(look.resources.map((one) => digestAtEnd.exec(one.id)?.[0] ?? one.id));
+  const content = look.resources.filter((one) => one.type === "content").map((one) => one.id);
+  const manifests = content.filter((digest) => documents[digest]?.kind === "manifest");
+  for (const digest of content) {
+    const index = documents[digest];
+    if (index?.kind !== "index") continue;
+    const children = index.manifests.filter((one) => manifests.includes(one.digest));
+    if (children.length === 0 && manifests.length > 0) continue;
+    const begun = children.filter((one) => layerDigests(documents[one.digest]).some((layer) => held.has(layer)));
+    const native = children.find((one) => one.platform === platform);
+    const only = children.length === 1 ? children : [];
+    const chosen = begun.length > 0 ? begun : native === undefined ? only : [native];
+    return { rootDigest: digest, manifests: chosen.map((one) => one.digest) };
   }
   const first = manifests[0];
   return first === undefined ? undefined : { rootDigest: first, manifests: [first] };
+}
+
+function layerDigests(document: ImageDocument | undefined): string[] {
+  return document?.kind === "manifest" ? document.layers.map((layer) => layer.digest) : [];
 }
 
 function configsOf(manifests: readonly string[], namespace: NamespaceObservation): string[] {

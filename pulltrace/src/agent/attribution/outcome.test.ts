@@ -47,7 +47,8 @@ const writer = (changes: Partial<WriterWatch> = {}): WriterWatch => ({
   movedAtLook: 1,
   movedAt: start,
   longestGapMs: 1000,
-  moved: true,
+  moves: 1,
+  wholePieces: true,
   ...changes,
 });
 const facts = (afterMs: number, changes: Partial<OutcomeFacts> = {}): OutcomeFacts => ({
@@ -136,7 +137,7 @@ describe("a pull is cancelled", () => {
   });
 
   it("by much longer silence before the first byte, and under kubelet", () => {
-    const fresh = { writers: [writer({ offset: 0, moved: false })] };
+    const fresh = { writers: [writer({ offset: 0, moves: 0 })] };
     expect(ending(pull(), facts(firstByteSilenceMs - 1, fresh))).toBeUndefined();
     expect(ending(pull(), facts(firstByteSilenceMs, fresh))?.phase).toBe("cancelled");
     const kubelet = pull({ namespace: "k8s.io" });

@@ -3,14 +3,15 @@ import { isOnNode, type TrackedLayer, type TrackedPull } from "./state.ts";
 import { closeMayBeUnseen, type WriterWatch } from "./writers.ts";
 
 /*
- * How a pull ends. All of it was tried on containerd 1.6.20 with ctr (the client does the work) and is laid out so that
- * it holds for CRI and for the transfer service of 2.x (containerd itself does the work):
+ * How a pull ends. All of it was tried with ctr on containerd 1.6.20 (the client does the work) and on 2.2.9 (containerd
+ * itself does the work, as it does for CRI):
  *
  * | what happens                                   | what containerd shows                                          |
  * |------------------------------------------------|----------------------------------------------------------------|
  * | the pull succeeds                              | record; config labelled with its snapshot; lease deleted       |
  * | registry answers with an error, link is cut    | lease deleted, no record; downloads collected within a second  |
  * | client killed (SIGINT or SIGKILL on ctr)       | lease and downloads stay for a day, writers are closed         |
+ * | … on 2.2, where containerd fetches for it      | the same, after the last piece of each buffer was written      |
  * | client killed while it unpacks                 | lease and an active extract snapshot stay                      |
  * | containerd killed                              | lease and downloads stay, older than the daemon's socket       |
  * | link stalls, client waits                      | lease and downloads stay, writers are open                     |

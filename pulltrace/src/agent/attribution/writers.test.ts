@@ -11,6 +11,8 @@ const ingest = (offset: number, updatedAt: number): Ingest => ({
   updatedAt,
 });
 
+const MiB = 1024 * 1024;
+
 function watch(moves: readonly (readonly [offset: number, updatedAt: number])[]): WriterWatch {
   let seen: WriterWatch | undefined;
   for (const [look, [offset, updatedAt]] of moves.entries()) {
@@ -57,13 +59,34 @@ describe("a writer", () => {
         let offset = 0;
         let updatedAt = 0;
         const moves = steps.map((step): [number, number] => {
-          offset += step;
+          offset += step * MiB;
           if (step > 0) updatedAt += 1;
           return [offset, updatedAt];
         });
         expect(watch(moves).closedAt).toBeUndefined();
       }),
     );
+  });
+
+  const piece = (moves: readonly number[], total: number) => {
+    let seen: WriterWatch | undefined;
+    for (const [look, offset] of moves.entries()) {
+      seen = watchWriter(seen, { ...ingest(offset, look), total }, { look, at: look * 1000 });
+    }
+    return seen?.closedAt;
+  };
+
+  it("that writes a part of a MiB after whole ones, short of the total, broke off", () => {
+    expect(piece([0, MiB, 2 * MiB, 2.8 * MiB], 10 * MiB)).toBe(3000);
+    // Taken up again at an odd place: the pieces count, not the place.
+    expect(piece([2.8 * MiB, 3.8 * MiB, 5.8 * MiB, 6 * MiB], 10 * MiB)).toBe(3000);
+    expect(piece([0, MiB, 2.8 * MiB, 3.8 * MiB], 10 * MiB)).toBeUndefined();
+  });
+
+  it("that writes a part of a MiB as its last piece, or never whole ones, did not break off", () => {
+    expect(piece([0, MiB, 1.5 * MiB], 1.5 * MiB)).toBeUndefined();
+    expect(piece([0, 0.5 * MiB, MiB, 1.5 * MiB], 10 * MiB)).toBeUndefined();
+    expect(piece([0, MiB, 1.5 * MiB], 0)).toBeUndefined();
   });
 
   it("remembers the longest pause between two moves", () => {

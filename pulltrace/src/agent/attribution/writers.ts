@@ -4,11 +4,16 @@ import type { Ingest } from "../containerd/index.ts";
  * Whether somebody still writes a download, read from what containerd shows of it.
  *
  * containerd keeps a download that was begun (its "ingest") when the client dies, for up to a day and under the same
- * lease, so its being there says nothing. Two facts of its content store do (content/local of 1.6 to 2.2):
+ * lease, so its being there says nothing. Three facts of its content store do (content/local of 1.6 to 2.2):
  * - a live writer appends 1 MiB at a time, so on a slow link minutes pass between two steps: silence proves nothing;
  * - a writer that is closed without commit (client killed, connection gone, registry broke off) stamps the time of its
  *   last write a second time, a few milliseconds later than the file's own: `updatedAt` moves while `offset` stays.
  *   A live writer never does that.
+ *
+ * - a live writer appends whole MiB until the last piece, because containerd fills its buffer before it writes. A piece
+ *   that is none and does not reach the total is what was in the buffer when the source ended: the download broke off
+ *   (seen on 2.2, where containerd itself fetches and the client is killed). It counts only where all pieces before it
+ *   were whole MiB, for other clients may write as they like.
  *
  * The stamp is seen unless write and close both fall between the same two looks. Then the two moves look like one, and
  * the writer is `ambiguous` until the next sign; hence looks at downloads are more frequent than reports.
@@ -22,9 +27,11 @@ export interface WriterWatch {
   readonly movedAt: number;
   /** Longest time between two moves so far. */
   readonly longestGapMs: number;
-  /** True once the offset has changed under our eyes. */
-  readonly moved: boolean;
-  /** When the stamp of a closed writer was seen; undefined while it writes, as far as can be told. */
+  /** Moves seen so far. */
+  readonly moves: number;
+  /** True while all of them were whole MiB. */
+  readonly wholePieces: boolean;
+  /** When it was seen that the writer is closed; undefined while it writes, as far as can be told. */
   readonly closedAt?: number;
   /** Lease whose client writes, as far as a whole look has told. */
   readonly owner?: string;
@@ -36,6 +43,8 @@ export interface WriterLook {
   readonly at: number;
 }
 
+const pieceBytes = 1024 * 1024;
+
 export function watchWriter(before: WriterWatch | undefined, ingest: Ingest, now: WriterLook): WriterWatch {
   if (before === undefined) {
     return {
@@ -44,18 +53,23 @@ export function watchWriter(before: WriterWatch | undefined, ingest: Ingest, now
       movedAtLook: now.look,
       movedAt: now.at,
       longestGapMs: 0,
-      moved: false,
+      moves: 0,
+      wholePieces: true,
     };
   }
   if (ingest.offset !== before.offset) {
+    const whole = ingest.offset > before.offset && (ingest.offset - before.offset) % pieceBytes === 0;
+    const brokenOff = !whole && before.moves > 0 && before.wholePieces && ingest.offset < ingest.total;
     return {
       offset: ingest.offset,
       updatedAt: ingest.updatedAt,
       movedAtLook: now.look,
       movedAt: now.at,
       longestGapMs: Math.max(before.longestGapMs, now.at - before.movedAt),
-      moved: true,
+      moves: before.moves + 1,
+      wholePieces: before.wholePieces && whole,
       ...(before.owner === undefined ? {} : { owner: before.owner }),
+      ...(brokenOff ? { closedAt: now.at } : {}),
     };
   }
   if (ingest.updatedAt !== before.updatedAt) {
@@ -69,7 +83,15 @@ export function ownedBy(watch: WriterWatch, owner: string, now: WriterLook): Wri
   if (watch.owner === owner) return watch;
   if (watch.owner === undefined && watch.closedAt === undefined) return { ...watch, owner };
   const { closedAt: _, ...rest } = watch;
-  return { ...rest, owner, moved: false, movedAt: now.at, movedAtLook: now.look, longestGapMs: 0 };
+  return {
+    ...rest,
+    owner,
+    moves: 0,
+    wholePieces: true,
+    movedAt: now.at,
+    movedAtLook: now.look,
+    longestGapMs: 0,
+  };
 }
 
 /**

@@ -15,10 +15,20 @@ describe("a document of an image", () => {
     });
   });
 
-  it("is an index with its manifests", () => {
-    expect(read({ manifests: [{ digest: digest("a"), size: 1, mediaType: "m" }] })).toEqual({
+  it("is an index with its manifests and their platforms", () => {
+    const platform = { os: "linux", architecture: "arm64", variant: "v8" };
+    const hostile = { os: { toString: "x" }, architecture: "../.." };
+    expect(
+      read({
+        manifests: [
+          { digest: digest("a"), platform },
+          { digest: digest("b"), platform: hostile },
+          { digest: digest("c") },
+        ],
+      }),
+    ).toEqual({
       kind: "index",
-      manifests: [digest("a")],
+      manifests: [{ digest: digest("a"), platform: "linux/arm64" }, { digest: digest("b") }, { digest: digest("c") }],
     });
   });
 

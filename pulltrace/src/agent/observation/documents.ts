@@ -5,9 +5,15 @@ import { createHash } from "node:crypto";
  * configuration; the Docker v2.2 forms have the same fields). They come from a registry, so nothing in them is trusted.
  */
 export type ImageDocument =
-  | { readonly kind: "index"; readonly manifests: readonly string[] }
+  | { readonly kind: "index"; readonly manifests: readonly PlatformManifest[] }
   | { readonly kind: "manifest"; readonly config: string; readonly layers: readonly LayerDescriptor[] }
   | { readonly kind: "config"; readonly chainIds: readonly string[] };
+
+export interface PlatformManifest {
+  readonly digest: string;
+  /** `os/architecture`, such as `linux/amd64`; absent when the index does not say. */
+  readonly platform?: string;
+}
 
 export interface LayerDescriptor {
   readonly digest: string;
@@ -33,7 +39,7 @@ export function readDocument(bytes: Uint8Array): ImageDocument | undefined {
     return { kind: "manifest", config: value["config"]["digest"], layers: descriptors(value["layers"]) };
   }
   if (Array.isArray(value["manifests"])) {
-    return { kind: "index", manifests: descriptors(value["manifests"]).map((one) => one.digest) };
+    return { kind: "index", manifests: platformManifests(value["manifests"]) };
   }
   const rootfs = value["rootfs"];
   if (isRecord(rootfs) && Array.isArray(rootfs["diff_ids"])) {
@@ -54,6 +60,17 @@ export function chainIds(diffIds: readonly string[]): string[] {
   return chain;
 }
 
+function platformManifests(list: readonly unknown[]): PlatformManifest[] {
+  const found: PlatformManifest[] = [];
+  for (const one of list.slice(0, layerLimit)) {
+    if (!isRecord(one) || !isDigest(one["digest"])) continue;
+    const { os, architecture } = isRecord(one["platform"]) ? one["platform"] : {};
+    const known = isPlatformWord(os) && isPlatformWord(architecture);
+    found.push({ digest: one["digest"], ...(known ? { platform: `${os}/${architecture}` } : {}) });
+  }
+  return found;
+}
+
 function descriptors(list: readonly unknown[]): LayerDescriptor[] {
   const found: LayerDescriptor[] = [];
   for (const one of list.slice(0, layerLimit)) {
@@ -67,6 +84,10 @@ function descriptors(list: readonly unknown[]): LayerDescriptor[] {
     });
   }
   return found;
+}
+
+function isPlatformWord(value: unknown): value is string {
+  return typeof value === "string" && /^[a-z0-9]{1,32}$/.test(value);
 }
 
 function parsed(bytes: Uint8Array): unknown {

@@ -1,4 +1,4 @@
 /** One look at containerd, as plain data: what the attribution judges and what a test can keep as a file. */
-export type { LayerDescriptor } from "./documents.ts";
+export type { ImageDocument, LayerDescriptor } from "./documents.ts";
 export type { NamespaceObservation, Observation, ObservedLease, Questions } from "./observation.ts";
 export { createObserver, type Observer } from "./observer.ts";

@@ -7,7 +7,7 @@ export interface Told {
   readonly pulls: readonly ReportedPull[];
 }
 
-const options = { nodeName: "node-1", keepFinishedMs: 60_000 };
+const options = { nodeName: "node-1", platform: "linux/amd64", keepFinishedMs: 60_000 };
 
 function after(state: AttributionState, moment: Moment): AttributionState {
   return moment.kind === "look" ? attribute(state, moment.observation, options) : glance(state, moment.at, moment.seen);

@@ -131,7 +131,11 @@ async function record(name: string): Promise<void> {
         if (round % 4 === 0) {
           const observation = await observer.observe(questionsOf(state, Date.now()));
           moments.push({ kind: "look", observation });
-          state = attribute(state, observation, { nodeName: "node-1", keepFinishedMs: 60_000 });
+          state = attribute(state, observation, {
+            nodeName: "node-1",
+            platform: "linux/amd64",
+            keepFinishedMs: 60_000,
+          });
         } else {
           const seen = await observer.glance();
           const at = Date.now();
