@@ -11,7 +11,7 @@ import { replayRecording } from "@waybill/pulltrace/recording";
 import { dataSettings, entranceSettings, listenSettings, startWaybill, upSettings } from "../assembly/index.ts";
 import { pushImage, type SampleImage } from "../sample/index.ts";
 import { humanBytes } from "../terminal/index.ts";
-import { demoImages, demoTenants } from "./images.ts";
+import { demoImages, demoTenants, recordedTenants } from "./images.ts";
 import { startOwnContainerd, whyNoContainerd } from "./own-containerd.ts";
 import { startSlowLink } from "./slow-link.ts";
 import { makeTenants } from "./tenants.ts";
@@ -35,7 +35,7 @@ export const demoSettings = {
   }),
 } as const satisfies SettingsDefinition;
 
-/** A real pull of the two sample images. */
+/** Two images that share layers, pulled at once by a real containerd. */
 const recordingFile = resolve(import.meta.dirname, "../../../pulltrace/recordings/demo.jsonl");
 
 export interface DemoInit {
@@ -112,13 +112,15 @@ async function livePulls(
 
 function replays(init: DemoInit, url: string, log: Logger): Round {
   return async () => {
+    await makeTenants(url, recordedTenants);
     init.say("replaying  a recording of a real pull, marked as a recording on the page and in the API");
     await replayRecording(recordingFile, { serverUrl: url, speed: 1, log, signal: init.signal });
-    init.say("replayed   to its end");
+    if (!init.signal.aborted) init.say("replayed   to its end; it stays on the page for 30 minutes");
   };
 }
 
 async function nextRequest(keyboard: NodeJS.ReadableStream | undefined, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
   await new Promise<void>((done) => {
     signal.addEventListener("abort", () => done(), { once: true });
     if (keyboard === undefined) return;
@@ -194,7 +196,7 @@ async function show(init: DemoInit): Promise<void> {
       round = replay;
       continue;
     }
-    say(keyboard === undefined ? "Ctrl-C ends it.\n" : "Enter does it again, Ctrl-C ends it.\n");
+    if (!signal.aborted) say(keyboard === undefined ? "Ctrl-C ends it.\n" : "Enter does it again, Ctrl-C ends it.\n");
     await nextRequest(keyboard, signal);
   }
   say("ending");

@@ -22,3 +22,6 @@ export async function demoImages(): Promise<readonly SampleImage[]> {
 }
 
 export const demoTenants: readonly string[] = ["team-a", "team-b"];
+
+/** Whose images are in pulltrace/recordings/demo.jsonl. */
+export const recordedTenants: readonly string[] = ["acme", "globex"];
