@@ -99,6 +99,7 @@ afterAll(() => stack.disposeAsync());
 describe("a stranger", () => {
   it("is refused on every route that is not public, and the table has them all", async () => {
     const withoutToken: string[] = [];
+    const entered: string[] = [];
     for (const { method, path, access } of waybill.routes) {
       const filled = path
         .replace(/:name\{[^}]*\}/, "team-a/web")
@@ -106,8 +107,9 @@ describe("a stranger", () => {
         .replaceAll(/:[A-Za-z]+(\{[^}]*\})?/g, "00000000-0000-4000-8000-000000000000");
       const { status } = await call(undefined, method, filled);
       if (access.kind === "public") withoutToken.push(`${method} ${path}`);
-      else expect([method, path, status]).toEqual([method, path, 401]);
+      else if (status !== 401) entered.push(`${method} ${path}: ${status}`);
     }
+    expect(entered).toEqual([]);
     expect(waybill.routes.length).toBeGreaterThan(25);
     const documents = withoutToken.filter((route) => !/\/assets\/|\.(svg|js|html|css)$/.test(route));
     expect(documents.sort()).toEqual(
@@ -186,7 +188,7 @@ describe("a tenant's token", () => {
     const list = (await (await asA("GET", "/api/v1/pulls")).json()) as PullList;
     expect(list.pulls.map(({ tenant }) => tenant)).toEqual(["team-a"]);
     const all = (await (await call(admin, "GET", "/api/v1/pulls")).json()) as PullList;
-    expect(all.pulls.map(({ tenant }) => tenant).sort()).toEqual(["team-a", "team-b"]);
+    expect(new Set(all.pulls.map(({ tenant }) => tenant))).toEqual(new Set(["team-a", "team-b"]));
     const run = all.lastEventId.slice(0, all.lastEventId.lastIndexOf("-"));
     const own = await readEvents(waybill.url, `${run}-0`, bearer(tenants["team-a"]?.owner ?? ""));
     await until("its first event", () => (own.received.length > 0 ? true : undefined));

@@ -33,7 +33,11 @@ async function publish(name: string, mebibytes: readonly number[]): Promise<Samp
 beforeAll(async () => {
   stage = await setStage({ tenants: ["team-a", "team-b"], bytesPerSecond: 3 * mebibyte });
   browser = await launchBrowser();
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+  context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    colorScheme: "light",
+    reducedMotion: "reduce",
+  });
   page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -138,6 +142,8 @@ describe("the page on a real server", () => {
   it("shows a pull that failed, with what to do", async () => {
     const image = await publish("team-a/broken", [16]);
     const pull = stage.containerd.pull(stage.referenceOf(image));
+    // The list holds still under the pointer.
+    await page.mouse.move(5, 5);
     await rowOf("team-a/broken").waitFor();
     await until("some bytes", async () => (await percentOf("team-a/broken")) > 5 || undefined);
     pull.abort("SIGINT");
