@@ -73,4 +73,6 @@ export interface BlobBackend {
   blobSize(digest: Digest): Promise<number | undefined>;
   /** Rejects when the place cannot be written to now. */
   check(): Promise<void>;
+  /** Lets go of what is held open, after the last call has resolved. */
+  close(): Promise<void>;
 }

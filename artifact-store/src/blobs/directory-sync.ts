@@ -1,10 +1,12 @@
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 
 /**
  * Makes renames durable: fsync of a directory, shared by everybody who needs it. Whoever asks while one is running gets
- * the next, because the running one may have begun before their rename.
+ * the next, because the running one may have begun before their rename. Directories stay open: there are a few hundred at
+ * most, and each is synced again and again.
  */
 export class DirectorySync {
+  readonly #open = new Map<string, Promise<FileHandle>>();
   readonly #running = new Map<string, { current: Promise<void>; next?: Promise<void> }>();
 
   sync(path: string): Promise<void> {
@@ -26,12 +28,25 @@ export class DirectorySync {
     entry.current.then(forget, forget);
   }
 
+  async close(): Promise<void> {
+    const handles = [...this.#open.values()];
+    this.#open.clear();
+    for (const handle of handles) await (await handle).close();
+  }
+
   async #run(path: string): Promise<void> {
-    const directory = await open(path, "r");
+    const opening = this.#open.get(path) ?? open(path, "r");
+    this.#open.set(path, opening);
     try {
-      await directory.sync();
-    } finally {
-      await directory.close();
+      await (await opening).sync();
+    } catch (error) {
+      // Not this handle again: it may be of a directory that is gone.
+      this.#open.delete(path);
+      await opening.then(
+        (handle) => handle.close(),
+        () => undefined,
+      );
+      throw error;
     }
   }
 }

@@ -4,21 +4,32 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeBlobBackend } from "./contract.suite.ts";
-import { openFilesystemBackend, resolveRange } from "./index.ts";
+import { openFilesystemBackend, resolveRange, type BlobBackend } from "./index.ts";
 
 describeBlobBackend("a folder", async () => {
   const root = await mkdtemp(join(tmpdir(), "waybill-blobs-"));
+  const opened: BlobBackend[] = [];
+  const open = async (): Promise<BlobBackend> => {
+    const backend = await openFilesystemBackend(root);
+    opened.push(backend);
+    return backend;
+  };
   return {
-    backend: await openFilesystemBackend(root),
-    again: () => openFilesystemBackend(root),
-    end: () => rm(root, { recursive: true }),
+    backend: await open(),
+    again: open,
+    end: async () => {
+      for (const backend of opened) await backend.close();
+      await rm(root, { recursive: true });
+    },
   };
 });
 
 describe("opening a folder", () => {
   it("leaves no probe behind", async () => {
     const root = await mkdtemp(join(tmpdir(), "waybill-blobs-"));
-    await (await openFilesystemBackend(root)).check();
+    const backend = await openFilesystemBackend(root);
+    await backend.check();
+    await backend.close();
     expect(await readdir(join(root, "uploads"))).toEqual([]);
     expect((await readdir(join(root, "blobs"))).toSorted()).toEqual(["sha256", "sha512"]);
     await rm(root, { recursive: true });

@@ -127,6 +127,10 @@ class FilesystemBackend implements BlobBackend {
     await unlink(probe);
   }
 
+  async close(): Promise<void> {
+    await this.#directories.close();
+  }
+
   #stage(id: string): string {
     if (!uuid.test(id)) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "an upload's id is a UUID");
     return join(this.#uploads, id);

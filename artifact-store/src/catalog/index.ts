@@ -6,6 +6,7 @@
 export { storeMigrations, type Catalog, type StoreTables } from "./schema.ts";
 export { blobOf, leaseBlob, linkBlob, missingBlobs, recordBlob, unlinkBlob } from "./blobs.ts";
 export { deleteManifest, findManifest, insertManifest, missingManifests, pageReferrers } from "./manifests.ts";
+export { Commits } from "./commits.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
 export { deleteTag, pageTags, pointTag } from "./tags.ts";
 export {

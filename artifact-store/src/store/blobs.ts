@@ -10,12 +10,12 @@ import {
   repositoryId,
   unlinkBlob,
   type Catalog,
+  type Commits,
 } from "../catalog/index.ts";
 import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import type { ByteSource, Intake } from "../uploads/index.ts";
-import type { Commits } from "./commits.ts";
 
 export interface BlobStat {
   readonly digest: Digest;

@@ -9,12 +9,12 @@ import {
   pointTag,
   repositoryId,
   type Catalog,
+  type Commits,
 } from "../catalog/index.ts";
 import { algorithmOf, digestOf, type Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { parseManifest, referrerDescriptor, type Descriptor, type ReferrerDescriptor } from "../manifests/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
-import type { Commits } from "./commits.ts";
 
 /** By which a manifest is asked for. */
 export type ManifestReference = { readonly tag: Tag } | { readonly digest: Digest };

@@ -2,12 +2,11 @@ import { join, resolve } from "node:path";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
 import { openFilesystemBackend } from "../blobs/index.ts";
-import { storeMigrations, type StoreTables } from "../catalog/index.ts";
+import { Commits, storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { HashPool } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
 import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/index.ts";
 import { Blobs } from "./blobs.ts";
-import { Commits } from "./commits.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
 import { Tags } from "./tags.ts";
@@ -57,10 +56,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const intake = new Intake({ largestBlobBytes: limits.largestBlobBytes });
   const commits = new Commits(database, events);
   const catalog = database.read;
-  const sessions = new Sessions({ database, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
+  const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
   const blobs = new Blobs({ backend, catalog, commits, pool, intake, leaseMs: limits.leaseMs, now });
   const sweeper = sweepRegularly(
-    () => sweepUploads({ database, backend, sessions, orphanGraceMs: limits.orphanGraceMs, now }),
+    () => sweepUploads({ catalog, backend, sessions, orphanGraceMs: limits.orphanGraceMs, now }),
     limits.sweepEveryMs,
     options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error))),
   );
@@ -79,6 +78,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         sessions.close();
         await pool.close();
         events.close();
+        await backend.close();
         await own?.close();
       })()),
   };

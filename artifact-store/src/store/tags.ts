@@ -1,7 +1,6 @@
-import { deleteTag, pageTags, repositoryId, type Catalog } from "../catalog/index.ts";
+import { deleteTag, pageTags, repositoryId, type Catalog, type Commits } from "../catalog/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
-import type { Commits } from "./commits.ts";
 
 export interface TagPage {
   readonly tags: readonly string[];

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Database } from "@waybill/foundation/database";
 import type { BlobBackend, StageWriter } from "../blobs/index.ts";
 import {
   deleteUpload,
   extendUpload,
   findUpload,
   insertUpload,
-  type StoreTables,
+  type Catalog,
+  type Commits,
   type UploadRow,
 } from "../catalog/index.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, type Hasher, type HashPool } from "../digest/index.ts";
@@ -46,7 +46,8 @@ const patienceMs = 2000;
  * so it would tax every push to spare the rare one a second look at its bytes.
  */
 export class Sessions {
-  readonly #database: Database<StoreTables>;
+  readonly #catalog: Catalog;
+  readonly #commits: Commits;
   readonly #backend: BlobBackend;
   readonly #pool: HashPool;
   readonly #intake: Intake;
@@ -56,14 +57,16 @@ export class Sessions {
   readonly #busy = new Map<string, Promise<void>>();
 
   constructor(parts: {
-    readonly database: Database<StoreTables>;
+    readonly catalog: Catalog;
+    readonly commits: Commits;
     readonly backend: BlobBackend;
     readonly pool: HashPool;
     readonly intake: Intake;
     readonly lifetimeMs: number;
     readonly now: () => number;
   }) {
-    this.#database = parts.database;
+    this.#catalog = parts.catalog;
+    this.#commits = parts.commits;
     this.#backend = parts.backend;
     this.#pool = parts.pool;
     this.#intake = parts.intake;
@@ -75,7 +78,7 @@ export class Sessions {
     const now = this.#now();
     const upload = { id: randomUUID(), repository, algorithm, createdAt: now, expiresAt: now + this.#lifetimeMs };
     await (await this.#backend.beginStage(upload.id)).close();
-    await this.#database.transaction((tx) => insertUpload(tx, upload));
+    await this.#commits.commit((tx) => insertUpload(tx, upload));
     this.#remember({ upload, hasher: this.#pool.hasher(algorithm), hashed: 0 });
     return { id: upload.id, offset: 0 };
   }
@@ -143,7 +146,7 @@ export class Sessions {
   async expire(id: string): Promise<void> {
     this.#forget(id);
     await this.#backend.dropStage(id);
-    await this.#database.transaction((tx) => deleteUpload(tx, id));
+    await this.#commits.commit((tx) => deleteUpload(tx, id));
   }
 
   /** Lets go of running digests. */
@@ -177,7 +180,7 @@ export class Sessions {
 
   async #find(repository: RepositoryName, id: string): Promise<Live> {
     const known = this.#live.get(id);
-    const upload = known?.upload ?? (uuid.test(id) ? await findUpload(this.#database.read, id) : undefined);
+    const upload = known?.upload ?? (uuid.test(id) ? await findUpload(this.#catalog, id) : undefined);
     if (upload === undefined || upload.repository !== repository || upload.expiresAt <= this.#now()) {
       throw new StoreError(
         "BLOB_UPLOAD_UNKNOWN",
@@ -251,7 +254,7 @@ export class Sessions {
     const now = this.#now();
     if (live.upload.expiresAt - now > this.#lifetimeMs * 0.75) return;
     const expiresAt = now + this.#lifetimeMs;
-    await this.#database.transaction((tx) => extendUpload(tx, live.upload.id, expiresAt));
+    await this.#commits.commit((tx) => extendUpload(tx, live.upload.id, expiresAt));
     this.#remember({ ...live, upload: { ...live.upload, expiresAt } });
   }
 

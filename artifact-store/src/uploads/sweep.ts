@@ -1,6 +1,5 @@
-import type { Database } from "@waybill/foundation/database";
 import type { BlobBackend, Stage } from "../blobs/index.ts";
-import { expiredUploads, knownUploads, type StoreTables } from "../catalog/index.ts";
+import { expiredUploads, knownUploads, type Catalog } from "../catalog/index.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface SweepResult {
@@ -17,24 +16,24 @@ const batch = 200;
  * process or another: it goes only when its last byte is older than `orphanGraceMs`.
  */
 export async function sweepUploads(parts: {
-  readonly database: Database<StoreTables>;
+  readonly catalog: Catalog;
   readonly backend: BlobBackend;
   readonly sessions: Sessions;
   readonly orphanGraceMs: number;
   readonly now: () => number;
 }): Promise<SweepResult> {
-  const { database, backend, sessions, now } = parts;
+  const { catalog, backend, sessions, now } = parts;
   let expired = 0;
   let orphans = 0;
   for (;;) {
-    const ids = (await expiredUploads(database.read, now(), batch)).filter((id) => !sessions.isBusy(id));
+    const ids = (await expiredUploads(catalog, now(), batch)).filter((id) => !sessions.isBusy(id));
     for (const id of ids) await sessions.expire(id);
     expired += ids.length;
     if (ids.length < batch) break;
   }
   const removeOrphans = async (stages: readonly Stage[]): Promise<void> => {
     const owned = await knownUploads(
-      database.read,
+      catalog,
       stages.map((stage) => stage.id),
     );
     for (const stage of stages) {

@@ -1,0 +1,88 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Database, Transaction } from "@waybill/foundation/database";
+import type { EventLog } from "@waybill/foundation/eventlog";
+import { eventOf, type StoreEvent } from "../events/index.ts";
+import type { StoreTables } from "./schema.ts";
+
+/** Says what happened, in the order in which it did. */
+export type Tell = (event: StoreEvent) => void;
+
+/**
+ * A change of the catalog. It may run twice: it reads and writes through `tx` alone, and what it returns counts only when
+ * it was committed.
+ */
+export type Change<T> = (tx: Transaction<StoreTables>, tell: Tell) => Promise<T>;
+
+interface Waiting {
+  /** Runs the change and answers what its owner is told after the commit. */
+  run(tx: Transaction<StoreTables>, tell: Tell): Promise<() => void>;
+  reject(reason: unknown): void;
+}
+
+const mostInAGroup = 64;
+
+/**
+ * Changes and the events that tell of them, durable when `commit` resolves.
+ *
+ * On SQLite changes that come at the same time share one commit, since each commit waits for the disk, and with it the
+ * whole process. When one of a group fails, the group is rolled back and each runs by itself: a failure is its owner's
+ * alone. PostgreSQL commits side by side and does this itself.
+ */
+export class Commits {
+  readonly #database: Database<StoreTables>;
+  readonly #events: EventLog;
+  readonly #waiting: Waiting[] = [];
+  #working = false;
+
+  constructor(database: Database<StoreTables>, events: EventLog) {
+    this.#database = database;
+    this.#events = events;
+  }
+
+  commit<T>(change: Change<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        run: async (tx, tell) => {
+          const result = await change(tx, tell);
+          return () => resolve(result);
+        },
+        reject,
+      };
+      if (this.#database.dialect !== "sqlite") {
+        void this.#together([waiting]);
+        return;
+      }
+      this.#waiting.push(waiting);
+      if (!this.#working) void this.#work();
+    });
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    while (this.#waiting.length > 0) {
+      // Lets everybody in who has come to the same point in this turn of the event loop.
+      await nextTurn();
+      await this.#together(this.#waiting.splice(0, mostInAGroup));
+    }
+    this.#working = false;
+  }
+
+  /** Never rejects: every owner is told. */
+  async #together(group: readonly Waiting[]): Promise<void> {
+    try {
+      const committed = await this.#database.transaction(async (tx) => {
+        const told: StoreEvent[] = [];
+        const results: (() => void)[] = [];
+        for (const waiting of group) results.push(await waiting.run(tx, (event) => told.push(event)));
+        // Last, as the log asks: on PostgreSQL its counter is locked from here on.
+        if (told.length > 0) await this.#events.append(tx, told.map(eventOf));
+        return results;
+      });
+      for (const tellOwner of committed) tellOwner();
+    } catch (error) {
+      const [only] = group;
+      if (group.length === 1) only?.reject(error);
+      else for (const waiting of group) await this.#together([waiting]);
+    }
+  }
+}
