@@ -30,9 +30,12 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
       await writer.close();
       return id;
     }
+    async function commit(id: string, digest: Digest): Promise<void> {
+      await (await backend.writeStage(id)).commit(digest);
+    }
     async function stored(bytes: Uint8Array): Promise<Digest> {
       const digest = digestOf(bytes);
-      await backend.commitStage(await staged(bytes), digest);
+      await commit(await staged(bytes), digest);
       return digest;
     }
 
@@ -77,6 +80,27 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
       expect((await buffer(restarted.readStage(id))).toString()).toBe("one two three");
     });
 
+    it("a writer commits what it has just written, and knows its size", async () => {
+      const bytes = randomBytes(3000);
+      const id = randomUUID();
+      const writer = await backend.beginStage(id);
+      await writer.write([bytes.subarray(0, 1000)]);
+      await writer.write([bytes.subarray(1000)]);
+      expect(await writer.size()).toBe(3000);
+      await writer.commit(digestOf(bytes));
+      await writer.close();
+      expect((await buffer((await backend.openBlob(digestOf(bytes)))!.stream())).equals(bytes)).toBe(true);
+    });
+
+    it("a commit of a stage that was dropped meanwhile is refused, and makes no blob", async () => {
+      const bytes = randomBytes(50);
+      const id = await staged(bytes);
+      const writer = await backend.writeStage(id);
+      await backend.dropStage(id);
+      await expect(writer.commit(digestOf(bytes))).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
+      expect(await backend.blobSize(digestOf(bytes))).toBeUndefined();
+    });
+
     it("shows nothing of a blob before its commit", async () => {
       const bytes = randomBytes(1000);
       await staged(bytes);
@@ -84,12 +108,12 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
       expect(await backend.openBlob(digestOf(bytes))).toBeUndefined();
     });
 
-    it("a commit uses its stage up; a second commit of it is refused", async () => {
+    it("a commit uses its stage up and its writer; a second commit of it is refused", async () => {
       const bytes = randomBytes(100);
       const id = await staged(bytes);
-      await backend.commitStage(id, digestOf(bytes));
+      await commit(id, digestOf(bytes));
       expect(await backend.stageSize(id)).toBeUndefined();
-      await expect(backend.commitStage(id, digestOf(bytes))).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
+      await expect(commit(id, digestOf(bytes))).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
     });
 
     it("a second commit of the same digest, also at the same time, leaves one whole blob, and open readers read on", async () => {
@@ -97,7 +121,7 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
       const digest = await stored(bytes);
       const reader = await backend.openBlob(digest);
       const ids = await Promise.all([staged(bytes), staged(bytes), staged(bytes)]);
-      await Promise.all(ids.map((id) => backend.commitStage(id, digest)));
+      await Promise.all(ids.map((id) => commit(id, digest)));
       expect((await buffer(reader!.stream())).equals(bytes)).toBe(true);
       expect((await buffer((await backend.openBlob(digest))!.stream())).equals(bytes)).toBe(true);
     });

@@ -17,11 +17,21 @@ export interface Stage {
 
 /** Appends to one stage; at most one at a time per stage. */
 export interface StageWriter {
-  /** Appends the chunks in order. When it rejects, a prefix of them may have been written: ask for the stage's size. */
+  /** Bytes in the stage; also what others appended to it meanwhile. */
+  size(): Promise<number>;
+  /** Appends the chunks in order. When it rejects, a prefix of them may have been written: ask for the size. */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
-   * Safe to call twice. Rejects when bytes that `write` took were lost by the medium since: the stage is then worth
-   * nothing and must be dropped.
+   * Makes the stage the blob `digest`; the caller has verified that its bytes are. When it resolves the blob is durable
+   * (it survives a loss of power) and whole for every reader; before, no reader sees anything of it. A blob of this
+   * digest that is there already is replaced by these bytes, so that a damaged one heals and the work done, and with it
+   * the time taken, is the same whether it was there or not. Closes the writer, also when it rejects:
+   * BLOB_UPLOAD_UNKNOWN when the stage is gone.
+   */
+  commit(digest: Digest): Promise<void>;
+  /**
+   * Safe to call twice, and after `commit`. Rejects when bytes that `write` took were lost by the medium since: the stage
+   * is then worth nothing and must be dropped.
    */
   close(): Promise<void>;
 }
@@ -50,19 +60,12 @@ export interface BlobReader {
 export interface BlobBackend {
   /** Begins an empty stage, and its writer. Rejects when the id is taken. */
   beginStage(id: string): Promise<StageWriter>;
-  /** Appends at the stage's end. Rejects with BLOB_UPLOAD_UNKNOWN when there is no such stage. */
+  /** A writer that appends at the stage's end. Rejects with BLOB_UPLOAD_UNKNOWN when there is no such stage. */
   writeStage(id: string): Promise<StageWriter>;
   /** Bytes in the stage, undefined when there is none. Whatever a write acknowledged is counted, also after a crash. */
   stageSize(id: string): Promise<number | undefined>;
   /** The stage's bytes from the start, to digest them anew. */
   readStage(id: string): Readable;
-  /**
-   * Makes the stage the blob `digest`; the caller has verified that its bytes are. When it resolves the blob is durable
-   * (it survives a loss of power) and whole for every reader; before, no reader sees anything of it. A blob of this
-   * digest that is there already is replaced by these bytes, so that a damaged one heals and the work done, and with it
-   * the time taken, is the same whether it was there or not. Rejects with BLOB_UPLOAD_UNKNOWN when there is no such stage.
-   */
-  commitStage(id: string, digest: Digest): Promise<void>;
   /** Forgets a stage. Resolves also when there is none. */
   dropStage(id: string): Promise<void>;
   /** Every stage, in no order. */

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import type { Digest } from "../digest/index.ts";
 import type { StageWriter } from "./contract.ts";
 import { told } from "./file-errors.ts";
 
@@ -11,13 +12,20 @@ const flushEvery = 8 * 1024 * 1024;
 /** Appends to a stage's file. */
 export class FileStageWriter implements StageWriter {
   readonly #file: FileHandle;
+  readonly #name: (digest: Digest) => Promise<void>;
   #unflushed = 0;
   #flush: Promise<void> | undefined;
   #failed: unknown;
   #closed: Promise<void> | undefined;
 
-  constructor(file: FileHandle) {
+  /** @param name gives the synced file the blob's name, durably */
+  constructor(file: FileHandle, name: (digest: Digest) => Promise<void>) {
     this.#file = file;
+    this.#name = name;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#file.stat()).size;
   }
 
   async write(chunks: readonly Uint8Array[]): Promise<void> {
@@ -36,6 +44,16 @@ export class FileStageWriter implements StageWriter {
         (error: unknown) => void (this.#failed = error),
       );
     }
+  }
+
+  async commit(digest: Digest): Promise<void> {
+    try {
+      // The bytes reach the medium before any name promises them.
+      await told(this.#file.sync());
+    } finally {
+      await this.close();
+    }
+    await this.#name(digest);
   }
 
   async close(): Promise<void> {

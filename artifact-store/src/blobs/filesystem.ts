@@ -48,11 +48,11 @@ class FilesystemBackend implements BlobBackend {
 
   async beginStage(id: string): Promise<FileStageWriter> {
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND;
-    return new FileStageWriter(await told(open(this.#stage(id), flags, 0o640)));
+    return this.#writer(id, await told(open(this.#stage(id), flags, 0o640)));
   }
 
   async writeStage(id: string): Promise<FileStageWriter> {
-    return new FileStageWriter(await this.#openStage(id, constants.O_WRONLY | constants.O_APPEND));
+    return this.#writer(id, await this.#openStage(id, constants.O_WRONLY | constants.O_APPEND));
   }
 
   async stageSize(id: string): Promise<number | undefined> {
@@ -61,22 +61,6 @@ class FilesystemBackend implements BlobBackend {
 
   readStage(id: string): Readable {
     return new FileReader(() => this.#openStage(id, constants.O_RDONLY)).stream();
-  }
-
-  async commitStage(id: string, digest: Digest): Promise<void> {
-    const file = await this.#openStage(id, constants.O_RDWR);
-    try {
-      // 1. The bytes reach the medium before any name promises them.
-      await told(file.sync());
-    } finally {
-      await file.close();
-    }
-    const path = this.#blob(digest);
-    await this.#makeDirectory(dirname(path));
-    // 2. One step from nothing to everything: a reader sees no blob or the whole blob.
-    await told(rename(this.#stage(id), path));
-    // 3. The name reaches the medium, too, before the caller may tell anybody.
-    await told(this.#directories.sync(dirname(path)));
   }
 
   async dropStage(id: string): Promise<void> {
@@ -131,6 +115,24 @@ class FilesystemBackend implements BlobBackend {
     await this.#directories.close();
   }
 
+  #writer(id: string, file: FileHandle): FileStageWriter {
+    return new FileStageWriter(file, (digest) => this.#name(id, digest));
+  }
+
+  /** The end of a commit; the stage's bytes are on the medium already. */
+  async #name(id: string, digest: Digest): Promise<void> {
+    const path = this.#blob(digest);
+    await this.#makeDirectory(dirname(path));
+    // One step from nothing to everything: a reader sees no blob or the whole blob.
+    await told(
+      rename(this.#stage(id), path).catch((error: unknown) => {
+        throw hasCode(error, "ENOENT") ? gone(error) : error;
+      }),
+    );
+    // The name reaches the medium, too, before the caller may tell anybody.
+    await told(this.#directories.sync(dirname(path)));
+  }
+
   #stage(id: string): string {
     if (!uuid.test(id)) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "an upload's id is a UUID");
     return join(this.#uploads, id);
@@ -146,13 +148,7 @@ class FilesystemBackend implements BlobBackend {
       return await open(this.#stage(id), flags);
     } catch (error) {
       if (!hasCode(error, "ENOENT")) throw error;
-      throw new StoreError(
-        "BLOB_UPLOAD_UNKNOWN",
-        "there is no such upload: it was finished, cancelled, or has expired",
-        {
-          cause: error,
-        },
-      );
+      throw gone(error);
     }
   }
 
@@ -162,6 +158,11 @@ class FilesystemBackend implements BlobBackend {
     await this.#directories.sync(dirname(path));
     this.#made.add(path);
   }
+}
+
+function gone(cause: unknown): StoreError {
+  const message = "there is no such upload: it was finished, cancelled, or has expired";
+  return new StoreError("BLOB_UPLOAD_UNKNOWN", message, { cause });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

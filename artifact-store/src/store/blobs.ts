@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { BlobBackend, BlobReader } from "../blobs/index.ts";
+import type { BlobBackend, BlobReader, StageWriter } from "../blobs/index.ts";
 import {
   blobOf,
   deleteUpload,
@@ -64,24 +64,20 @@ export class Blobs {
   async put(repository: RepositoryName, source: ByteSource, digest?: Digest): Promise<BlobStat> {
     const id = randomUUID();
     const hasher = this.#pool.hasher(digest === undefined ? "sha256" : algorithmOf(digest));
+    let writer: StageWriter | undefined;
     try {
-      const writer = await this.#backend.beginStage(id);
-      let size: number;
-      try {
-        const { end, broken } = await this.#intake.takeIn(source, 0, writer, hasher);
-        if (broken !== undefined) throw broken;
-        size = end;
-      } finally {
-        await writer.close();
-      }
+      writer = await this.#backend.beginStage(id);
+      const { end: size, broken } = await this.#intake.takeIn(source, 0, writer, hasher);
+      if (broken !== undefined) throw broken;
       const actual = await hasher.digest();
       if (digest !== undefined && actual !== digest) {
         throw new StoreError("DIGEST_INVALID", `the bytes have the digest ${actual}, not ${digest}`);
       }
-      await this.adopt(repository, id, { digest: actual, size });
+      await this.adopt(repository, id, writer, { digest: actual, size });
       return { digest: actual, size };
     } catch (error) {
       hasher.drop();
+      await writer?.close().catch(() => undefined); // the first error is the one to tell
       await this.#backend.dropStage(id);
       throw error;
     }
@@ -91,8 +87,8 @@ export class Blobs {
    * Makes a stage whose digest has been verified a blob of the repository: first the bytes are durable, then the catalog
    * names them, then the caller may promise them. A session of the same id ends in the same commit.
    */
-  async adopt(repository: RepositoryName, stage: string, blob: BlobStat): Promise<void> {
-    await this.#backend.commitStage(stage, blob.digest);
+  async adopt(repository: RepositoryName, stage: string, writer: StageWriter, blob: BlobStat): Promise<void> {
+    await writer.commit(blob.digest);
     const now = this.#now();
     await this.#commits.commit(async (tx, tell) => {
       const home = await ensureRepository(tx, repository, now);

@@ -75,7 +75,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     close: () =>
       (closing ??= (async () => {
         await sweeper.close();
-        sessions.close();
+        await sessions.close();
         await pool.close();
         events.close();
         await backend.close();

@@ -54,7 +54,7 @@ export class Uploads {
       id,
       digest,
       last && { source: last.source, offset: last.offset },
-      (bytes) => this.#blobs.adopt(repository, id, { digest, size: bytes }),
+      (writer, bytes) => this.#blobs.adopt(repository, id, writer, { digest, size: bytes }),
     );
     return { digest, size };
   }

@@ -27,10 +27,15 @@ interface Live {
   /** The digest of the first `hashed` bytes. */
   hasher: Hasher | undefined;
   hashed: number;
+  /** Stays open between requests. */
+  writer: Promise<StageWriter> | undefined;
 }
 
-/** How many sessions keep their running digest in memory; one more makes the oldest read its bytes again when it goes on. */
-const rememberedSessions = 2000;
+/**
+ * How many sessions keep their running digest in memory and their file open; one more makes the oldest open its file and
+ * read its bytes again when it goes on.
+ */
+const rememberedSessions = 500;
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -54,6 +59,7 @@ export class Sessions {
   readonly #lifetimeMs: number;
   readonly #now: () => number;
   readonly #live = new Map<string, Live>();
+  readonly #closing = new Set<Promise<void>>();
   readonly #busy = new Map<string, Promise<void>>();
 
   constructor(parts: {
@@ -77,9 +83,15 @@ export class Sessions {
   async start(repository: RepositoryName, algorithm: DigestAlgorithm): Promise<UploadStatus> {
     const now = this.#now();
     const upload = { id: randomUUID(), repository, algorithm, createdAt: now, expiresAt: now + this.#lifetimeMs };
-    await (await this.#backend.beginStage(upload.id)).close();
-    await this.#commits.commit((tx) => insertUpload(tx, upload));
-    this.#remember({ upload, hasher: this.#pool.hasher(algorithm), hashed: 0 });
+    const writer = await this.#backend.beginStage(upload.id);
+    try {
+      await this.#commits.commit((tx) => insertUpload(tx, upload));
+    } catch (error) {
+      await writer.close();
+      await this.#backend.dropStage(upload.id);
+      throw error;
+    }
+    this.#remember({ upload, hasher: this.#pool.hasher(algorithm), hashed: 0, writer: Promise.resolve(writer) });
     return { id: upload.id, offset: 0 };
   }
 
@@ -114,7 +126,7 @@ export class Sessions {
     id: string,
     digest: Digest,
     last: { readonly source: ByteSource; readonly offset: number | undefined } | undefined,
-    commit: (size: number) => Promise<void>,
+    commit: (writer: StageWriter, size: number) => Promise<void>,
   ): Promise<number> {
     return await this.#alone(id, async () => {
       const live = await this.#find(repository, id);
@@ -127,8 +139,11 @@ export class Sessions {
           `the bytes have the digest ${actual}, not ${digest}; the upload is discarded`,
         );
       }
-      await commit(size);
-      this.#forget(id);
+      try {
+        await commit(await this.#writer(live), size);
+      } finally {
+        this.#forget(id);
+      }
       return size;
     });
   }
@@ -149,9 +164,10 @@ export class Sessions {
     await this.#commits.commit((tx) => deleteUpload(tx, id));
   }
 
-  /** Lets go of running digests. */
-  close(): void {
+  /** Lets go of running digests and open files. */
+  async close(): Promise<void> {
     for (const id of this.#live.keys()) this.#forget(id);
+    await Promise.all(this.#closing);
   }
 
   async #alone<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -187,16 +203,23 @@ export class Sessions {
         "there is no such upload in this repository: it was finished, cancelled, or has expired",
       );
     }
-    const live = known ?? { upload, hasher: undefined, hashed: 0 };
+    const live = known ?? { upload, hasher: undefined, hashed: 0, writer: undefined };
     this.#remember(live);
     return live;
   }
 
   async #size(live: Live): Promise<number> {
-    const size = await this.#backend.stageSize(live.upload.id);
-    if (size !== undefined) return size;
-    this.#forget(live.upload.id);
-    throw new StoreError("BLOB_UPLOAD_UNKNOWN", "there is no such upload: it was finished, cancelled, or has expired");
+    return await (await this.#writer(live)).size();
+  }
+
+  async #writer(live: Live): Promise<StageWriter> {
+    live.writer ??= this.#backend.writeStage(live.upload.id);
+    try {
+      return await live.writer;
+    } catch (error) {
+      this.#forget(live.upload.id);
+      throw error;
+    }
   }
 
   async #take(live: Live, source: ByteSource, offset: number | undefined): Promise<number> {
@@ -205,7 +228,7 @@ export class Sessions {
       throw new StoreError("RANGE_INVALID", `the next byte of this upload is ${size}, not ${offset}`);
     }
     const hasher = await this.#hasherAt(live, size, live.upload.algorithm);
-    const writer = await this.#backend.writeStage(live.upload.id);
+    const writer = await this.#writer(live);
     let broken: StoreError | undefined;
     try {
       const taken = await this.#intake.takeIn(source, size, writer, hasher);
@@ -215,20 +238,9 @@ export class Sessions {
       // How much of the last batch was hashed is not known: whoever goes on reads the bytes again.
       this.#dropHasher(live);
       throw error;
-    } finally {
-      await this.#closeWriter(live, writer);
     }
     if (broken !== undefined) throw broken;
     return live.hashed;
-  }
-
-  async #closeWriter(live: Live, writer: StageWriter): Promise<void> {
-    try {
-      await writer.close();
-    } catch (error) {
-      await this.#end(live);
-      throw error;
-    }
   }
 
   async #digest(live: Live, size: number, algorithm: DigestAlgorithm): Promise<Digest> {
@@ -273,7 +285,22 @@ export class Sessions {
   #forget(id: string): void {
     const live = this.#live.get(id);
     this.#live.delete(id);
-    if (live !== undefined) this.#dropHasher(live);
+    if (live === undefined) return;
+    this.#dropHasher(live);
+    if (live.writer === undefined) return;
+    const closing = this.#closeWriter(id, live.writer).finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+    live.writer = undefined;
+  }
+
+  /** Never rejects. A stage whose bytes the medium has lost goes with its writer. */
+  async #closeWriter(id: string, writer: Promise<StageWriter>): Promise<void> {
+    const opened = await writer.catch(() => undefined);
+    try {
+      await opened?.close();
+    } catch {
+      await this.#backend.dropStage(id).catch(() => undefined); // the sweep tries again
+    }
   }
 
   #dropHasher(live: Live): void {
