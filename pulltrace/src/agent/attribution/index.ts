@@ -7,7 +7,7 @@
  * found on the node is what is older than its lease. The manifest that the lease holds names configuration and layers
  * with their sizes before the first layer byte; a layer's download counts for every pull whose manifest names it.
  *
- * - `attribute.ts` puts it together; `layers.ts` says where a layer stands; `reference.ts` what the image is called;
+ * - `attribute.ts` puts it together; `lease.ts` reads one lease at one look; `layers.ts` says where a layer stands; `reference.ts` what the image is called;
  *   `writers.ts` and `outcome.ts` how a pull ends, and why an aborted one is told from a slow one, with the facts that
  *   were tried on a real containerd.
  */
