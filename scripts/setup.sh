@@ -83,7 +83,7 @@ stamp=node_modules/.waybill-setup
 lock=$(cat package-lock.json package.json | cksum)
 if [ ! -x node_modules/.bin/node ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$lock" ]; then
   say "installing npm packages (npm ci)"
-  npm ci --no-audit --no-fund --loglevel=error
+  npm_config_update_notifier=false npm ci --no-audit --no-fund --loglevel=error
   [ -x node_modules/.bin/node ] ||
     fail "npm brought no Node for this machine ($(uname -s) $(uname -m)); pinned ones exist for Linux on x64 and arm64"
   node_modules/.bin/node --version >/dev/null ||
@@ -99,7 +99,7 @@ if [ -f console/index.html ]; then
   if [ ! -f "$page" ] || [ -n "$(find console pulltrace/src/contract package-lock.json \
     -path console/dist -prune -o -path console/node_modules -prune -o -type f -newer "$page" -print | head -n 1)" ]; then
     say "building the console"
-    npm run --silent build --workspace @waybill/console
+    npm run --silent build --workspace @waybill/console -- --logLevel warn
     touch "$page"
   fi
 fi

@@ -1,15 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-
-/** The reason why skopeo cannot be used here, as a sentence; undefined when it can. */
-export function skopeoMissing(): string | undefined {
-  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(`${folder}/skopeo`))
-    ? undefined
-    : "skopeo is not installed (Debian: apt-get install skopeo)";
-}
 
 export interface SkopeoOptions {
   /** `user:password`; with a token of Waybill any user and the token. */
@@ -30,17 +22,6 @@ export async function skopeoPush(
 ): Promise<void> {
   const login = options.credentials === undefined ? ["--dest-no-creds"] : ["--dest-creds", options.credentials];
   await run("skopeo", ["copy", "--dest-tls-verify=false", ...login, `oci:${folder}:${name}`, remote(url, name)]);
-}
-
-/** Copies `name` from the registry at `url` into an OCI layout folder; rejects with skopeo's words. */
-export async function skopeoPull(
-  url: string,
-  name: string,
-  folder: string,
-  options: SkopeoOptions = {},
-): Promise<void> {
-  const login = options.credentials === undefined ? ["--src-no-creds"] : ["--src-creds", options.credentials];
-  await run("skopeo", ["copy", "--src-tls-verify=false", ...login, remote(url, name), `oci:${folder}:${name}`]);
 }
 
 /** The raw manifest that the registry at `url` answers for `name`. */
