@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { until } from "./harness/until.ts";
 import { launcher, runWaybill, startWaybill } from "./harness/waybill.ts";
 
 const run = promisify(execFile);
@@ -198,6 +199,26 @@ describe("waybill up", () => {
     expect(await (await fetch(waybill.metricsUrl)).text()).toContain("pulltrace_pulls_active");
     expect(await waybill.waitForLine("open")).toContain("no authentication is configured");
     expect(await waybill.kill("SIGTERM")).toBe(0);
+    await waybill.close();
+  });
+
+  it("does not wait for readers: streams and long polls end when it does", async () => {
+    const waybill = await startWaybill();
+    const stream = { headers: { accept: "text/event-stream" } };
+    const readers = [
+      await fetch(`${waybill.url}/api/v1/events`, stream),
+      await fetch(`${waybill.url}/events`, stream),
+    ].map((response) => response.text());
+    const newest = ((await (await fetch(`${waybill.url}/events`)).json()) as { readonly newest: number }).newest;
+    const poll = fetch(`${waybill.url}/events?after=${newest}&wait=60s`);
+    // The poll must be on its way before the end begins.
+    await until("the request is counted as running", async () =>
+      /^waybill_http_requests_active [3-9]/m.test(await (await fetch(waybill.metricsUrl)).text()) ? true : undefined,
+    );
+    expect(await waybill.kill("SIGTERM")).toBe(0);
+    expect(await (await poll).json()).toMatchObject({ events: [] });
+    await Promise.all(readers);
+    expect(waybill.output()).not.toContain("still ran");
     await waybill.close();
   });
 

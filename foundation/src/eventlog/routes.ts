@@ -1,5 +1,5 @@
 import type { Access } from "../auth/index.ts";
-import type { HttpContext, HttpRoute } from "../http/index.ts";
+import { drainSignalOf, type HttpContext, type HttpEnv, type HttpRoute } from "../http/index.ts";
 import { type EventLog, type EventPage, type EventRange, EventsGone } from "./contract.ts";
 import { readEventQuery, type Start, visibleTenant } from "./request.ts";
 import { streamEvents } from "./tail.ts";
@@ -36,9 +36,17 @@ async function answer(log: EventLog, c: HttpContext): Promise<Response> {
   // Read before a stream begins: while a status can still say that the events are gone.
   const first = await firstPage(log, range, query.start);
   if (c.req.header("accept")?.includes("text/event-stream") === true) return streamEvents(log, c, range, first);
-  const page = await longPoll(log, range, first, c.req.method === "HEAD" ? 0 : query.waitMs, c.req.raw.signal);
+  const page = await longPoll(log, range, first, c.req.method === "HEAD" ? 0 : query.waitMs, endOf(c));
   const body: EventsBody = { events: page.events, next: page.upTo, oldest: page.oldest, newest: page.newest };
   return c.json(body, 200, { "cache-control": "no-store", vary: "accept" });
+}
+
+/** When nobody waits any more: the client left, or the server drains and has no time for empty answers to ripen. */
+function endOf(c: HttpContext): AbortSignal {
+  // Absent when a handler is called without a socket.
+  const { incoming } = (c.env ?? {}) as Partial<HttpEnv["Bindings"]>;
+  const drain = incoming === undefined ? undefined : drainSignalOf(incoming.socket);
+  return drain === undefined ? c.req.raw.signal : AbortSignal.any([c.req.raw.signal, drain]);
 }
 
 async function firstPage(log: EventLog, range: Omit<EventRange, "after">, start: Start): Promise<EventPage> {
