@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
@@ -9,6 +10,7 @@ import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/ind
 import { Blobs } from "./blobs.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
+import { lockRoot } from "./root-lock.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -40,11 +42,26 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Opens the store in a folder, making it when it is not there. What it costs does not depend on what is stored. */
+/**
+ * Opens the store in a folder, making it when it is not there. What it costs does not depend on what is stored.
+ * @throws UserError when another process has this folder open, or it cannot be written to
+ */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const root = resolve(options.root);
+  await mkdir(root, { recursive: true });
+  const unlock = lockRoot(root);
+  try {
+    return await openParts(root, options, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function openParts(root: string, options: StoreOptions, unlock: () => void): Promise<Store> {
   const limits = { ...defaultStoreLimits, ...options.limits };
   const now = options.now ?? Date.now;
+  const openedAt = Date.now();
   const backend = await openFilesystemBackend(root);
   const own =
     typeof options.database === "object"
@@ -59,7 +76,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
   const blobs = new Blobs({ backend, catalog, commits, pool, intake, leaseMs: limits.leaseMs, now });
   const sweeper = sweepRegularly(
-    () => sweepUploads({ catalog, backend, sessions, orphanGraceMs: limits.orphanGraceMs, now }),
+    () => sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now }),
     limits.sweepEveryMs,
     options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error))),
   );
@@ -80,6 +97,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         events.close();
         await backend.close();
         await own?.close();
+        unlock();
       })()),
   };
 }

@@ -322,6 +322,13 @@ export function describeStore(kind: DatabaseKind): void {
       expect(events[3]).toMatchObject({ subject: "acme/app:v1", data: { tag: "v1", digest, before: null } });
     });
 
+    it("a second store cannot open the same folder until the first one has closed it", async () => {
+      await expect(open()).rejects.toThrow("in use by another process");
+      await store.close();
+      store = await open();
+      await expect(store.check()).resolves.toBeUndefined();
+    });
+
     it("says that it works, and closes twice", async () => {
       await expect(store.check()).resolves.toBeUndefined();
       await store.close();

@@ -11,14 +11,19 @@ export interface SweepResult {
 
 const batch = 200;
 
+/** File systems round the time of a file down to their clock's last tick. */
+const tickMs = 1000;
+
 /**
- * Removes what nobody will finish. A stage without a session may be a write in one request that is under way, in this
- * process or another: it goes only when its last byte is older than `orphanGraceMs`.
+ * Removes what nobody will finish. A stage without a session may be a write in one request that is under way: it goes
+ * when its last byte is from before the store was opened, or older than `orphanGraceMs`.
  */
 export async function sweepUploads(parts: {
   readonly catalog: Catalog;
   readonly backend: BlobBackend;
   readonly sessions: Sessions;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
   readonly orphanGraceMs: number;
   readonly now: () => number;
 }): Promise<SweepResult> {
@@ -44,7 +49,8 @@ export async function sweepUploads(parts: {
   };
   let old: Stage[] = [];
   for await (const stage of backend.stages()) {
-    if (now() - stage.modifiedAt < parts.orphanGraceMs) continue;
+    const abandoned = stage.modifiedAt < parts.openedAt - tickMs || now() - stage.modifiedAt >= parts.orphanGraceMs;
+    if (!abandoned) continue;
     old.push(stage);
     if (old.length === batch) {
       await removeOrphans(old);
