@@ -5,13 +5,13 @@ import { eventOf, type StoreEvent } from "../events/index.ts";
 import type { StoreTables } from "./schema.ts";
 
 /** Says what happened, in the order in which it did. */
-export type Tell = (event: StoreEvent) => void;
+type Tell = (event: StoreEvent) => void;
 
 /**
  * A change of the catalog. It may run twice: it reads and writes through `tx` alone, and what it returns counts only when
  * it was committed.
  */
-export type Change<T> = (tx: Transaction<StoreTables>, tell: Tell) => Promise<T>;
+type Change<T> = (tx: Transaction<StoreTables>, tell: Tell) => Promise<T>;
 
 interface Waiting {
   /** Runs the change and answers what its owner is told after the commit. */
