@@ -54,7 +54,7 @@ module.exports = {
     {
       name: "test-parts-stay-in-tests",
       severity: "error",
-      from: { path: "^[^/]+/src/", pathNot: ["\\.(test|suite)\\.tsx?$", "/testing/", "^tests/"] },
+      from: { path: "^[^/]+/src/", pathNot: ["\\.(test|suite)\\.tsx?$", "/testing/", "^(tests|bench)/"] },
       to: { path: "(/src/testing/|\\.(test|suite)\\.tsx?$|^tests/)" },
     },
     {
