@@ -29,7 +29,10 @@ module.exports = {
       name: "console-imports-contracts-only",
       severity: "error",
       from: { path: "^console/" },
-      to: { path: "^(foundation|artifact-store|kubenova|pulltrace|waybill|bench|tests)/", pathNot: "/src/contract/index\\.ts$" },
+      to: {
+        path: "^(foundation|artifact-store|kubenova|pulltrace|waybill|bench|tests)/",
+        pathNot: "/src/contract/index\\.ts$",
+      },
     },
     {
       name: "nobody-imports-waybill-but-tests",
@@ -42,14 +45,20 @@ module.exports = {
       severity: "error",
       comment: "Another room is entered by a folder's index.ts (or the room's own), nothing deeper.",
       from: { path: "^([^/]+)/" },
-      to: { path: "^(foundation|artifact-store|kubenova|pulltrace|console|waybill)/src/", pathNot: ["^$1/", "^[^/]+/src/index\\.ts$", "^[^/]+/src/[^/]+/index\\.ts$"] },
+      to: {
+        path: "^(foundation|artifact-store|kubenova|pulltrace|console|waybill)/src/",
+        pathNot: ["^$1/", "^[^/]+/src/index\\.ts$", "^[^/]+/src/[^/]+/index\\.ts$"],
+      },
     },
     {
       name: "not-past-a-face-inside-a-room",
       severity: "error",
       comment: "A sibling folder is entered by its index.ts.",
       from: { path: "^([^/]+)/src/([^/]+)/" },
-      to: { path: "^$1/src/[^/]+/.+", pathNot: ["^$1/src/$2/", "^$1/src/[^/]+/index\\.ts$", "\\.suite\\.ts$", "/generated/"] },
+      to: {
+        path: "^$1/src/[^/]+/.+",
+        pathNot: ["^$1/src/$2/", "^$1/src/[^/]+/index\\.ts$", "\\.suite\\.ts$", "/generated/"],
+      },
     },
     {
       name: "test-parts-stay-in-tests",
@@ -71,6 +80,10 @@ module.exports = {
     parser: "tsc",
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default"], extensions: [".ts", ".tsx", ".js", ".cjs", ".mjs", ".json"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default"],
+      extensions: [".ts", ".tsx", ".js", ".cjs", ".mjs", ".json"],
+    },
   },
 };

@@ -21,7 +21,7 @@ export interface RecordedReport {
 
 /** One report; the server takes no more either. */
 export const longestLineCharacters = 4 * 1024 * 1024;
-export const longestRecordingMs = 24 * 60 * 60 * 1000;
+const longestRecordingMs = 24 * 60 * 60 * 1000;
 
 /** @throws Error that says what is wrong with the line. */
 export function parseHeader(line: string): RecordingHeader {

@@ -17,7 +17,7 @@ export interface LayerContext {
 }
 
 /** The phase of a layer of an older agent, which tells bytes only and cannot see unpacking. */
-export function derivedLayerPhase(layer: ReportedLayer): LayerPhase {
+function derivedLayerPhase(layer: ReportedLayer): LayerPhase {
   if (layer.cached === true) return "cached";
   if (layer.totalKnown && layer.totalBytes > 0 && layer.downloadedBytes >= layer.totalBytes) return "done";
   return layer.downloadedBytes > 0 ? "downloading" : "waiting";

@@ -4,12 +4,12 @@ import type { NodeState, TrackedPull } from "./node.ts";
 import { calmPull, endPull } from "./pull.ts";
 
 /** A node is silent when three reports are missing, and after 5 s at least. */
-export function silentAfterMs(node: NodeState): number {
+function silentAfterMs(node: NodeState): number {
   return Math.max(5_000, 3 * node.reportIntervalMs);
 }
 
 /** The running pulls of a node that stays silent fail after two minutes, or ten reports where those take longer. */
-export function failAfterMs(node: NodeState): number {
+function failAfterMs(node: NodeState): number {
   return Math.max(120_000, 10 * node.reportIntervalMs);
 }
 

@@ -9,7 +9,7 @@ export interface SpeedSample {
 }
 export type SpeedWindow = readonly SpeedSample[];
 
-export const windowMs = 5_000;
+const windowMs = 5_000;
 /** Samples closer than this are left out: several reports in one moment would give absurd speeds. */
 const closestMs = 200;
 const shortestSpanMs = 500;

@@ -1,8 +1,2 @@
 /** A containerd of the test's own: root, state and socket in a temp folder, nothing left behind. */
-export {
-  containerdMissing,
-  type PullOptions,
-  type RunningContainerd,
-  type RunningPull,
-  startContainerd,
-} from "@waybill/pulltrace/testing";
+export { containerdMissing, type RunningContainerd, startContainerd } from "@waybill/pulltrace/testing";

@@ -11,6 +11,6 @@
  *   `writers.ts` and `outcome.ts` how a pull ends, and why an aborted one is told from a slow one, with the facts that
  *   were tried on a real containerd.
  */
-export { attribute, type AttributionOptions, glance } from "./attribute.ts";
+export { attribute, glance } from "./attribute.ts";
 export { questionsOf, reportedPulls } from "./report.ts";
-export { type AttributionState, emptyState, type TrackedLayer, type TrackedPull } from "./state.ts";
+export { type AttributionState, emptyState } from "./state.ts";

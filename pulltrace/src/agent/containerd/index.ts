@@ -2,7 +2,7 @@
  * containerd as the agent sees it: gRPC on the unix socket with Node's own http2, a handful of read-only questions, answers as
  * plain data.
  */
-export { type GrpcChannel, openChannel } from "./channel.ts";
+export { openChannel } from "./channel.ts";
 export {
   type Containerd,
   containerdClient,
