@@ -83,7 +83,24 @@ stamp=node_modules/.waybill-setup
 lock=$(cat package-lock.json package.json | cksum)
 if [ ! -x node_modules/.bin/node ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$lock" ]; then
   say "installing npm packages (npm ci)"
-  npm_config_update_notifier=false npm ci --no-audit --no-fund --loglevel=error
+  install() { npm_config_update_notifier=false npm ci --no-audit --no-fund --loglevel=error "$@"; }
+  if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+    # Under an old Node npm leaves out what needs a newer one: fetch the pinned Node alone, then let npm run with that.
+    say "the machine's Node is $(node --version); fetching the pinned one first"
+    install --workspaces=false --omit=dev --ignore-scripts
+    newer=$(mktemp -d)
+    trap 'rm -rf "$newer"' EXIT
+    cp node_modules/node-linux-*/bin/node "$newer/node"
+    PATH=$newer:$PATH install
+  else
+    install
+  fi
+  # npm 9 takes the link away again with the package of the other architecture, which has one of the same name.
+  for pinned in node_modules/node-linux-*/bin/node; do
+    if [ ! -x node_modules/.bin/node ] && [ -x "$pinned" ]; then
+      ln -sf "../${pinned#node_modules/}" node_modules/.bin/node
+    fi
+  done
   [ -x node_modules/.bin/node ] ||
     fail "npm brought no Node for this machine ($(uname -s) $(uname -m)); pinned ones exist for Linux on x64 and arm64"
   node_modules/.bin/node --version >/dev/null ||
