@@ -17,7 +17,7 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["*/src/**/*.test.{ts,tsx}"],
-          exclude: ["**/*.real.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.real.test.ts", "tests/**", "**/node_modules/**"],
           testTimeout: 20_000,
         },
       },
