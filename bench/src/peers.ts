@@ -76,9 +76,8 @@ export function startWaybillStore(): Promise<Peer> {
   return start("waybill", async (folder, port) => {
     const root = join(folder, "store");
     await mkdir(root);
-    const main = join(repositoryRoot, "waybill/src/main.ts");
     const addresses = ["--http", `127.0.0.1:${port}`, "--metrics", "127.0.0.1:0"];
-    return [process.execPath, [main, "store", "serve", "--root", root, ...addresses]];
+    return [join(repositoryRoot, "bin/waybill"), ["store", "serve", "--root", root, ...addresses]];
   });
 }
 
