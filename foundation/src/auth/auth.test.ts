@@ -104,3 +104,37 @@ describe("routes", () => {
     expect(permits(access.everyone, { subject: "stranger", roles: [], anonymous: true })).toBe(false);
   });
 });
+
+describe("narrow tokens", () => {
+  const claims = { subject: "ann", roles: ["projectDev"], tenant: "a", ttlSeconds: 60 } as const;
+  const narrowTo = { audience: "registry", scopes: ["repository:a/app:pull"] };
+
+  it("say who one is and what for, to their audience", async () => {
+    const { token } = await authority.issue({ ...claims, narrowTo });
+    expect(await authority.authenticator({ bearer: token, audience: "registry" })).toEqual({
+      subject: "ann",
+      roles: ["projectDev"],
+      tenant: "a",
+      anonymous: false,
+      scopes: ["repository:a/app:pull"],
+    });
+  });
+
+  it("are no tokens anywhere else, nor as a password or cookie", async () => {
+    const { token } = await authority.issue({ ...claims, narrowTo });
+    expect(await authority.verify(token)).toBeUndefined();
+    expect(await authority.verify(token, "waybill")).toBeUndefined();
+    expect(await authority.authenticator({ bearer: token })).toBeUndefined();
+    expect(await authority.authenticator({ bearer: token, audience: "other" })).toBeUndefined();
+    const basic = { user: "any", password: token };
+    expect(await authority.authenticator({ basic, audience: "registry" })).toBeUndefined();
+    expect(await authority.authenticator({ session: token, audience: "registry" })).toBeUndefined();
+  });
+
+  it("leave full tokens what they are, and those never become anonymous", async () => {
+    const { token } = await authority.issue({ ...claims, anonymous: true });
+    const principal = await authority.authenticator({ bearer: token, audience: "registry" });
+    expect(principal).toMatchObject({ subject: "ann", anonymous: false });
+    expect(principal?.scopes).toBeUndefined();
+  });
+});

@@ -8,6 +8,8 @@ export interface Credentials {
   readonly basic?: { readonly user: string; readonly password: string };
   /** Session cookie of the page; only ever passed in for GET and HEAD, so that no other site can make it act. */
   readonly session?: string;
+  /** Who asks: tokens that were issued for this audience alone count, too. The server sets it, never a request. */
+  readonly audience?: string;
 }
 
 /** Undefined: the credentials are absent or prove nothing. */

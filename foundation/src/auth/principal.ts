@@ -14,8 +14,13 @@ export interface Principal {
   readonly tenantId?: string;
   /** Ids of the projects that a `projectDev` may write. */
   readonly projects?: readonly string[];
-  /** True when nobody proved who they are, because no authentication is configured. */
+  /** True when nobody proved who they are: no authentication is configured, or strangers may come in. */
   readonly anonymous: boolean;
+  /**
+   * Set when the token is for one audience only: all that it may be used for there, in the audience's own words (RFC 6749
+   * section 3.3). It narrows what roles and tenant allow and never widens it.
+   */
+  readonly scopes?: readonly string[];
 }
 
 /** Everybody, when no authentication is configured. */

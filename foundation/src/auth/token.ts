@@ -10,6 +10,10 @@ export interface TokenClaims {
   readonly tenantId?: string;
   readonly projects?: readonly string[];
   readonly ttlSeconds: number;
+  /** Makes a token that is good for one audience and, there, for these scopes; nowhere else is it a token at all. */
+  readonly narrowTo?: { readonly audience: string; readonly scopes: readonly string[] };
+  /** For a narrow token that is given to somebody who proved nothing. */
+  readonly anonymous?: boolean;
 }
 
 export interface IssuedToken {
@@ -19,8 +23,11 @@ export interface IssuedToken {
 
 export interface TokenAuthority {
   issue(claims: TokenClaims): Promise<IssuedToken>;
-  /** Undefined when the token is not ours, was altered, has expired, or carries claims that make no sense. */
-  verify(token: string): Promise<Principal | undefined>;
+  /**
+   * Undefined when the token is not ours, was altered, has expired, or carries claims that make no sense. With an audience
+   * it must be a token that was narrowed to that one.
+   */
+  verify(token: string, audience?: string): Promise<Principal | undefined>;
   /** Bearer token, Basic with the token as password, or the session cookie. */
   readonly authenticator: Authenticator;
 }
@@ -36,16 +43,18 @@ function isText(value: unknown): value is string {
 }
 
 /** Claims are checked although we signed them: an older or newer release may have put other things in. */
-function principalOf(claims: Readonly<Record<string, unknown>>): Principal | undefined {
-  const { sub, roles, tenant, tenantId, projects } = claims;
+function principalOf(claims: Readonly<Record<string, unknown>>, narrow: boolean): Principal | undefined {
+  const { sub, roles, tenant, tenantId, projects, scopes, anonymous } = claims;
   if (!isText(sub) || !Array.isArray(roles) || roles.length === 0 || !roles.every(isRole)) return undefined;
   if (tenant !== undefined && !isText(tenant)) return undefined;
   if (tenantId !== undefined && !isText(tenantId)) return undefined;
   if (projects !== undefined && !(Array.isArray(projects) && projects.every(isText))) return undefined;
+  if (narrow && !(Array.isArray(scopes) && scopes.every(isText))) return undefined;
   return {
     subject: sub,
     roles,
-    anonymous: false,
+    anonymous: narrow && anonymous === true,
+    ...(narrow ? { scopes: scopes as readonly string[] } : {}),
     ...(tenant === undefined ? {} : { tenant }),
     ...(tenantId === undefined ? {} : { tenantId }),
     ...(projects === undefined ? {} : { projects }),
@@ -64,12 +73,13 @@ export function createTokenAuthority(options: { readonly key: Uint8Array; readon
   async function issue(claims: TokenClaims): Promise<IssuedToken> {
     const issuedAt = Math.floor(Date.now() / 1000);
     const expiresAt = issuedAt + claims.ttlSeconds;
-    const { subject, ttlSeconds: _, ...rest } = claims;
-    const token = await new SignJWT({ ...rest })
+    const { subject, ttlSeconds: _, narrowTo, anonymous, ...rest } = claims;
+    const narrow = narrowTo === undefined ? {} : { scopes: narrowTo.scopes, ...(anonymous === true && { anonymous }) };
+    const token = await new SignJWT({ ...rest, ...narrow })
       .setProtectedHeader({ alg: algorithm, typ: "JWT" })
       .setSubject(subject)
       .setIssuer(issuer)
-      .setAudience(issuer)
+      .setAudience(narrowTo === undefined ? issuer : narrowAudience(narrowTo.audience))
       .setIssuedAt(issuedAt)
       .setExpirationTime(expiresAt)
       .setJti(randomUUID())
@@ -77,15 +87,20 @@ export function createTokenAuthority(options: { readonly key: Uint8Array; readon
     return { token, expiresAt: new Date(expiresAt * 1000) };
   }
 
-  async function verify(token: string): Promise<Principal | undefined> {
+  /** Never equal to the issuer, so that no narrow token passes for a full one. */
+  function narrowAudience(audience: string): string {
+    return `${issuer}:${audience}`;
+  }
+
+  async function verify(token: string, audience?: string): Promise<Principal | undefined> {
     try {
       const { payload } = await jwtVerify(token, key, {
         algorithms: [algorithm],
         issuer,
-        audience: issuer,
+        audience: audience === undefined ? issuer : narrowAudience(audience),
         requiredClaims: ["exp", "sub"],
       });
-      return principalOf(payload);
+      return principalOf(payload, audience !== undefined);
     } catch {
       return undefined;
     }
@@ -94,9 +109,12 @@ export function createTokenAuthority(options: { readonly key: Uint8Array; readon
   return {
     issue,
     verify,
-    authenticator: ({ bearer, basic, session }) => {
+    authenticator: async ({ bearer, basic, session, audience }) => {
       const token = bearer ?? basic?.password ?? session;
-      return token === undefined ? Promise.resolve(undefined) : verify(token);
+      if (token === undefined) return undefined;
+      // A narrow token is one that its audience gave out, and comes back as Bearer only.
+      const narrow = audience === undefined || bearer === undefined ? undefined : await verify(bearer, audience);
+      return narrow ?? (await verify(token));
     },
   };
 }

@@ -66,7 +66,8 @@ async function admit(
     }
     return stranger;
   }
-  const principal = await authenticator(credentials);
+  const { audience } = group;
+  const principal = await authenticator(audience === undefined ? credentials : { ...credentials, audience });
   if (principal === undefined) throw unauthenticated(group, c, Object.keys(credentials).length > 0);
   if (!permits(rule, principal)) {
     throw new Problem({

@@ -12,4 +12,4 @@ export { metricsGroup } from "./metrics.ts";
 export { defaultLimits, drainSignalOf, startServer, type HttpLimits, type RunningServer } from "./server.ts";
 export { staticGroup } from "./static-files.ts";
 export { isLoopback } from "./host-guard.ts";
-export { sessionCookie } from "./credentials.ts";
+export { credentialsOf, sessionCookie } from "./credentials.ts";

@@ -34,6 +34,8 @@ export interface RouteGroup {
   readonly errorResponse?: (problem: Problem, c: HttpContext) => Response;
   /** `WWW-Authenticate` of a 401 (RFC 9110 section 11.6.1); `Bearer` when absent. */
   readonly challenge?: (c: HttpContext) => string;
+  /** Tokens that are narrowed to this audience open this group's routes, too. */
+  readonly audience?: string;
   /** What `access.agent` asks for. Empty or absent: agents need no token. */
   readonly agentToken?: string;
   /** Paths under it that no route knows are answered in this group's shape of errors. */
