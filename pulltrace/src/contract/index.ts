@@ -3,6 +3,18 @@
  * stays small and the page can import them.
  */
 export type {
+  CauseKind,
+  ColdLayer,
+  ColdStart,
+  EstimateBasis,
+  ImageList,
+  ImageNode,
+  ImageRollout,
+  LayerWait,
+  PullCause,
+  TimeLeft,
+} from "./answers.ts";
+export type {
   LayerPhase,
   LayerStatus,
   NodeStatus,

@@ -1,3 +1,5 @@
+import type { LayerWait, PullCause, TimeLeft } from "./answers.ts";
+
 /**
  * What one image pull looks like to a reader: the API, the event stream, the log line and the page share this shape.
  * Names, units and optionality of the first block of each interface are the wire format v1 and never change; what
@@ -43,6 +45,10 @@ export interface LayerStatus {
   readonly phase: LayerPhase;
   /** True when the layer was on the node before this pull began. */
   readonly cached: boolean;
+  /** RFC 3339: its last byte was there; unpacking lies between this and `completedAt`. */
+  readonly downloadedAt?: string;
+  /** Another pull of the node downloads the layer, and this one waits for it. */
+  readonly waitsFor?: LayerWait;
 }
 
 export interface PullStatus {
@@ -86,6 +92,10 @@ export interface PullStatus {
   readonly updatedAt: string;
   /** True when the pull is a replayed recording and does not happen now. */
   readonly recording?: boolean;
+  /** Why it is slow, or what took its time. */
+  readonly cause?: PullCause;
+  /** When it will be over, unpacking included (`etaSeconds` ends with the last byte). */
+  readonly timeLeft?: TimeLeft;
 }
 
 export const pullEventTypes = [

@@ -45,6 +45,8 @@ export interface ReportedLayer {
   readonly cached?: boolean;
   /** RFC 3339: first byte seen. */
   readonly startedAt?: string;
-  /** RFC 3339: the layer is on the node. */
+  /** RFC 3339: the layer is on the node (its last byte; it may still be unpacked). */
   readonly completedAt?: string;
+  /** `id` of the pull in this report that downloads the layer, when that is another one. */
+  readonly waitsFor?: string;
 }

@@ -1,13 +1,18 @@
 import { describe, expect, it } from "vitest";
 import {
   pullEventTypes,
+  type CauseKind,
+  type EstimateBasis,
   type LayerPhase,
   type LayerStatus,
+  type LayerWait,
   type PodReference,
+  type PullCause,
   type PullEvent,
   type PullEventType,
   type PullPhase,
   type PullStatus,
+  type TimeLeft,
 } from "../contract/index.ts";
 import { mergeReport } from "./merge.ts";
 import { faultsOf, pullEventSchema } from "./testing/event-schema.ts";
@@ -49,7 +54,12 @@ const layer: Fields<LayerStatus> = {
   totalKnown: "boolean",
   phase: "string",
   cached: "boolean",
+  downloadedAt: "string?",
+  waitsFor: "object?",
 };
+const layerWait: Fields<LayerWait> = { pullId: "string", imageRef: "string?" };
+const cause: Fields<PullCause> = { kind: "string", sentence: "string", share: "number?" };
+const timeLeft: Fields<TimeLeft> = { endsAt: "string", basis: "string" };
 const pull: Fields<PullStatus> = {
   id: "string",
   nodeName: "string",
@@ -74,7 +84,20 @@ const pull: Fields<PullStatus> = {
   cachedBytes: "number",
   updatedAt: "string",
   recording: "boolean?",
+  cause: "object?",
+  timeLeft: "object?",
 };
+const causeKinds: Record<CauseKind, true> = {
+  "other-pull": true,
+  queue: true,
+  stalled: true,
+  "one-layer": true,
+  "shared-link": true,
+  registry: true,
+  link: true,
+  unpack: true,
+};
+const bases: Record<EstimateBasis, true> = { measured: true, node: true, fleet: true, typical: true };
 const pullPhases: Record<PullPhase, true> = {
   resolving: true,
   downloading: true,
@@ -137,9 +160,14 @@ describe("docs/schemas/pull-event-v1.json", () => {
     expect(fieldsOf(definition("pull"))).toEqual(pull);
     expect(fieldsOf(definition("layer"))).toEqual(layer);
     expect(fieldsOf(definition("pod"))).toEqual(pod);
+    expect(fieldsOf(definition("layerWait"))).toEqual(layerWait);
+    expect(fieldsOf(definition("cause"))).toEqual(cause);
+    expect(fieldsOf(definition("timeLeft"))).toEqual(timeLeft);
   });
 
   it("names the types of events and the phases", () => {
+    expect(definition("cause").properties?.["kind"]?.enum).toEqual(Object.keys(causeKinds));
+    expect(definition("timeLeft").properties?.["basis"]?.enum).toEqual(Object.keys(bases));
     expect(schema.properties?.["type"]?.enum).toEqual(Object.keys(eventTypes));
     expect(pullEventTypes.toSorted()).toEqual(Object.keys(eventTypes).toSorted());
     expect(definition("pull").properties?.["phase"]?.enum).toEqual(Object.keys(pullPhases));
@@ -167,7 +195,9 @@ describe("docs/schemas/pull-event-v1.json", () => {
   it("takes events with every optional field", () => {
     expect(full.map(({ type }) => type)).toEqual(["pull.started", "layer.started", "layer.completed", "pull.failed"]);
     expect(full.flatMap(faultsOf)).toEqual([]);
-    expect(Object.keys(full[3]!.pull!).toSorted()).toEqual(Object.keys(pull).toSorted());
+    const answers = new Set(["cause", "timeLeft"]);
+    const told = Object.keys(pull).filter((name) => !answers.has(name));
+    expect(Object.keys(full[3]!.pull!).toSorted()).toEqual(told.toSorted());
   });
 
   it("refuses what an event may not be", () => {
