@@ -164,7 +164,7 @@ describe("a pull that breaks off", () => {
     const first = history.filter((pull) => pull.id === history[0]?.id);
     expect(steps(first.map((pull) => pull.phase))).toEqual(["downloading", "cancelled"]);
     const cancelled = first.find((pull) => pull.phase === "cancelled");
-    expect(cancelled?.error).toMatch(/^The client that pulled this image went away after \d+\.\d of 17\.8 MB/);
+    expect(cancelled?.error).toMatch(/^The client that pulled this image went away after \d+\.\d of 17\.0 MiB/);
     const ofFirst = (report: (typeof reports)[number] | undefined) =>
       report?.pulls.find((pull) => pull.id === history[0]?.id);
     const lastByte = reports.findLast((report, index) => bytes(ofFirst(report)) !== bytes(ofFirst(reports[index - 1])));
@@ -178,7 +178,7 @@ describe("a pull that breaks off", () => {
     const history = historyOf(told(await keptMoments("link-cut")), "team/a");
     expect(steps(history.map((pull) => pull.phase))).toEqual(["downloading", "failed"]);
     expect(history.at(-1)?.error).toMatch(
-      /^The pull was given up after \d+\.\d of 17\.8 MB \(\d of 3 layers on the node\)/,
+      /^The pull was given up after \d+\.\d of 17\.0 MiB \(\d of 3 layers on the node\)/,
     );
     expect(
       history

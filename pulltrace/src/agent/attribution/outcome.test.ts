@@ -14,7 +14,7 @@ const start = 1_000_000;
 const layer = (phase: TrackedLayer["phase"], downloadedBytes: number): TrackedLayer => ({
   digest: `sha256:${"a".repeat(64)}`,
   mediaType: "",
-  size: 10_000_000,
+  size: 10 * 1024 * 1024,
   sizeKnown: true,
   downloadedBytes,
   phase,
@@ -32,7 +32,7 @@ const pull = (changes: Partial<TrackedPull> = {}): TrackedPull => ({
   imageRef: "registry.example/team/a@sha256:root",
   sources: [],
   phase: "downloading",
-  layers: [layer("cached", 10_000_000), layer("downloading", 2_500_000)],
+  layers: [layer("cached", 10 * 1024 * 1024), layer("downloading", 2.5 * 1024 * 1024)],
   alive: true,
   shown: true,
   ownRefs: ["layer-1"],
@@ -61,7 +61,7 @@ const facts = (afterMs: number, changes: Partial<OutcomeFacts> = {}): OutcomeFac
   containerdStartedAt: start - 1000,
   ...changes,
 });
-const onNode = { layers: [layer("cached", 10_000_000), layer("done", 10_000_000)], unpackSeen: true };
+const onNode = { layers: [layer("cached", 10 * 1024 * 1024), layer("done", 10 * 1024 * 1024)], unpackSeen: true };
 
 describe("a pull is done", () => {
   it("when the record exists and everything is unpacked, though the lease is still there", () => {
@@ -88,7 +88,7 @@ describe("a pull has failed", () => {
   it("when the lease goes without a record, with what had arrived (cached layers do not count as arrived)", () => {
     const end = ending(pull(), facts(0, { leaseThere: false }));
     expect(end?.phase).toBe("failed");
-    expect(end?.error).toContain("after 2.5 of 10.0 MB (1 of 2 layers on the node)");
+    expect(end?.error).toContain("after 2.5 of 10.0 MiB (1 of 2 layers on the node)");
   });
 
   it("while unpacking, when the lease goes with a record whose layers were never all unpacked", () => {
@@ -100,7 +100,7 @@ describe("a pull has failed", () => {
   it("when containerd was restarted and nothing moved since", () => {
     const restarted = { containerdStartedAt: start + 1_000 };
     expect(ending(pull(), facts(4_000, restarted))).toBeUndefined();
-    expect(ending(pull(), facts(7_000, restarted))?.error).toMatch(/^containerd was restarted after 2\.5 of 10\.0 MB/);
+    expect(ending(pull(), facts(7_000, restarted))?.error).toMatch(/^containerd was restarted after 2\.5 of 10\.0 MiB/);
   });
 
   it("not when it moves after the restart", () => {

@@ -130,9 +130,9 @@ function arrived(layers: readonly TrackedLayer[]): string {
   const bytes = layers.reduce((sum, layer) => sum + (layer.cached ? 0 : layer.downloadedBytes), 0);
   const total = layers.reduce((sum, layer) => sum + (layer.cached ? 0 : layer.size), 0);
   const there = layers.filter((layer) => isOnNode(layer.phase)).length;
-  return `${megabytes(bytes)} of ${megabytes(total)} MB (${there} of ${layers.length} layers on the node)`;
+  return `${mebibytes(bytes)} of ${mebibytes(total)} MiB (${there} of ${layers.length} layers on the node)`;
 }
 
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
+function mebibytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
 }
