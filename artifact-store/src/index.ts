@@ -11,6 +11,8 @@ export {
   type ManifestReference,
   type Manifests,
   type OpenBlob,
+  type Repositories,
+  type RepositoryPage,
   type ReferrerPage,
   type Store,
   type StoreLimits,
@@ -20,7 +22,7 @@ export {
   type Tags,
   type Uploads,
 } from "./store/index.ts";
-export { storeMigrations, type StoreTables } from "./catalog/index.ts";
+export { storeMigrations, type StoreTables, type Visible } from "./catalog/index.ts";
 export { digestOf, parseDigest, type Digest } from "./digest/index.ts";
 export { StoreError, type StoreErrorCode } from "./errors/index.ts";
 export { parseRepositoryName, parseTag, tenantOfRepository, type RepositoryName, type Tag } from "./names/index.ts";

@@ -3,7 +3,8 @@ import { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf, type Digest } from "../digest/index.ts";
-import type { BlobBackend } from "./contract.ts";
+import { shardCount, type BlobBackend } from "./contract.ts";
+import { freshKey } from "./key.ts";
 
 export interface BackendUnderTest {
   readonly backend: BlobBackend;
@@ -156,6 +157,32 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
       const copied = (await backend.openBlob(digest))!.copyTo(never);
       setImmediate(() => never.destroy());
       await expect(copied).rejects.toThrow();
+    });
+
+    it("removes a blob under its reader, twice without harm, and leaves the same bytes under another key alone", async () => {
+      const bytes = randomBytes(300_000);
+      const digest = await stored(bytes);
+      const other = freshKey(digest);
+      await (await backend.writeStage(await staged(bytes))).commit(other);
+      const reader = await backend.openBlob(digest);
+      await backend.removeBlob(digest);
+      await backend.removeBlob(digest);
+      expect(await backend.blobSize(digest)).toBeUndefined();
+      expect((await buffer(reader!.stream())).equals(bytes)).toBe(true);
+      expect((await buffer((await backend.openBlob(other))!.stream())).equals(bytes)).toBe(true);
+      await backend.removeBlob(other);
+      expect(await backend.openBlob(other)).toBeUndefined();
+    });
+
+    it("lists each of its blobs in exactly one part, with size and age", async () => {
+      const bytes = randomBytes(42);
+      const digest = await stored(bytes);
+      const seen: { size: number; storedAt: number }[] = [];
+      for (let shard = 0; shard < shardCount; shard++) {
+        for await (const blob of backend.blobs(shard)) if (blob.key === digest) seen.push(blob);
+      }
+      expect(seen).toMatchObject([{ size: 42 }]);
+      expect(Math.abs(Date.now() - seen[0]!.storedAt)).toBeLessThan(60_000);
     });
 
     it("says that it can be written to", async () => {

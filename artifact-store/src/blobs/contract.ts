@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { Digest } from "../digest/index.ts";
+import type { BlobKey } from "./key.ts";
 
 /** Bytes `start` to `end`, both inclusive, `0 <= start <= end < size`. */
 export interface ByteRange {
@@ -15,6 +15,17 @@ export interface Stage {
   readonly modifiedAt: number;
 }
 
+/** A blob's bytes as a sweep or an audit sees them, whether or not anybody names them. */
+export interface StoredBlob {
+  readonly key: BlobKey;
+  readonly size: number;
+  /** Milliseconds since 1970 of the commit that put them there, or a little later. */
+  readonly storedAt: number;
+}
+
+/** Into so many parts a backend divides its blobs for those who look through all of them. */
+export const shardCount = 256;
+
 /** Appends to one stage; at most one at a time per stage. */
 export interface StageWriter {
   /** Bytes in the stage; also what others appended to it meanwhile. */
@@ -22,13 +33,13 @@ export interface StageWriter {
   /** Appends the chunks in order. When it rejects, a prefix of them may have been written: ask for the size. */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
-   * Makes the stage the blob `digest`; the caller has verified that its bytes are. When it resolves the blob is durable
+   * Makes the stage the blob `key`; the caller has verified its bytes. When it resolves the blob is durable
    * (it survives a loss of power) and whole for every reader; before, no reader sees anything of it. A blob of this
-   * digest that is there already is replaced by these bytes, so that a damaged one heals and the work done, and with it
+   * key that is there already is replaced by these bytes, so that a damaged one heals and the work done, and with it
    * the time taken, is the same whether it was there or not. Closes the writer, also when it rejects:
    * BLOB_UPLOAD_UNKNOWN when the stage is gone.
    */
-  commit(digest: Digest): Promise<void>;
+  commit(key: BlobKey): Promise<void>;
   /**
    * Safe to call twice, and after `commit`. Rejects when bytes that `write` took were lost by the medium since: the stage
    * is then worth nothing and must be dropped.
@@ -71,9 +82,13 @@ export interface BlobBackend {
   /** Every stage, in no order. */
   stages(): AsyncIterable<Stage>;
   /** Undefined when there is no such blob. */
-  openBlob(digest: Digest): Promise<BlobReader | undefined>;
+  openBlob(key: BlobKey): Promise<BlobReader | undefined>;
   /** Size in bytes, undefined when there is no such blob. */
-  blobSize(digest: Digest): Promise<number | undefined>;
+  blobSize(key: BlobKey): Promise<number | undefined>;
+  /** Removes a blob, durably. Who has it open reads on. Resolves also when there is none. */
+  removeBlob(key: BlobKey): Promise<void>;
+  /** Every blob of one part, `0 <= shard < shardCount`, in no order; one that comes or goes meanwhile may be missing. */
+  blobs(shard: number): AsyncIterable<StoredBlob>;
   /** Rejects when the place cannot be written to now. */
   check(): Promise<void>;
   /** Lets go of what is held open, after the last call has resolved. */

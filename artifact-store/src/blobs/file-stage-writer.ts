@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
-import type { Digest } from "../digest/index.ts";
 import type { StageWriter } from "./contract.ts";
 import { told } from "./file-errors.ts";
+import type { BlobKey } from "./key.ts";
 
 /**
  * After so many bytes the medium is told to begin: the fsync in the end then waits for the last of them only, and the
@@ -12,14 +12,14 @@ const flushEvery = 8 * 1024 * 1024;
 /** Appends to a stage's file. */
 export class FileStageWriter implements StageWriter {
   readonly #file: FileHandle;
-  readonly #name: (digest: Digest) => Promise<void>;
+  readonly #name: (key: BlobKey) => Promise<void>;
   #unflushed = 0;
   #flush: Promise<void> | undefined;
   #failed: unknown;
   #closed: Promise<void> | undefined;
 
   /** @param name gives the synced file the blob's name, durably */
-  constructor(file: FileHandle, name: (digest: Digest) => Promise<void>) {
+  constructor(file: FileHandle, name: (key: BlobKey) => Promise<void>) {
     this.#file = file;
     this.#name = name;
   }
@@ -46,14 +46,14 @@ export class FileStageWriter implements StageWriter {
     }
   }
 
-  async commit(digest: Digest): Promise<void> {
+  async commit(key: BlobKey): Promise<void> {
     try {
       // The bytes reach the medium before any name promises them.
       await told(this.#file.sync());
     } finally {
       await this.close();
     }
-    await this.#name(digest);
+    await this.#name(key);
   }
 
   async close(): Promise<void> {

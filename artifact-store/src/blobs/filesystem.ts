@@ -3,13 +3,14 @@ import { constants } from "node:fs";
 import { mkdir, open, opendir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
-import { algorithmOf, digestAlgorithms, hexOf, type Digest } from "../digest/index.ts";
+import { algorithmOf, digestAlgorithms, hexOf } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
-import type { BlobBackend, Stage } from "./contract.ts";
+import { shardCount, type BlobBackend, type Stage, type StoredBlob } from "./contract.ts";
 import { DirectorySync } from "./directory-sync.ts";
 import { FileReader } from "./file-reader.ts";
 import { FileStageWriter } from "./file-stage-writer.ts";
 import { hasCode, told } from "./file-errors.ts";
+import { digestOfKey, parseBlobKey, type BlobKey } from "./key.ts";
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -18,6 +19,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  *
  * ```text
  * <root>/blobs/sha256/<first two hex digits>/<hex>    committed, never written again
+ * <root>/blobs/sha256/<first two hex digits>/<hex>.<16>   the same, where the first name was being deleted
  * <root>/uploads/<id>                                 stages
  * ```
  *
@@ -78,8 +80,8 @@ class FilesystemBackend implements BlobBackend {
     }
   }
 
-  async openBlob(digest: Digest): Promise<FileReader | undefined> {
-    const file = await open(this.#blob(digest), "r").catch((error: unknown) => {
+  async openBlob(key: BlobKey): Promise<FileReader | undefined> {
+    const file = await open(this.#blob(key), "r").catch((error: unknown) => {
       if (hasCode(error, "ENOENT")) return undefined;
       throw error;
     });
@@ -88,8 +90,38 @@ class FilesystemBackend implements BlobBackend {
     return new FileReader(() => Promise.resolve(file), size);
   }
 
-  async blobSize(digest: Digest): Promise<number | undefined> {
-    return await sizeOf(this.#blob(digest));
+  async blobSize(key: BlobKey): Promise<number | undefined> {
+    return await sizeOf(this.#blob(key));
+  }
+
+  async removeBlob(key: BlobKey): Promise<void> {
+    const path = this.#blob(key);
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (!hasCode(error, "ENOENT")) throw error;
+      return;
+    }
+    await told(this.#directories.sync(dirname(path)));
+  }
+
+  async *blobs(shard: number): AsyncGenerator<StoredBlob> {
+    if (!Number.isInteger(shard) || shard < 0 || shard >= shardCount) throw new RangeError(`no shard ${shard}`);
+    for (const algorithm of digestAlgorithms) {
+      const folder = join(this.#blobs, algorithm, shard.toString(16).padStart(2, "0"));
+      const entries = await opendir(folder).catch((error: unknown) => {
+        if (hasCode(error, "ENOENT")) return [];
+        throw error;
+      });
+      for await (const entry of entries) {
+        const key = parseBlobKey(`${algorithm}:${entry.name}`);
+        const found = key && (await stat(join(folder, entry.name)).catch(() => undefined));
+        // A rename keeps the time of the last byte, and sets that of the last change of the file's entry.
+        if (key !== undefined && found?.isFile()) {
+          yield { key, size: found.size, storedAt: Math.max(found.mtimeMs, found.ctimeMs) };
+        }
+      }
+    }
   }
 
   async check(): Promise<void> {
@@ -116,12 +148,12 @@ class FilesystemBackend implements BlobBackend {
   }
 
   #writer(id: string, file: FileHandle): FileStageWriter {
-    return new FileStageWriter(file, (digest) => this.#name(id, digest));
+    return new FileStageWriter(file, (key) => this.#name(id, key));
   }
 
   /** The end of a commit; the stage's bytes are on the medium already. */
-  async #name(id: string, digest: Digest): Promise<void> {
-    const path = this.#blob(digest);
+  async #name(id: string, key: BlobKey): Promise<void> {
+    const path = this.#blob(key);
     await this.#makeDirectory(dirname(path));
     // One step from nothing to everything: a reader sees no blob or the whole blob.
     await told(
@@ -138,9 +170,10 @@ class FilesystemBackend implements BlobBackend {
     return join(this.#uploads, id);
   }
 
-  #blob(digest: Digest): string {
+  #blob(key: BlobKey): string {
+    const digest = digestOfKey(key);
     const hex = hexOf(digest);
-    return join(this.#blobs, algorithmOf(digest), hex.slice(0, 2), hex);
+    return join(this.#blobs, algorithmOf(digest), hex.slice(0, 2), `${hex}${key.slice(digest.length)}`);
   }
 
   async #openStage(id: string, flags: number): Promise<FileHandle> {

@@ -3,6 +3,15 @@
  * promises); `openFilesystemBackend` is the first such place. A backend knows digests and stages, and nothing of
  * repositories, tenants or visibility: what it holds is only reachable through the catalog.
  */
-export type { BlobBackend, BlobReader, ByteRange, Stage, StageWriter } from "./contract.ts";
+export {
+  shardCount,
+  type BlobBackend,
+  type BlobReader,
+  type ByteRange,
+  type Stage,
+  type StageWriter,
+  type StoredBlob,
+} from "./contract.ts";
+export { digestOfKey, freshKey, type BlobKey } from "./key.ts";
 export { openFilesystemBackend } from "./filesystem.ts";
 export { resolveRange, type RangeRequest } from "./range.ts";

@@ -1,11 +1,19 @@
+import { sql, type Dialect } from "@waybill/foundation/database";
+import type { BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
+import { recordRemoval } from "./collection.ts";
+import { locksRows } from "./locks.ts";
+import { reviewBlob } from "./references.ts";
 import type { Catalog } from "./schema.ts";
 
 export interface BlobRow {
   readonly digest: Digest;
   readonly size: number;
   readonly leasedUntil: number;
+  readonly key: BlobKey;
+  /** Nothing referred to it at the last review: only a new lease keeps it. */
+  readonly condemned: boolean;
 }
 
 /** As many digests as one statement asks for: below every database's limit of parameters. */
@@ -21,31 +29,67 @@ export async function blobOf(
     .selectFrom("store_repositories as r")
     .innerJoin("store_repository_blobs as l", "l.repository_id", "r.id")
     .innerJoin("store_blobs as b", "b.digest", "l.digest")
-    .select(["b.size", "b.leased_until"])
+    .select(["b.size", "b.leased_until", "b.storage_key", "b.condemned_at"])
     .where("r.name", "=", repository)
     .where("l.digest", "=", digest)
     .executeTakeFirst();
-  return row && { digest, size: row.size, leasedUntil: row.leased_until };
+  return (
+    row && {
+      digest,
+      size: row.size,
+      leasedUntil: row.leased_until,
+      key: (row.storage_key ?? digest) as BlobKey,
+      condemned: row.condemned_at !== null,
+    }
+  );
 }
 
-/** Names a blob that is durable in the backend, and leases it; for one that is named already only the lease grows. */
+/** The longer of two leases: a clock that jumps back takes nothing away that was promised. */
+const atLeast = (until: number) =>
+  sql<number>`case when store_blobs.leased_until > ${until} then store_blobs.leased_until else ${until} end`;
+
+/** Where the bytes of a named blob lie; undefined when it has no name. */
+export async function keyOfBlob(catalog: Catalog, digest: Digest): Promise<BlobKey | undefined> {
+  const row = await catalog
+    .selectFrom("store_blobs")
+    .select("storage_key")
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  return row && ((row.storage_key ?? digest) as BlobKey);
+}
+
+/**
+ * Names a blob that is durable in the backend, and leases it. One that is named already stays where it is, lives again
+ * if it was condemned, and its lease grows; the second copy is then removed.
+ */
 export async function recordBlob(
   tx: Catalog,
-  blob: { readonly digest: Digest; readonly size: number; readonly leasedUntil: number },
+  blob: { readonly digest: Digest; readonly size: number; readonly leasedUntil: number; readonly key: BlobKey },
   now: number,
 ): Promise<void> {
-  await tx
+  const named = await tx
     .insertInto("store_blobs")
-    .values({ digest: blob.digest, size: blob.size, created_at: now, leased_until: blob.leasedUntil })
-    .onConflict((conflict) => conflict.column("digest").doUpdateSet({ leased_until: blob.leasedUntil }))
-    .execute();
+    .values({
+      digest: blob.digest,
+      size: blob.size,
+      created_at: now,
+      leased_until: blob.leasedUntil,
+      storage_key: blob.key === blob.digest ? null : blob.key,
+    })
+    .onConflict((conflict) =>
+      conflict.column("digest").doUpdateSet({ leased_until: atLeast(blob.leasedUntil), condemned_at: null }),
+    )
+    .returning("storage_key")
+    .executeTakeFirstOrThrow();
+  if ((named.storage_key ?? blob.digest) !== blob.key) await recordRemoval(tx, blob, now);
+  await reviewBlob(tx, blob.digest, blob.leasedUntil);
 }
 
-/** Leases a blob that is named. False when it is not, or no longer. */
+/** Leases a blob that is named; a condemned one lives again. False when it is not named, or no longer. */
 export async function leaseBlob(tx: Catalog, digest: Digest, until: number): Promise<boolean> {
   const leased = await tx
     .updateTable("store_blobs")
-    .set({ leased_until: until })
+    .set({ leased_until: atLeast(until), condemned_at: null })
     .where("digest", "=", digest)
     .returning("digest")
     .executeTakeFirst();
@@ -74,11 +118,12 @@ export async function unlinkBlob(tx: Catalog, repository: number, digest: Digest
   return gone !== undefined;
 }
 
-/** Those of `digests` that the repository does not show. */
+/** Those of `digests` that the repository does not show. The others cannot be collected before the transaction ends. */
 export async function missingBlobs(
   catalog: Catalog,
   repository: number,
   digests: readonly Digest[],
+  dialect: Dialect,
 ): Promise<Digest[]> {
   const missing = new Set(digests);
   const wanted = [...missing];
@@ -88,6 +133,7 @@ export async function missingBlobs(
       .select("digest")
       .where("repository_id", "=", repository)
       .where("digest", "in", wanted.slice(start, start + batch))
+      .$if(locksRows(dialect), (query) => query.forKeyShare())
       .execute();
     for (const row of rows) missing.delete(row.digest as Digest);
   }

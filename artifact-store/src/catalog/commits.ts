@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Database, Transaction } from "@waybill/foundation/database";
+import type { Database, Dialect, Transaction } from "@waybill/foundation/database";
 import type { EventLog } from "@waybill/foundation/eventlog";
 import { eventOf, type StoreEvent } from "../events/index.ts";
 import type { StoreTables } from "./schema.ts";
@@ -37,6 +37,10 @@ export class Commits {
   constructor(database: Database<StoreTables>, events: EventLog) {
     this.#database = database;
     this.#events = events;
+  }
+
+  get dialect(): Dialect {
+    return this.#database.dialect;
   }
 
   commit<T>(change: Change<T>): Promise<T> {

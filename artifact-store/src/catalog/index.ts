@@ -9,6 +9,7 @@ export { deleteManifest, findManifest, insertManifest, missingManifests, pageRef
 export { Commits } from "./commits.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
 export { deleteTag, pageTags, pointTag } from "./tags.ts";
+export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {
   deleteUpload,
   expiredUploads,

@@ -1,5 +1,7 @@
+import type { Dialect } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
+import { locksRows } from "./locks.ts";
 import type { Catalog } from "./schema.ts";
 
 export interface ManifestRow {
@@ -9,9 +11,17 @@ export interface ManifestRow {
   readonly content: Uint8Array;
 }
 
+/** As it is found: with the row of its repository, and when somebody was told of it last. */
+export interface FoundManifest extends ManifestRow {
+  readonly repositoryId: number;
+  readonly usedAt: number;
+}
+
 export interface NewManifest extends ManifestRow {
   readonly artifactType: string | undefined;
   readonly subject: Digest | undefined;
+  readonly class: string;
+  readonly expiresAt: number | undefined;
 }
 
 const batch = 500;
@@ -21,7 +31,7 @@ export async function findManifest(
   catalog: Catalog,
   repository: RepositoryName,
   reference: { readonly tag: Tag } | { readonly digest: Digest },
-): Promise<ManifestRow | undefined> {
+): Promise<FoundManifest | undefined> {
   const named = catalog.selectFrom("store_repositories as r").where("r.name", "=", repository);
   const found =
     "tag" in reference
@@ -32,8 +42,19 @@ export async function findManifest(
           )
           .where("t.name", "=", reference.tag)
       : named.innerJoin("store_manifests as m", "m.repository_id", "r.id").where("m.digest", "=", reference.digest);
-  const row = await found.select(["m.digest", "m.media_type", "m.size", "m.content"]).executeTakeFirst();
-  return row && { digest: row.digest as Digest, mediaType: row.media_type, size: row.size, content: row.content };
+  const row = await found
+    .select(["m.repository_id", "m.digest", "m.media_type", "m.size", "m.content", "m.used_at"])
+    .executeTakeFirst();
+  return (
+    row && {
+      repositoryId: row.repository_id,
+      digest: row.digest as Digest,
+      mediaType: row.media_type,
+      size: row.size,
+      content: row.content,
+      usedAt: row.used_at,
+    }
+  );
 }
 
 /** Says whether the repository did not have it; one that it has keeps its bytes and takes the new media type. */
@@ -54,19 +75,35 @@ export async function insertManifest(
       size: manifest.size,
       content: manifest.content,
       created_at: now,
+      class: manifest.class,
+      expires_at: manifest.expiresAt ?? null,
+      used_at: now,
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning("digest")
     .executeTakeFirst();
   if (made !== undefined) return true;
-  await tx
+  const known = await tx
     .updateTable("store_manifests")
-    .set({ media_type: manifest.mediaType })
+    .set({ media_type: manifest.mediaType, used_at: now, orphan_of: null })
     .where("repository_id", "=", repository)
     .where("digest", "=", manifest.digest)
-    .where("media_type", "<>", manifest.mediaType)
-    .execute();
-  return false;
+    .returning("digest")
+    .executeTakeFirst();
+  // Deleted between the two statements: now there is nothing in the way.
+  return known === undefined ? await insertManifest(tx, repository, manifest, now) : false;
+}
+
+/** Notes that somebody is told of a manifest. False when it is gone. */
+export async function useManifest(tx: Catalog, repository: number, digest: Digest, now: number): Promise<boolean> {
+  const used = await tx
+    .updateTable("store_manifests")
+    .set({ used_at: now })
+    .where("repository_id", "=", repository)
+    .where("digest", "=", digest)
+    .returning("digest")
+    .executeTakeFirst();
+  return used !== undefined;
 }
 
 /** Takes the manifest and every tag that points to it. Says whether it was there. */
@@ -80,11 +117,12 @@ export async function deleteManifest(tx: Catalog, repository: number, digest: Di
   return gone !== undefined;
 }
 
-/** Those of `digests` that are no manifests of the repository. */
+/** Those of `digests` that are no manifests of the repository. The others cannot be deleted before the transaction ends. */
 export async function missingManifests(
   catalog: Catalog,
   repository: number,
   digests: readonly Digest[],
+  dialect: Dialect,
 ): Promise<Digest[]> {
   const missing = new Set(digests);
   const wanted = [...missing];
@@ -94,6 +132,7 @@ export async function missingManifests(
       .select("digest")
       .where("repository_id", "=", repository)
       .where("digest", "in", wanted.slice(start, start + batch))
+      .$if(locksRows(dialect), (query) => query.forKeyShare())
       .execute();
     for (const row of rows) missing.delete(row.digest as Digest);
   }

@@ -51,3 +51,13 @@ export async function pageTags(
     .execute();
   return rows.map((row) => row.name);
 }
+
+/** Notes that a tag left a manifest. */
+export async function untagManifest(tx: Catalog, repository: number, digest: Digest, now: number): Promise<void> {
+  await tx
+    .updateTable("store_manifests")
+    .set({ untagged_at: now })
+    .where("repository_id", "=", repository)
+    .where("digest", "=", digest)
+    .execute();
+}

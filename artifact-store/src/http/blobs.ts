@@ -4,15 +4,16 @@ import type { Logger } from "@waybill/foundation/telemetry";
 import { resolveRange, type ByteRange } from "../blobs/index.ts";
 import type { OpenBlob, Store } from "../store/index.ts";
 import { refusal } from "./errors.ts";
+import type { Gate } from "./gate.ts";
 import { parseRangeHeader } from "./range.ts";
-import { digestIn, repositoryOf } from "./repository.ts";
+import { digestIn } from "./digest.ts";
 
 const path = "/v2/:name{.+}/blobs/:digest";
 
-export function blobRoutes(store: Store, log: Logger): HttpRoute[] {
+export function blobRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[] {
   /** "Pulling blobs" (end-2): GET, whole or a range; HEAD tells whether it is there. */
   async function read(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "read");
+    const repository = gate.repository(c, "pull");
     const digest = digestIn(c.req.param("digest"));
     const etag = `"${digest}"`;
     if (c.req.method === "HEAD") {
@@ -54,7 +55,7 @@ export function blobRoutes(store: Store, log: Logger): HttpRoute[] {
 
   /** "Deleting Blobs" (end-10). The repository no longer shows it; others that do keep it. */
   async function remove(c: HttpContext): Promise<Response> {
-    await store.blobs.remove(repositoryOf(c, "write"), digestIn(c.req.param("digest")));
+    await store.blobs.remove(gate.repository(c, "delete"), digestIn(c.req.param("digest")));
     return new Response(null, { status: 202, headers: { "content-length": "0" } });
   }
 

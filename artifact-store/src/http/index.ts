@@ -3,4 +3,5 @@
  * request, asks the store, and shapes the answer; each cites its section. Bytes go between Node's own streams and the
  * store, at the speed of the slower side.
  */
-export { registryGroups } from "./registry.ts";
+export { registryGroups, type RegistryOptions } from "./registry.ts";
+export type { TokenSource } from "./token.ts";

@@ -6,16 +6,17 @@ import { manifestLimitBytes, mediaTypes, parseMediaType } from "../manifests/ind
 import { parseTag, type Tag } from "../names/index.ts";
 import type { ManifestReference, Store } from "../store/index.ts";
 import { matches } from "./blobs.ts";
+import { digestIn } from "./digest.ts";
 import { refusal } from "./errors.ts";
-import { digestIn, repositoryOf } from "./repository.ts";
+import type { Gate } from "./gate.ts";
 
 const path = "/v2/:name{.+}/manifests/:reference";
 const mostTagsAtOnce = 100;
 
-export function manifestRoutes(store: Store): HttpRoute[] {
+export function manifestRoutes(store: Store, gate: Gate): HttpRoute[] {
   /** "Pulling manifests" (end-3): GET and HEAD. Sent as it was pushed, whatever `Accept` says ("Content Negotiation"). */
   async function read(c: HttpContext): Promise<Response> {
-    const manifest = await store.manifests.get(repositoryOf(c, "read"), existing(c.req.param("reference")));
+    const manifest = await store.manifests.get(gate.repository(c, "pull"), existing(c.req.param("reference")));
     const etag = `"${manifest.digest}"`;
     const headers = { "docker-content-digest": manifest.digest, etag };
     if (matches(c.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
@@ -26,7 +27,7 @@ export function manifestRoutes(store: Store): HttpRoute[] {
 
   /** "Pushing Manifests" (end-7), with tags by query where it is pushed by digest. */
   async function write(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "write");
+    const repository = gate.repository(c, "push");
     const reference = parseReference(c.req.param("reference"));
     const tags = "tag" in reference ? [reference.tag] : tagsAsked(c);
     const contentType = c.req.header("content-type");
@@ -48,7 +49,7 @@ export function manifestRoutes(store: Store): HttpRoute[] {
 
   /** "Deleting tags" and "Deleting Manifests" (end-9). */
   async function remove(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "write");
+    const repository = gate.repository(c, "delete");
     const reference = existing(c.req.param("reference"));
     if ("tag" in reference) await store.tags.remove(repository, reference.tag);
     else await store.manifests.remove(repository, reference.digest);
@@ -57,7 +58,7 @@ export function manifestRoutes(store: Store): HttpRoute[] {
 
   /** "Listing Referrers" (end-12a, end-12b): never 404, by pages, filtered by artifact type. */
   async function referrers(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "read");
+    const repository = gate.repository(c, "pull");
     const subject = digestIn(c.req.param("digest"));
     const asked = c.req.query("artifactType");
     const artifactType = asked === undefined || asked === "" ? undefined : parseMediaType(asked);

@@ -98,4 +98,31 @@ describe("uploads (Pushing blobs)", () => {
     expect((await mount("acme/target2", "acme/nothing")).status).toBe(202);
     expect((await mount("acme/target2", "../../etc")).status).toBe(202);
   });
+
+  it("mounts without saying from where what the caller sees somewhere, and nothing else", async () => {
+    const seen = await push("acme/private-source", randomBytes(20));
+    const others = await push("globex/source", randomBytes(20));
+    const mount = async (what: string, as: Who, from = ""): Promise<number> =>
+      (await call("POST", `/v2/acme/anywhere/blobs/uploads/?mount=${what}${from}`, { as })).status;
+    expect(await mount(seen, "acme")).toBe(201);
+    expect((await call("HEAD", `/v2/acme/anywhere/blobs/${seen}`, { as: "acme" })).status).toBe(200);
+    expect(await mount(others, "acme")).toBe(202);
+    expect(await mount(others, "acme", "&from=")).toBe(202);
+    expect(await mount(digestOf(Buffer.from("nobody's")), "acme")).toBe(202);
+    expect((await call("HEAD", `/v2/acme/anywhere/blobs/${others}`)).status).toBe(404);
+    expect(await mount(others, "admin")).toBe(201);
+  });
+
+  it("says how large chunks should be, and takes smaller ones", async () => {
+    const response = await call("POST", "/v2/acme/up7/blobs/uploads/");
+    expect(Number(response.headers.get("oci-chunk-min-length"))).toBeGreaterThan(bytes.length);
+    const location = response.headers.get("location") ?? "";
+    for (let start = 0; start < 30; start += 10) {
+      const headers = { "content-range": `${start}-${start + 9}` };
+      const chunk = bytes.subarray(start, start + 10);
+      expect((await call("PATCH", location, { headers, body: chunk })).status).toBe(202);
+    }
+    const small = digestOf(bytes.subarray(0, 30));
+    expect((await call("PUT", `${location}?digest=${small}`)).status).toBe(201);
+  });
 });

@@ -5,18 +5,25 @@ import { StoreError } from "../errors/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import type { Store } from "../store/index.ts";
 import { bodyOf, hasBody } from "./body.ts";
-import { digestIn, readableRepository, repositoryOf } from "./repository.ts";
+import { digestIn } from "./digest.ts";
+import type { Gate } from "./gate.ts";
 
 /** The session's id is in the path; nothing else of its state is in the URL. */
 const path = "/v2/:name{.+}/blobs/uploads/:id";
 
-export function uploadRoutes(store: Store): HttpRoute[] {
+/**
+ * "Pushing a blob in chunks": smaller ones work, but each costs a request. A registry whose store takes parts of an object
+ * needs them larger.
+ */
+const advisedChunkBytes = 1024 * 1024;
+
+export function uploadRoutes(store: Store, gate: Gate): HttpRoute[] {
   /**
    * "Pushing blobs": one POST with everything (end-4b), a mount (end-11), or the start of a session (end-4a, end-4c).
    * A mount that cannot be, for whatever reason, starts a session, so that it tells nothing of other repositories.
    */
   async function start(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "write");
+    const repository = gate.repository(c, "push");
     const digest = c.req.query("digest");
     if (digest !== undefined) {
       const blob = await store.blobs.put(repository, bodyOf(c, store.limits).source, digestIn(digest));
@@ -25,17 +32,18 @@ export function uploadRoutes(store: Store): HttpRoute[] {
     const mount = c.req.query("mount");
     if (mount !== undefined) {
       const wanted = digestIn(mount);
-      const from = readableRepository(c, c.req.query("from") ?? "");
+      const from = gate.mountable(c, c.req.query("from"));
       const mounted = from === undefined ? undefined : await store.blobs.mount(repository, wanted, from);
       if (mounted !== undefined) return created(repository, wanted);
     }
     const { id } = await store.uploads.start(repository, algorithmAsked(c));
-    return new Response(null, { status: 202, headers: progress(repository, id, 0) });
+    const headers = { ...progress(repository, id, 0), "oci-chunk-min-length": String(advisedChunkBytes) };
+    return new Response(null, { status: 202, headers });
   }
 
   /** "Pushing a blob in chunks" (end-5): with Content-Range at its place, without one at the end, as a stream of any length. */
   async function append(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "write");
+    const repository = gate.repository(c, "push");
     const chunk = bodyOf(c, store.limits);
     const { id, offset } = await store.uploads.append(repository, idOf(c), chunk.source, chunk.offset);
     return new Response(null, { status: 202, headers: progress(repository, id, offset) });
@@ -43,7 +51,7 @@ export function uploadRoutes(store: Store): HttpRoute[] {
 
   /** "POST then PUT" and the end of "Pushing a blob in chunks" (end-6). */
   async function finish(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "write");
+    const repository = gate.repository(c, "push");
     const digest = digestIn(c.req.query("digest"));
     const blob = await store.uploads.finish(
       repository,
@@ -56,14 +64,14 @@ export function uploadRoutes(store: Store): HttpRoute[] {
 
   /** The status of an upload, e.g. after a 416 (end-13). */
   async function status(c: HttpContext): Promise<Response> {
-    const repository = repositoryOf(c, "write");
+    const repository = gate.repository(c, "push");
     const { id, offset } = await store.uploads.status(repository, idOf(c));
     return new Response(null, { status: 204, headers: progress(repository, id, offset) });
   }
 
   /** "Cancel a blob upload" (end-14). */
   async function cancel(c: HttpContext): Promise<Response> {
-    await store.uploads.cancel(repositoryOf(c, "write"), idOf(c));
+    await store.uploads.cancel(gate.repository(c, "push"), idOf(c));
     return new Response(null, { status: 204 });
   }
 

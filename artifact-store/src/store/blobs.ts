@@ -8,9 +8,11 @@ import {
   linkBlob,
   recordBlob,
   repositoryId,
+  repositoryWith,
   unlinkBlob,
   type Catalog,
   type Commits,
+  type Visible,
 } from "../catalog/index.ts";
 import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
@@ -99,16 +101,23 @@ export class Blobs {
   }
 
   /**
-   * Shows a blob of another repository in this one, without copying. Undefined when `from` does not show it; whether the
-   * caller may look into `from` is for the caller to have checked.
+   * Shows a blob of another repository in this one, without copying. Undefined when `source` does not show it;
+   * whether the caller may look into it is for the caller to have checked.
+   * @param source the other repository, or those of which any will do
    */
-  async mount(repository: RepositoryName, digest: Digest, from: RepositoryName): Promise<BlobStat | undefined> {
+  async mount(
+    repository: RepositoryName,
+    digest: Digest,
+    source: RepositoryName | Visible,
+  ): Promise<BlobStat | undefined> {
     const now = this.#now();
     return await this.#commits.commit(async (tx, tell) => {
-      const source = await blobOf(tx, from, digest);
-      if (source === undefined || !(await leaseBlob(tx, digest, now + this.#leaseMs))) return undefined;
+      const from = typeof source === "string" ? source : await repositoryWith(tx, digest, source);
+      const blob = from === undefined ? undefined : await blobOf(tx, from, digest);
+      if (from === undefined || blob === undefined) return undefined;
+      if (!(await leaseBlob(tx, digest, now + this.#leaseMs))) return undefined;
       const home = await ensureRepository(tx, repository, now);
-      const { size } = source;
+      const { size } = blob;
       if (await linkBlob(tx, home, digest, now)) tell({ type: "blob.mounted", repository, digest, size, from });
       return { digest, size };
     });

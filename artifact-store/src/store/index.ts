@@ -6,5 +6,6 @@ export { openStore, type Store, type StoreOptions } from "./open.ts";
 export { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 export type { BlobStat, Blobs, OpenBlob } from "./blobs.ts";
 export type { ManifestReference, Manifests, ReferrerPage, StoredManifest } from "./manifests.ts";
+export type { Repositories, RepositoryPage } from "./repositories.ts";
 export type { TagPage, Tags } from "./tags.ts";
 export type { Uploads } from "./uploads.ts";

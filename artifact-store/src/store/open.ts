@@ -10,6 +10,7 @@ import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/ind
 import { Blobs } from "./blobs.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
+import { Repositories } from "./repositories.ts";
 import { lockRoot } from "./root-lock.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
@@ -34,6 +35,7 @@ export interface Store {
   readonly uploads: Uploads;
   readonly manifests: Manifests;
   readonly tags: Tags;
+  readonly repositories: Repositories;
   readonly events: EventLog;
   readonly limits: StoreLimits;
   /** Rejects when the store cannot be written to now: folder or catalog. */
@@ -86,6 +88,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     uploads: new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() }),
     manifests: new Manifests({ catalog, commits, now }),
     tags: new Tags({ catalog, commits }),
+    repositories: new Repositories({ catalog }),
     events,
     limits,
     check: async () => void (await Promise.all([backend.check(), database.check()])),

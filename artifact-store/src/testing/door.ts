@@ -4,7 +4,7 @@ import { createTokenAuthority, type Role } from "@waybill/foundation/auth";
 import { createApp, startServer } from "@waybill/foundation/http";
 import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
 import { digestOf, type Digest } from "../digest/index.ts";
-import { registryGroups } from "../http/index.ts";
+import { registryGroups, type RegistryOptions } from "../http/index.ts";
 import { mediaTypes } from "../manifests/index.ts";
 import { openStore } from "../store/index.ts";
 
@@ -18,13 +18,21 @@ interface Call {
 }
 
 /** `/v2/` of a new store on a real socket, with authentication, short time-outs, and a caller of each kind. */
-export async function openDoor() {
+export async function openDoor(options: Partial<RegistryOptions> = {}) {
   const folder = await temporaryFolder("waybill-door-");
   const store = await openStore({ root: folder.path, limits: { largestBlobBytes: 100_000_000 } });
   const authority = createTokenAuthority({ key: randomBytes(32) });
   const log = silentLogger();
   const server = await startServer({
-    app: createApp({ groups: registryGroups(store, { log }), authenticator: authority.authenticator, log }),
+    app: createApp({
+      groups: registryGroups(store, {
+        log,
+        tokens: { authority, authenticator: authority.authenticator },
+        ...options,
+      }),
+      authenticator: authority.authenticator,
+      log,
+    }),
     address: { host: "127.0.0.1", port: 0 },
     log,
     limits: { stallTimeoutMs: 300, headersTimeoutMs: 1000 },
@@ -63,6 +71,8 @@ export async function openDoor() {
   return {
     folder: folder.path,
     url: server.url,
+    store,
+    tokens,
     call,
     push,
     /** Starts an upload, and answers its location. */

@@ -1,0 +1,237 @@
+import { sql, type Dialect } from "@waybill/foundation/database";
+import type { BlobKey } from "../blobs/index.ts";
+import type { Digest } from "../digest/index.ts";
+import type { RepositoryName } from "../names/index.ts";
+import { locksRows } from "./locks.ts";
+import type { Catalog } from "./schema.ts";
+
+export interface ManifestReview {
+  readonly repositoryId: number;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+/** What the catalog says of a blob that is under review. */
+export interface BlobState {
+  readonly key: BlobKey;
+  readonly size: number;
+  readonly leasedUntil: number;
+  readonly condemnedAt: number | undefined;
+  /** Repositories that show it without a manifest of theirs that names it, and since when. */
+  readonly loose: readonly {
+    readonly repositoryId: number;
+    readonly repository: RepositoryName;
+    readonly since: number;
+  }[];
+  /** Manifests that name it, in any repository; not all of them when there are more than were asked for. */
+  readonly namedBy: readonly { readonly repositoryId: number; readonly manifest: Digest }[];
+}
+
+export interface Removal {
+  readonly key: BlobKey;
+  readonly size: number;
+}
+
+export async function dueBlobs(
+  catalog: Catalog,
+  due: { readonly until: number; readonly after?: Digest; readonly limit: number },
+): Promise<Digest[]> {
+  const rows = await catalog
+    .selectFrom("store_blob_reviews")
+    .select("digest")
+    .where("due_at", "<=", due.until)
+    .where("digest", ">", due.after ?? "")
+    .orderBy("digest")
+    .limit(due.limit)
+    .execute();
+  return rows.map((row) => row.digest as Digest);
+}
+
+export async function dueManifests(
+  catalog: Catalog,
+  due: { readonly until: number; readonly offset: number; readonly limit: number },
+): Promise<ManifestReview[]> {
+  const rows = await catalog
+    .selectFrom("store_manifest_reviews as v")
+    .innerJoin("store_repositories as r", "r.id", "v.repository_id")
+    .select(["v.repository_id", "r.name", "v.digest"])
+    .where("v.due_at", "<=", due.until)
+    .orderBy("v.due_at")
+    .orderBy("v.repository_id")
+    .orderBy("v.digest")
+    .offset(due.offset)
+    .limit(due.limit)
+    .execute();
+  return rows.map((row) => ({
+    repositoryId: row.repository_id,
+    repository: row.name as RepositoryName,
+    digest: row.digest as Digest,
+  }));
+}
+
+/**
+ * Ends a blob's review, or puts it off. A review that somebody asked for meanwhile would be lost by that: hold the blob's
+ * row (`lockBlob`) before the facts are read.
+ */
+export async function settleBlobReview(tx: Catalog, digest: Digest, next: number | undefined): Promise<void> {
+  if (next === undefined) await tx.deleteFrom("store_blob_reviews").where("digest", "=", digest).execute();
+  else await tx.updateTable("store_blob_reviews").set({ due_at: next }).where("digest", "=", digest).execute();
+}
+
+export async function settleManifestReview(
+  tx: Catalog,
+  repository: number,
+  digest: Digest,
+  next: number | undefined,
+): Promise<void> {
+  await tx
+    .deleteFrom("store_manifest_reviews")
+    .where("repository_id", "=", repository)
+    .where("digest", "=", digest)
+    .execute();
+  if (next === undefined) return;
+  await tx
+    .insertInto("store_manifest_reviews")
+    .values({ repository_id: repository, digest, due_at: next })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** Holds blob, links and review until the transaction ends: in this order, as everybody who takes more than one does. */
+export async function lockBlob(tx: Catalog, digest: Digest, dialect: Dialect): Promise<void> {
+  if (!locksRows(dialect)) return;
+  await tx.selectFrom("store_blobs").select("digest").where("digest", "=", digest).forUpdate().execute();
+  await tx
+    .selectFrom("store_repository_blobs")
+    .select("digest")
+    .where("digest", "=", digest)
+    .orderBy("repository_id")
+    .forUpdate()
+    .execute();
+  await tx.selectFrom("store_blob_reviews").select("digest").where("digest", "=", digest).forUpdate().execute();
+}
+
+/** @param naming how many of the manifests that name it are told */
+export async function blobState(catalog: Catalog, digest: Digest, naming: number): Promise<BlobState | undefined> {
+  const row = await catalog.selectFrom("store_blobs").selectAll().where("digest", "=", digest).executeTakeFirst();
+  if (row === undefined) return undefined;
+  const namedBy = await catalog
+    .selectFrom("store_manifest_blobs")
+    .select(["repository_id", "manifest"])
+    .where("blob", "=", digest)
+    .limit(naming)
+    .execute();
+  const loose = await catalog
+    .selectFrom("store_repository_blobs as l")
+    .innerJoin("store_repositories as r", "r.id", "l.repository_id")
+    .select(["l.repository_id", "r.name", "l.created_at"])
+    .where("l.digest", "=", digest)
+    .where(
+      sql<boolean>`not exists (select 1 from store_manifest_blobs e where e.blob = l.digest and e.repository_id = l.repository_id)`,
+    )
+    .orderBy("l.repository_id")
+    .execute();
+  return {
+    key: (row.storage_key ?? digest) as BlobKey,
+    size: row.size,
+    leasedUntil: row.leased_until,
+    condemnedAt: row.condemned_at ?? undefined,
+    loose: loose.map((link) => ({
+      repositoryId: link.repository_id,
+      repository: link.name as RepositoryName,
+      since: link.created_at,
+    })),
+    namedBy: namedBy.map((edge) => ({ repositoryId: edge.repository_id, manifest: edge.manifest as Digest })),
+  };
+}
+
+/** Live to condemned and back. False when it was in the state already. */
+export async function condemnBlob(tx: Catalog, digest: Digest, at: number | undefined): Promise<boolean> {
+  const changed = await tx
+    .updateTable("store_blobs")
+    .set({ condemned_at: at ?? null })
+    .where("digest", "=", digest)
+    .where("condemned_at", at === undefined ? "is not" : "is", null)
+    .returning("digest")
+    .executeTakeFirst();
+  return changed !== undefined;
+}
+
+/** Condemned to deleting: nobody has this blob any more, and its bytes wait to be removed. False when it is not condemned. */
+export async function forgetBlob(tx: Catalog, digest: Digest, removal: Removal, now: number): Promise<boolean> {
+  await tx.deleteFrom("store_repository_blobs").where("digest", "=", digest).execute();
+  const gone = await tx
+    .deleteFrom("store_blobs")
+    .where("digest", "=", digest)
+    .where("condemned_at", "is not", null)
+    .returning("digest")
+    .executeTakeFirst();
+  if (gone === undefined) return false;
+  await recordRemoval(tx, removal, now);
+  return true;
+}
+
+export async function recordRemoval(tx: Catalog, removal: Removal, now: number): Promise<void> {
+  await tx
+    .insertInto("store_removals")
+    .values({ storage_key: removal.key, size: removal.size, created_at: now })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** Bytes to remove, by key. */
+export async function removals(catalog: Catalog, after: string, limit: number): Promise<Removal[]> {
+  const rows = await catalog
+    .selectFrom("store_removals")
+    .select(["storage_key", "size"])
+    .where("storage_key", ">", after)
+    .orderBy("storage_key")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ key: row.storage_key as BlobKey, size: row.size }));
+}
+
+/** Deleting to gone. */
+export async function settleRemoval(tx: Catalog, key: BlobKey): Promise<void> {
+  await tx.deleteFrom("store_removals").where("storage_key", "=", key).execute();
+}
+
+/** Whether a blob has this key, or bytes under it wait to be removed. */
+export async function isNamedKey(catalog: Catalog, digest: Digest, key: BlobKey): Promise<boolean> {
+  const row = await catalog
+    .selectFrom("store_blobs")
+    .select("storage_key")
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  if (row !== undefined && (row.storage_key ?? digest) === key) return true;
+  return await isBeingRemoved(catalog, key);
+}
+
+export async function isBeingRemoved(catalog: Catalog, key: BlobKey): Promise<boolean> {
+  const row = await catalog
+    .selectFrom("store_removals")
+    .select("storage_key")
+    .where("storage_key", "=", key)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Every blob by digest, for an audit. */
+export async function pageBlobs(
+  catalog: Catalog,
+  after: string,
+  limit: number,
+): Promise<{ readonly digest: Digest; readonly key: BlobKey; readonly size: number }[]> {
+  const rows = await catalog
+    .selectFrom("store_blobs")
+    .select(["digest", "storage_key", "size"])
+    .where("digest", ">", after)
+    .orderBy("digest")
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({
+    digest: row.digest as Digest,
+    key: (row.storage_key ?? row.digest) as BlobKey,
+    size: row.size,
+  }));
+}
