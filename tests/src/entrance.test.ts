@@ -119,8 +119,10 @@ describe("a stranger", () => {
         "GET /features",
         "GET /openapi.json",
         "GET /openapi.yaml",
+        "GET /v2/token",
         "GET /version",
         "POST /api/v1/session",
+        "POST /v2/token",
       ].sort(),
     );
   });

@@ -29,7 +29,7 @@ function actionsOf(c: HttpContext): readonly Action[] {
 
 /** As the client sees this server: scheme and host; undefined when the request does not tell. */
 function origin(c: HttpContext, publicUrl: string | undefined): string | undefined {
-  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, "");
+  if (publicUrl !== undefined) return new URL(publicUrl).origin;
   const host = c.req.header("host") ?? "";
   // Only what a host can be gets into a quoted string of a header.
   if (!/^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/.test(host)) return undefined;

@@ -32,6 +32,32 @@ export const entranceSettings = {
   }),
 } as const satisfies SettingsDefinition;
 
+/** How the registry meets its clients. */
+export const registrySettings = {
+  publicUrl: setting.url({
+    env: "WAYBILL_PUBLIC_URL",
+    flag: "public-url",
+    describe:
+      "where clients reach this server, when it is not the Host that they send: registry log-ins are sent there",
+    optional: true,
+  }),
+  anonymousPull: setting.list({
+    env: "ARTIFACT_STORE_ANONYMOUS_PULL",
+    flag: "anonymous-pull",
+    describe: "repositories that anybody may pull without a token: names, or all under a path (library/*)",
+    default: "",
+  }),
+  notice: setting.string({
+    env: "ARTIFACT_STORE_NOTICE",
+    flag: "notice",
+    describe: "a sentence that registry clients show to their users (Warning header)",
+    optional: true,
+    maxLength: 1000,
+    pattern: /^[ -~]+$/,
+    allowed: "one line of ASCII",
+  }),
+} as const satisfies SettingsDefinition;
+
 export const dataSettings = {
   data: setting.path({
     env: "WAYBILL_DATA",
@@ -67,6 +93,7 @@ export const upSettings = {
     default: "false",
   }),
   ...entranceSettings,
+  ...registrySettings,
   databaseUrl: managerSettings.databaseUrl,
   environment: managerSettings.environment,
   version: managerSettings.version,

@@ -1,10 +1,10 @@
 import { openStore } from "@waybill/artifact-store";
-import { registryGroups } from "@waybill/artifact-store/http";
 import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { openDataFolder } from "./data-folder.ts";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
+import { registryOf } from "./registry.ts";
 import { startService, type RunningService } from "./service.ts";
 import type { storeServiceSettings } from "./service-settings.ts";
 
@@ -20,10 +20,12 @@ export async function startStoreService(
   stack.defer(() => folder.close());
   const store = await openStore({ root: folder.storePath });
   stack.defer(() => store.close());
+  const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
+  const authenticator = authenticatorOf(authority);
   const service = await startService({
-    groups: registryGroups(store, { log }),
+    groups: registryOf(store, { settings, authority, authenticator, log }),
     checks: [{ name: "store", check: () => store.check() }],
-    authenticator: authenticatorOf(await tokenAuthorityOf({ ...settings, dataFolder: folder.path })),
+    authenticator,
     exposure,
     http: settings.http,
     metrics: settings.metrics,

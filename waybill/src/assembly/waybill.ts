@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
 import { openStore, storeMigrations } from "@waybill/artifact-store";
-import { registryGroups } from "@waybill/artifact-store/http";
 import { openDatabase } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
 import type { HealthCheck, HttpRoute, RouteGroup } from "@waybill/foundation/http";
@@ -13,6 +12,7 @@ import { openDataFolder, ownSecret } from "./data-folder.ts";
 import { tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf, type Exposure } from "./exposure.ts";
 import { pageGroup } from "./page.ts";
+import { registryOf } from "./registry.ts";
 import { startService } from "./service.ts";
 import type { UpSettings } from "./settings.ts";
 
@@ -123,7 +123,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   let watcher: Agent | undefined;
   const page = await pageGroup();
   const groups: readonly RouteGroup[] = [
-    ...registryGroups(store, { log: logger("store") }),
+    ...registryOf(store, { settings, authority, authenticator: manager.authenticator, log: logger("store") }),
     ...manager.groups,
     pulls.group,
     ...(page === undefined ? [] : [page]),
