@@ -6,20 +6,24 @@ import { runWaybill, startWaybill, type RunningWaybill } from "./harness/waybill
 /** The page of a server with authentication, in a real Chromium. */
 
 const key = { JWT_SIGNING_KEY: "a key for tests, longer than thirty-two bytes" };
-let waybill: RunningWaybill;
+const running: RunningWaybill[] = [];
 let browser: Browser;
 
 beforeAll(async () => {
-  waybill = await startWaybill([], key);
   browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser?.close();
-  await waybill?.close();
+  for (const waybill of running) await waybill.close();
 });
 
 describe("the page of a server with authentication", () => {
-  it("asks for a token, refuses a wrong one in words, and lets the right one in", async () => {
+  it.each([
+    ["the whole", []],
+    ["the pull server alone", ["pulltrace", "server", "--http-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0"]],
+  ])("%s: asks for a token, refuses a wrong one in words, and lets the right one in", async (_, parameters) => {
+    const waybill = await startWaybill(parameters, key);
+    running.push(waybill);
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(waybill.url);

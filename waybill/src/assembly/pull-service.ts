@@ -5,6 +5,7 @@ import { UserError } from "@waybill/foundation/errors";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
 import { pageGroup } from "./page.ts";
+import { sessionGroup } from "./session.ts";
 import { startService, type RunningService } from "./service.ts";
 import type { pullServiceSettings } from "./service-settings.ts";
 
@@ -34,10 +35,15 @@ export async function startPullService(
   });
   stack.defer(() => pulls.close());
   const page = await pageGroup();
+  const authenticator = authenticatorOf(await tokenAuthorityOf(settings));
   const service = await startService({
-    groups: [pulls.group, ...(page === undefined ? [] : [page])],
+    groups: [
+      pulls.group,
+      ...(authenticated ? [sessionGroup(authenticator)] : []),
+      ...(page === undefined ? [] : [page]),
+    ],
     checks: [pulls.health],
-    authenticator: authenticatorOf(await tokenAuthorityOf(settings)),
+    authenticator,
     exposure,
     http: settings.httpAddress,
     metrics: settings.metricsAddress,
