@@ -19,7 +19,8 @@ const basic = (who: Who): string => `Basic ${btoa(`any:${tokens[who]}`)}`;
 
 /** Asks for a token as docker, podman, skopeo and crane do. */
 async function ask(who: Who | undefined, ...scopes: readonly string[]): Promise<Granted> {
-  const query = new URLSearchParams([["service", "waybill"], ...scopes.map((scope) => ["scope", scope])]);
+  const query = new URLSearchParams({ service: "waybill" });
+  for (const scope of scopes) query.append("scope", scope);
   const headers = who === undefined ? {} : { authorization: basic(who) };
   const response = await fetch(`${url}/v2/token?${query.toString()}`, { headers });
   expect(response.status).toBe(200);
