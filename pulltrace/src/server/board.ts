@@ -1,10 +1,13 @@
-import type { AgentReport, NodeStatus, PullStatus } from "../contract/index.ts";
+import { coldStartOf, nothingLearned, rolloutsOf } from "../answers/index.ts";
+import type { AgentReport, ColdStart, ImageRollout, NodeStatus, PullStatus } from "../contract/index.ts";
+import { learn, type Lesson } from "./answering.ts";
 import type { Emission } from "./emission.ts";
 import type { ServerLimits } from "./limits.ts";
 import { mergeReport, type Dropped } from "./merge.ts";
 import { layerCountOf, type NodeState } from "./node.ts";
 import { nodeStatusOf } from "./node-status.ts";
 import { isVisible, type ReaderFilter } from "./reader-filter.ts";
+import { createRegistryWatch } from "./registry-watch.ts";
 import { sweepNode } from "./silence.ts";
 
 /** Who is told what happens on the board. */
@@ -23,6 +26,13 @@ export interface Board {
   /** Running pulls first, newest start first; then finished ones, newest end first. */
   pulls(filter: ReaderFilter): readonly PullStatus[];
   nodes(filter: ReaderFilter): readonly NodeStatus[];
+  /** Images with running pulls first. */
+  images(filter: ReaderFilter): readonly ImageRollout[];
+  /**
+   * What the image takes on a cold node: `filter.nodeName` when given, else on a usual one. Undefined when no pull of
+   * it is visible or its sizes are unknown.
+   */
+  coldStart(imageRef: string, filter: ReaderFilter): ColdStart | undefined;
   /** For metrics: recordings left out. */
   activePulls(): number;
   connectedAgents(): number;
@@ -44,6 +54,8 @@ export function createBoard(options: BoardOptions): Board {
   const nodes = new Map<string, NodeState>();
   /** Finished pulls of all nodes, oldest end first; some of them may be forgotten already. */
   let ends: { readonly nodeName: string; readonly id: string }[] = [];
+  const registries = createRegistryWatch();
+  let fleet = nothingLearned;
   let pullCount = 0;
   let layerCount = 0;
 
@@ -101,9 +113,27 @@ export function createBoard(options: BoardOptions): Board {
     for (const [name, node] of nodes) {
       if (node.reporting || node.running.size > 0) continue;
       put(name, undefined);
+      registries.note(name, []);
       return true;
     }
     return false;
+  };
+
+  const pulls = (filter: ReaderFilter): readonly PullStatus[] => {
+    const now = clock();
+    const running: PullStatus[] = [];
+    const finished: PullStatus[] = [];
+    for (const node of nodes.values()) {
+      for (const { status } of node.running.values()) if (isVisible(filter, status)) running.push(status);
+      for (const { status, endedAt } of node.finished.values()) {
+        if (now - endedAt < historyTtlMs && isVisible(filter, status)) finished.push(status);
+      }
+    }
+    running.sort((a, b) => (a.startedAt < b.startedAt ? 1 : a.startedAt > b.startedAt ? -1 : 0));
+    finished.sort((a, b) =>
+      (a.completedAt ?? "") < (b.completedAt ?? "") ? 1 : (a.completedAt ?? "") > (b.completedAt ?? "") ? -1 : 0,
+    );
+    return [...running, ...finished];
   };
 
   return {
@@ -113,13 +143,18 @@ export function createBoard(options: BoardOptions): Board {
         return false;
       }
       const forgotten = makeRoom();
-      const result = mergeReport(nodes.get(report.nodeName), report, clock(), {
+      const now = clock();
+      const result = mergeReport(nodes.get(report.nodeName), report, now, {
+        fleet,
+        registry: (host) => registries.others(report.nodeName, host),
         tenantOf: options.tenantOf,
         room: { pulls: limits.pulls - pullCount, layers: limits.layers - layerCount },
         pullsPerNode: limits.pullsPerNode,
         layersPerNode: limits.layersPerNode,
       });
       put(report.nodeName, result.node);
+      registries.note(report.nodeName, result.registries);
+      for (const lesson of result.lessons) fleet = learn(fleet, lessonForAll(lesson, nodes.size), now);
       tell(result.emissions);
       if (result.arrivedBytes > 0) listener.arrived(result.arrivedBytes);
       const { pulls, layers, history } = result.dropped;
@@ -133,25 +168,20 @@ export function createBoard(options: BoardOptions): Board {
       for (const [nodeName, node] of nodes) {
         const result = sweepNode(node, elapsedMs, now, historyTtlMs);
         put(nodeName, result.node);
+        if (result.node?.reporting !== true) registries.note(nodeName, []);
         tell(result.emissions);
       }
       if (ends.length > 1_000 && ends.length > 2 * pullCount) ends = ends.filter(stillThere);
     },
-    pulls(filter) {
-      const now = clock();
-      const running: PullStatus[] = [];
-      const finished: PullStatus[] = [];
-      for (const node of nodes.values()) {
-        for (const { status } of node.running.values()) if (isVisible(filter, status)) running.push(status);
-        for (const { status, endedAt } of node.finished.values()) {
-          if (now - endedAt < historyTtlMs && isVisible(filter, status)) finished.push(status);
-        }
-      }
-      running.sort((a, b) => (a.startedAt < b.startedAt ? 1 : a.startedAt > b.startedAt ? -1 : 0));
-      finished.sort((a, b) =>
-        (a.completedAt ?? "") < (b.completedAt ?? "") ? 1 : (a.completedAt ?? "") > (b.completedAt ?? "") ? -1 : 0,
-      );
-      return [...running, ...finished];
+    pulls,
+    images: (filter) => rolloutsOf(pulls(filter)),
+    coldStart(imageRef, { nodeName, ...filter }) {
+      // Any node's pull of the image tells its layers; the node in question is the one that would pull it.
+      const pull = pulls(filter).find((one) => one.imageRef === imageRef && one.totalKnown);
+      if (pull === undefined) return undefined;
+      const node = nodeName === undefined ? undefined : nodes.get(nodeName);
+      const visible = node !== undefined && nodeStatusOf(node, filter) !== undefined;
+      return coldStartOf(pull, visible ? node.speeds : nothingLearned, fleet);
     },
     nodes(filter) {
       const statuses: NodeStatus[] = [];
@@ -173,4 +203,9 @@ export function createBoard(options: BoardOptions): Board {
     },
     size: () => ({ nodes: nodes.size, pulls: pullCount, layers: layerCount }),
   };
+}
+
+/** Many nodes download at a time: the average of all counts each by its part. */
+function lessonForAll(lesson: Lesson, nodes: number): Lesson {
+  return lesson.of === "link" ? { ...lesson, elapsedMs: lesson.elapsedMs / Math.max(1, nodes) } : lesson;
 }

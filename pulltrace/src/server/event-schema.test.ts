@@ -195,8 +195,8 @@ describe("docs/schemas/pull-event-v1.json", () => {
   it("takes events with every optional field", () => {
     expect(full.map(({ type }) => type)).toEqual(["pull.started", "layer.started", "layer.completed", "pull.failed"]);
     expect(full.flatMap(faultsOf)).toEqual([]);
-    const answers = new Set(["cause", "timeLeft"]);
-    const told = Object.keys(pull).filter((name) => !answers.has(name));
+    const running = new Set(["cause", "timeLeft"]);
+    const told = Object.keys(pull).filter((name) => !running.has(name));
     expect(Object.keys(full[3]!.pull!).toSorted()).toEqual(told.toSorted());
   });
 

@@ -1,5 +1,5 @@
 import { pullId } from "./identity.ts";
-import type { ReportedPull } from "../contract/index.ts";
+import type { PullStatus, ReportedPull } from "../contract/index.ts";
 import type { FinishedPull, TrackedPull } from "./node.ts";
 import { isEnd } from "./pull.ts";
 
@@ -8,6 +8,8 @@ export interface FinishedPulls {
   readonly all: () => ReadonlyMap<string, FinishedPull>;
   readonly layers: () => number;
   add(pull: TrackedPull, endedAt: number, endedBy: FinishedPull["endedBy"]): void;
+  /** Puts in another status of a pull that was added. */
+  replace(status: PullStatus): void;
   remove(id: string): void;
 }
 
@@ -21,6 +23,10 @@ export function finishedPulls(before: ReadonlyMap<string, FinishedPull>, layersB
     add(pull, endedAt, endedBy) {
       changing().set(pull.status.id, { key: pull.key, status: pull.status, endedAt, endedBy });
       layers += pull.status.layers.length;
+    },
+    replace(status) {
+      const pull = map?.get(status.id);
+      if (pull !== undefined) changing().set(status.id, { ...pull, status });
     },
     remove(id) {
       const pull = (map ?? before).get(id);

@@ -1,4 +1,4 @@
-import type { LayerPhase, LayerStatus, PullEventType, ReportedLayer } from "../contract/index.ts";
+import type { LayerPhase, LayerStatus, LayerWait, PullEventType, ReportedLayer } from "../contract/index.ts";
 import { agentTime, type AgentClock } from "./agent-clock.ts";
 import type { TrackedLayer } from "./node.ts";
 import { percentOf } from "./progress.ts";
@@ -14,6 +14,10 @@ export interface LayerContext {
   readonly clock: AgentClock;
   /** The pull is done, and so is each of its layers. */
   readonly pullDone: boolean;
+  /** Milliseconds: the end of the pull, when it has one. */
+  readonly pullEndedAt?: number;
+  /** What readers see of the pull that has this id in the report. */
+  readonly waitFor?: (reportedId: string) => LayerWait | undefined;
 }
 
 /** The phase of a layer of an older agent, which tells bytes only and cannot see unpacking. */
@@ -48,7 +52,10 @@ export function mergeLayer(
   const transferredBytes = (previous?.transferredBytes ?? 0) + arrived;
   const speed = completed ? [] : addSample(previous?.speed ?? [], clock.now, transferredBytes);
   const startedAt = startOf(previous, reported, started, context);
-  const completedAt = completed ? endOf(reported, startedAt, phase, clock) : undefined;
+  const arrivedAt = arrivalOf(reported, startedAt, phase, before, clock);
+  const completedAt = completed ? endOf(reported, startedAt, phase, previous, context) : undefined;
+  const waits = phase === "waiting" || phase === "downloading";
+  const wait = waits && reported.waitsFor !== undefined ? context.waitFor?.(reported.waitsFor) : undefined;
 
   const status: LayerStatus = {
     pullId: context.pullId,
@@ -61,6 +68,8 @@ export function mergeLayer(
     ...(completedAt === undefined ? {} : { completedAt }),
     phase,
     cached,
+    ...(arrivedAt === undefined ? {} : { downloadedAt: new Date(arrivedAt).toISOString() }),
+    ...(wait === undefined ? {} : { waitsFor: wait }),
   };
   // The same object for the same content: later comparisons then cost nothing.
   const kept = before !== undefined && sameLayer(before, status) ? before : status;
@@ -80,8 +89,35 @@ function startOf(
   return new Date(time).toISOString();
 }
 
-function endOf(reported: ReportedLayer, startedAt: string, phase: LayerPhase, clock: AgentClock): string {
+/** When the last byte was there, as far as the agent tells: at the latest when the layer was first seen complete. */
+function arrivalOf(
+  reported: ReportedLayer,
+  startedAt: string,
+  phase: LayerPhase,
+  before: LayerStatus | undefined,
+  clock: AgentClock,
+): number | undefined {
+  if (phase !== "downloaded" && phase !== "unpacking" && phase !== "done") return undefined;
+  if (before?.downloadedAt !== undefined) return Date.parse(before.downloadedAt);
+  if (phase === "done" && reported.completedAt === undefined) return undefined;
   const start = Date.parse(startedAt);
+  return agentTime(clock, reported.completedAt, Math.max(start, clock.now), start);
+}
+
+/** The agent's time is that of the last byte. Where the server saw the layer before, it knows the end better. */
+function endOf(
+  reported: ReportedLayer,
+  startedAt: string,
+  phase: LayerPhase,
+  previous: TrackedLayer | undefined,
+  context: LayerContext,
+): string {
+  const { clock } = context;
+  const start = Date.parse(startedAt);
+  if (phase === "done" && (previous?.status.phase === "downloaded" || previous?.status.phase === "unpacking")) {
+    const arrived = Date.parse(previous.status.downloadedAt ?? startedAt);
+    return new Date(Math.max(arrived, Math.min(clock.now, context.pullEndedAt ?? clock.now))).toISOString();
+  }
   return new Date(
     agentTime(clock, reported.completedAt, phase === "cached" ? start : Math.max(start, clock.now), start),
   ).toISOString();
@@ -104,7 +140,7 @@ function sizeOf(reported: ReportedLayer, completed: boolean, cached: boolean) {
 export function missLayer(previous: TrackedLayer, older: boolean, context: LayerContext): TrackedLayer {
   const missedReports = previous.missedReports + 1;
   if (previous.completed) return previous;
-  const { startedAt: _, completedAt: __, phase: ___, ...last } = previous.status;
+  const { startedAt: _, completedAt: __, phase: ___, downloadedAt: ____, waitsFor: _____, ...last } = previous.status;
   if (context.pullDone || (older && missedReports >= 2 && previous.started)) {
     return mergeLayer(previous, { ...last, phase: "done" }, context);
   }
@@ -137,6 +173,9 @@ function sameLayer(a: LayerStatus, b: LayerStatus): boolean {
     a.mediaType === b.mediaType &&
     a.cached === b.cached &&
     a.startedAt === b.startedAt &&
-    a.completedAt === b.completedAt
+    a.completedAt === b.completedAt &&
+    a.downloadedAt === b.downloadedAt &&
+    a.waitsFor?.pullId === b.waitsFor?.pullId &&
+    a.waitsFor?.imageRef === b.waitsFor?.imageRef
   );
 }

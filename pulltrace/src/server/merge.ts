@@ -1,13 +1,28 @@
-import type { AgentReport, ReportedPull } from "../contract/index.ts";
+import { nothingLearned, type Speeds } from "../answers/index.ts";
+import type { AgentReport, LayerWait, ReportedPull } from "../contract/index.ts";
 import { agentClock } from "./agent-clock.ts";
+import {
+  answered,
+  explained,
+  learn,
+  registrySpeedsOf,
+  unpackLesson,
+  type AnswerContext,
+  type Lesson,
+  type RegistrySpeed,
+} from "./answering.ts";
 import { emissionsOf, type Emission } from "./emission.ts";
 import { finishedPulls, idForReported, oldestForgettable } from "./finished.ts";
 import { keyOf } from "./identity.ts";
 import type { NodeState, TrackedPull } from "./node.ts";
 import { calmPull, endPull, isEnd, mergePull, type PullContext } from "./pull.ts";
-import { speedOf } from "./speed.ts";
+import { addSample, speedOf } from "./speed.ts";
 
 export interface MergeOptions {
+  /** What was learned of all nodes together. */
+  readonly fleet?: Speeds;
+  /** How other nodes fare with a registry now. */
+  readonly registry?: (host: string) => { readonly nodes: number; readonly slow: number };
   readonly tenantOf: (imageRef: string) => string | undefined;
   /** How many pulls and layers may be added. */
   readonly room: { readonly pulls: number; readonly layers: number };
@@ -31,6 +46,10 @@ export interface MergeResult {
   /** Bytes that arrived on the node since its last report; a layer of two pulls counts once, what was cached never. */
   readonly arrivedBytes: number;
   readonly dropped: Dropped;
+  /** What the report taught about speeds, for all nodes together; recordings teach nothing. */
+  readonly lessons: readonly Lesson[];
+  /** From which registries the node downloads now. */
+  readonly registries: readonly RegistrySpeed[];
 }
 
 const defaultIntervalMs = 1_000;
@@ -56,8 +75,7 @@ export function mergeReport(
   const reportedKeys = new Set(report.pulls.map(keyOf));
   const finished = finishedPulls(before.finished, before.finishedLayers);
   const running = new Map<string, TrackedPull>();
-  const merged: TrackedPull[] = [];
-  const emissions: Emission[] = [];
+  const turns: { readonly known: TrackedPull | undefined; readonly pull: TrackedPull }[] = [];
   const dropped = { pulls: 0, layers: 0, history: 0 };
 
   let unmerged = before.running.size;
@@ -82,6 +100,12 @@ export function mergeReport(
     return undefined;
   };
 
+  const waitFor = waitsIn(
+    report,
+    (reported) => before.running.get(keyOf(reported))?.status.id ?? idForReported(nodeName, reported, before.finished),
+    options.tenantOf,
+  );
+
   for (const reported of report.pulls) {
     const key = keyOf(reported);
     const known = before.running.get(key);
@@ -97,14 +121,39 @@ export function mergeReport(
       recording,
       tenantOf: options.tenantOf,
       roomForLayers: Math.min(options.room.layers - added, options.layersPerNode - kept),
+      waitFor,
     };
     const result = mergePull(known, reported, { id, key, counted: known?.counted ?? (!recording && !past) }, context);
     added += result.pull.layers.size - (known?.layers.size ?? 0);
     dropped.layers += result.droppedLayers;
-    merged.push(result.pull);
-    emissions.push(...emissionsOf(known, result.pull, now));
+    turns.push({ known, pull: result.pull });
     if (isEnd(result.pull.status.phase)) finished.add(result.pull, now, "agent");
     else running.set(key, result.pull);
+  }
+
+  const merged = turns.map(({ pull }) => pull);
+  const arrived = previous === undefined ? 0 : arrivedIn(previous, merged, () => true);
+  const arrivedBytes = before.arrivedBytes + arrived;
+  const arrival = addSample(before.arrival, now, arrivedBytes);
+  const bytesPerSec = speedOf(arrival);
+  const lessons = lessonsOf(turns, bytesPerSec, previous === undefined ? 0 : now - previous.lastReportAt);
+  const speeds = lessons.reduce((known, lesson) => learn(known, lesson, now), before.speeds);
+  const answers: AnswerContext = {
+    bytesPerSec,
+    node: speeds,
+    fleet: options.fleet ?? nothingLearned,
+    registry: options.registry ?? (() => ({ nodes: 0, slow: 0 })),
+    now,
+  };
+  const reportedRunning = [...running.values()];
+  for (const pull of answered(reportedRunning, ({ key }) => before.running.get(key), answers))
+    running.set(pull.key, pull);
+  const emissions: Emission[] = [];
+  for (const { known, pull } of turns) {
+    const status = isEnd(pull.status.phase) ? explained(pull.status, answers) : undefined;
+    if (status !== undefined && status !== pull.status) finished.replace(status);
+    const next = status === undefined ? (running.get(pull.key) ?? pull) : { ...pull, status };
+    emissions.push(...emissionsOf(known, next, now));
   }
 
   for (const pull of before.running.values()) {
@@ -126,8 +175,53 @@ export function mergeReport(
     reporting: true,
     reportIntervalMs: report.reportIntervalMs ?? defaultIntervalMs,
     ...(report.agentVersion === undefined ? {} : { agentVersion: report.agentVersion }),
+    arrivedBytes,
+    arrival,
+    speeds,
   };
-  return { node, emissions, arrivedBytes: previous === undefined ? 0 : arrivedIn(previous, merged), dropped };
+  const allCount = merged.every(({ counted }) => counted);
+  return {
+    node,
+    emissions,
+    arrivedBytes: allCount || previous === undefined ? arrived : arrivedIn(previous, merged, ({ counted }) => counted),
+    dropped,
+    lessons: recording ? [] : lessons,
+    registries: recording ? [] : registrySpeedsOf(reportedRunning, bytesPerSec, speeds, now),
+  };
+}
+
+function lessonsOf(
+  turns: readonly { readonly known: TrackedPull | undefined; readonly pull: TrackedPull }[],
+  bytesPerSec: number,
+  elapsedMs: number,
+): readonly Lesson[] {
+  const lessons: Lesson[] = bytesPerSec > 0 && elapsedMs > 0 ? [{ of: "link", bytesPerSec, elapsedMs }] : [];
+  for (const { known, pull } of turns) {
+    const lesson = unpackLesson(known, pull);
+    if (lesson !== undefined) lessons.push(lesson);
+  }
+  return lessons;
+}
+
+/** What readers see of a pull of the same report that another one waits for: of another tenant's its id only. */
+function waitsIn(
+  report: AgentReport,
+  idOf: (reported: ReportedPull) => string | undefined,
+  tenantOf: MergeOptions["tenantOf"],
+): (reportedId: string, tenant: string | undefined) => LayerWait | undefined {
+  const known = new Map<string, { readonly wait: LayerWait; readonly tenant: string | undefined } | undefined>();
+  const find = (reportedId: string) => {
+    const pull = report.pulls.find(({ id }) => id === reportedId);
+    const pullId = pull === undefined || (pull.phase !== undefined && isEnd(pull.phase)) ? undefined : idOf(pull);
+    if (pull === undefined || pullId === undefined) return undefined;
+    return { wait: { pullId, imageRef: pull.imageRef }, tenant: tenantOf(pull.imageRef) };
+  };
+  return (reportedId, tenant) => {
+    if (!known.has(reportedId)) known.set(reportedId, find(reportedId));
+    const other = known.get(reportedId);
+    if (other === undefined) return undefined;
+    return other.tenant === tenant ? other.wait : { pullId: other.wait.pullId };
+  };
 }
 
 function silentNode(nodeName: string, now: number): NodeState {
@@ -141,6 +235,9 @@ function silentNode(nodeName: string, now: number): NodeState {
     silentMs: 0,
     reporting: true,
     reportIntervalMs: defaultIntervalMs,
+    arrivedBytes: 0,
+    arrival: [],
+    speeds: nothingLearned,
   };
 }
 
@@ -180,10 +277,14 @@ function missPull(pull: TrackedPull, now: number): TrackedPull {
 }
 
 /** Shared layers are downloaded once, however many pulls wait for them: the most any pull saw of each, less what was there. */
-function arrivedIn(previous: NodeState, merged: readonly TrackedPull[]): number {
+function arrivedIn(
+  previous: NodeState,
+  merged: readonly TrackedPull[],
+  counts: (pull: TrackedPull) => boolean,
+): number {
   const arrived = new Map<string, number>();
   for (const pull of merged) {
-    if (!pull.counted) continue;
+    if (!counts(pull)) continue;
     const before = previous.running.get(pull.key);
     for (const [digest, layer] of pull.layers) {
       if (layer.transferredBytes === (before?.layers.get(digest)?.transferredBytes ?? 0)) continue;

@@ -1,3 +1,4 @@
+import type { Speeds } from "../answers/index.ts";
 import type { LayerStatus, PullStatus } from "../contract/index.ts";
 import type { SpeedWindow } from "./speed.ts";
 
@@ -26,6 +27,8 @@ export interface TrackedPull {
   readonly missedReports: number;
   /** Milliseconds: when a report last had it. */
   readonly reportedAt: number;
+  /** Milliseconds: when a byte arrived last; before the first, when the pull was first seen. */
+  readonly movedAt: number;
   /** False for what does not happen now (recordings): metrics leave it out. */
   readonly counted: boolean;
 }
@@ -57,6 +60,11 @@ export interface NodeState {
   readonly reporting: boolean;
   readonly reportIntervalMs: number;
   readonly agentVersion?: string;
+  /** Bytes that arrived since the server knows the node, and how fast they come now. */
+  readonly arrivedBytes: number;
+  readonly arrival: SpeedWindow;
+  /** What was learned of its link and its unpacking. */
+  readonly speeds: Speeds;
 }
 
 /** Layers kept for the node. */

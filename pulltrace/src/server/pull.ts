@@ -1,4 +1,4 @@
-import type { LayerStatus, PullPhase, PullStatus, ReportedPull } from "../contract/index.ts";
+import type { LayerStatus, LayerWait, PullPhase, PullStatus, ReportedPull } from "../contract/index.ts";
 import { agentTime, type AgentClock } from "./agent-clock.ts";
 import { calmLayer, mergeLayer, missLayer, type LayerContext } from "./layer.ts";
 import type { TrackedLayer, TrackedPull } from "./node.ts";
@@ -15,6 +15,8 @@ export interface PullContext {
   readonly tenantOf: (imageRef: string) => string | undefined;
   /** How many more layers may be kept. */
   readonly roomForLayers: number;
+  /** What readers of a tenant's pull see of the pull that has this id in the report. */
+  readonly waitFor: (reportedId: string, tenant: string | undefined) => LayerWait | undefined;
 }
 
 export function isEnd(phase: PullPhase): phase is "done" | "failed" | "cancelled" {
@@ -88,7 +90,19 @@ export function mergePull(
     ...(context.recording ? { recording: true } : {}),
   };
   const { key, counted } = identity;
-  const pull = { key, status, layers: merged.layers, speed, older, missedReports: 0, reportedAt: clock.now, counted };
+  const before = sumOf(previous?.layers.values() ?? [], (layer) => layer.transferredBytes);
+  const movedAt = previous === undefined || transferred > before ? clock.now : previous.movedAt;
+  const pull = {
+    key,
+    status,
+    layers: merged.layers,
+    speed,
+    older,
+    missedReports: 0,
+    reportedAt: clock.now,
+    movedAt,
+    counted,
+  };
   return { pull, droppedLayers: merged.dropped };
 }
 
@@ -108,6 +122,10 @@ function mergeLayers(
     pullStartedAt: Date.parse(of.startedAt),
     clock: context.clock,
     pullDone: reported.phase === "done",
+    ...(reported.phase === "done" && reported.completedAt !== undefined
+      ? { pullEndedAt: agentTime(context.clock, reported.completedAt, context.clock.now) }
+      : {}),
+    waitFor: (id) => context.waitFor(id, context.tenantOf(reported.imageRef)),
   };
   const layers = new Map<string, TrackedLayer>(previous?.layers);
   const shown: LayerStatus[] = [];
@@ -179,15 +197,17 @@ function sumOf<T>(items: Iterable<T>, value: (item: T) => number): number {
   return Math.min(Number.MAX_SAFE_INTEGER, sum);
 }
 
-/** A pull that nobody reports at the moment: its last figures without speed and time left. */
+/** A pull that nobody reports at the moment: its last figures without speed, time left and cause. */
 export function calmPull(pull: TrackedPull): TrackedPull {
   const { status } = pull;
-  if (status.bytesPerSec === 0 && status.etaSeconds === -1 && status.layers.every((layer) => layer.bytesPerSec === 0))
-    return pull;
+  const answered = status.cause !== undefined || status.timeLeft !== undefined;
+  const moves = status.bytesPerSec !== 0 || status.etaSeconds !== -1;
+  if (!answered && !moves && status.layers.every((layer) => layer.bytesPerSec === 0)) return pull;
+  const { cause: _, timeLeft: __, ...known } = status;
   const layers = new Map([...pull.layers].map(([digest, layer]) => [digest, calmLayer(layer)]));
   const shown = status.layers.map((layer) => layers.get(layer.digest)?.status ?? layer);
   // updatedAt stays: it says when the server last heard of the pull. The event carries its own time.
-  return { ...pull, layers, status: { ...status, bytesPerSec: 0, etaSeconds: -1, layers: shown } };
+  return { ...pull, layers, status: { ...known, bytesPerSec: 0, etaSeconds: -1, layers: shown } };
 }
 
 /** An end that the server concluded, because no agent tells it. */
@@ -250,6 +270,10 @@ export function samePull(a: PullStatus, b: PullStatus): boolean {
     a.containerdNamespace === b.containerdNamespace &&
     a.recording === b.recording &&
     a.pods === b.pods &&
+    // The numbers of a cause change all the time; alone they are no news.
+    a.cause?.kind === b.cause?.kind &&
+    a.timeLeft?.endsAt === b.timeLeft?.endsAt &&
+    a.timeLeft?.basis === b.timeLeft?.basis &&
     a.layers.length === b.layers.length &&
     a.layers.every((layer, index) => layer === b.layers[index])
   );

@@ -145,6 +145,7 @@ function readLayer(item: Fields, at: string, faults: ReportFault[]): ReportedLay
   const phase = read.choice("phase", layerPhases);
   const startedAt = read.optionalTime("startedAt");
   const completedAt = read.optionalTime("completedAt");
+  const waitsFor = read.optionalText("waitsFor", plainForm, 256, "the id of a pull: 1 to 256 printable characters");
   return {
     digest: read.text("digest", digestForm, 135, "a digest such as sha256:<64 hex digits>"),
     mediaType: read.optionalText("mediaType", mediaTypeForm, 255, "empty or a media type such as type/subtype") ?? "",
@@ -155,6 +156,7 @@ function readLayer(item: Fields, at: string, faults: ReportFault[]): ReportedLay
     ...(absent(item["cached"]) ? {} : { cached: read.flag("cached") }),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(completedAt === undefined ? {} : { completedAt }),
+    ...(waitsFor === undefined ? {} : { waitsFor }),
   };
 }
 

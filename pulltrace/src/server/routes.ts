@@ -1,7 +1,7 @@
 import { access } from "@waybill/foundation/auth";
 import { Problem, problemBody } from "@waybill/foundation/errors";
 import { eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
-import type { PullList, PullStatus } from "../contract/index.ts";
+import type { ImageList, PullList, PullStatus } from "../contract/index.ts";
 import type { Board } from "./board.ts";
 import type { EventBroadcast } from "./event-broadcast.ts";
 import type { EventRing } from "./event-ring.ts";
@@ -54,6 +54,26 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
       { headers: jsonHeaders },
     );
 
+  const images = (c: HttpContext): Response => {
+    const list: ImageList = { images: board.images(filterOf(c)), serverTime: new Date(clock()).toISOString() };
+    return Response.json(list, { headers: jsonHeaders });
+  };
+
+  const coldStart = (c: HttpContext): Response => {
+    const imageRef = c.req.param("ref") ?? "";
+    const answer = board.coldStart(imageRef, filterOf(c));
+    if (answer === undefined) {
+      throw new Problem({
+        code: "PT-404",
+        status: 404,
+        title: "Not known",
+        detail:
+          "No pull of this image with known layer sizes is in the history. Ask for an imageRef as GET /api/v1/images shows it.",
+      });
+    }
+    return Response.json(answer, { headers: jsonHeaders });
+  };
+
   const events = (c: HttpContext): Response => {
     const filter = filterOf(c);
     if (broadcast.clients() >= limits.streamClients)
@@ -83,6 +103,8 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: pulls },
     { method: "GET", path: "/api/v1/events", access: access.everyone, handler: events },
     { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: nodes },
+    { method: "GET", path: "/api/v1/images", access: access.everyone, handler: images },
+    { method: "GET", path: "/api/v1/images/:ref{.+}/cold-start", access: access.everyone, handler: coldStart },
   ];
   return {
     name: "pulltrace",

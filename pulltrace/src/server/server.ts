@@ -24,7 +24,7 @@ export interface PullServerOptions {
 }
 
 export interface PullServer {
-  /** `POST /api/v1/report`, `GET /api/v1/pulls`, `/api/v1/events`, `/api/v1/nodes`. */
+  /** `POST /api/v1/report`, `GET /api/v1/pulls`, `/api/v1/events`, `/api/v1/nodes`, `/api/v1/images` and cold starts. */
   readonly group: RouteGroup;
   /** Fails when the server no longer makes progress; warns for a minute after something did not fit. */
   readonly health: HealthCheck;

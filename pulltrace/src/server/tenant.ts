@@ -15,6 +15,12 @@ export function tenantNameOf(imageRef: string): string | undefined {
   return parts.length >= 2 && parts[0] !== "" ? parts[0] : undefined;
 }
 
+/** Host of the registry in an image reference; `docker.io` where none is written. */
+export function hostOf(imageRef: string): string {
+  const first = imageRef.split("/", 1)[0] ?? "";
+  return imageRef.includes("/") && (/[.:[]/.test(first) || first === "localhost") ? first : "docker.io";
+}
+
 /** From an image reference to the tenant that readers see. */
 export function tenantLookup(tenants: TenantOf | undefined): (imageRef: string) => string | undefined {
   if (tenants === undefined) return () => undefined;

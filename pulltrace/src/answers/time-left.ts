@@ -1,0 +1,175 @@
+import type { EstimateBasis, LayerPhase, LayerStatus, PullStatus } from "../contract/index.ts";
+import { codecOf, expectedLink, expectedUnpack, weakest, type KnownSpeed, type Speeds } from "./speeds.ts";
+
+export interface Estimate {
+  readonly milliseconds: number;
+  readonly basis: EstimateBasis;
+}
+
+export interface NodeWork {
+  /** The running pulls of one node: they share its link, and a layer that several need comes once. */
+  readonly pulls: readonly PullStatus[];
+  /** Bytes per second that arrive on the node now; 0 when unknown. */
+  readonly bytesPerSec: number;
+  readonly node: Speeds;
+  readonly fleet: Speeds;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** How many layers of one image containerd downloads at a time unless told otherwise (`max_concurrent_downloads`). */
+const slotsPerPull = 3;
+/** Beyond this many missing layers on a node, the order in which they come is not played through. */
+const mostPlayed = 400;
+/** From the last layer to the image record, and until an agent that looks once a second tells it. */
+const finishMs = 700;
+/** A speed of 0 says something once a download is as old as the window that speeds are measured over. */
+const speedWindowMs = 5_000;
+const longestMs = 7 * 24 * 3600 * 1000;
+
+/**
+ * When each pull of a node will be over, unpacking included. Pulls of which a size is unknown, for which no speed was
+ * ever seen, or that stand still get no estimate.
+ *
+ * Downloads are played forward: the node's speed is shared by the layers that download, three of each pull at a time;
+ * when one ends the others get its part. Layers unpack one after the other in the order of the manifest, each when it
+ * is there and the one below it is done, with the speed learned for its compression.
+ */
+export function timesLeft(work: NodeWork): ReadonlyMap<string, Estimate> {
+  const estimates = new Map<string, Estimate>();
+  const known = work.pulls.filter(
+    ({ phase, totalKnown }) => totalKnown && (phase === "downloading" || phase === "unpacking"),
+  );
+  if (known.length === 0) return estimates;
+  const link: KnownSpeed =
+    work.bytesPerSec > 0 ? { bytesPerSec: work.bytesPerSec, basis: "measured" } : expectedLink(work.node, work.fleet);
+  const arrivals = arrivalsOf(work.pulls, link.bytesPerSec);
+  for (const pull of known) {
+    const downloads = pull.layers.some((layer) => !isThere(layer.phase));
+    if (downloads && (link.basis === "typical" || (work.bytesPerSec <= 0 && standsStill(work)))) continue;
+    const estimate = estimateOf(pull, arrivals, work);
+    if (!Number.isFinite(estimate.milliseconds) || estimate.milliseconds > longestMs) continue;
+    estimates.set(pull.id, {
+      milliseconds: estimate.milliseconds,
+      basis: downloads ? weakest(link.basis, estimate.basis) : estimate.basis,
+    });
+  }
+  return estimates;
+}
+
+export function isThere(phase: LayerPhase): boolean {
+  return phase === "downloaded" || phase === "unpacking" || phase === "done" || phase === "cached";
+}
+
+export function missingBytes(layer: LayerStatus): number {
+  return isThere(layer.phase) ? 0 : Math.max(0, layer.totalBytes - layer.downloadedBytes);
+}
+
+/** A download that has begun brings nothing any more: what the node did earlier says nothing about it. */
+function standsStill({ pulls, now }: NodeWork): boolean {
+  return pulls.some(({ layers }) =>
+    layers.some(
+      ({ phase, downloadedBytes, startedAt }) =>
+        phase === "downloading" && downloadedBytes > 0 && now - Date.parse(startedAt) >= speedWindowMs,
+    ),
+  );
+}
+
+/** Milliseconds from now until each missing layer is there, by digest. */
+function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number): ReadonlyMap<string, number> {
+  const missing = new Map<string, number>();
+  const queues: string[][] = [];
+  for (const pull of pulls) {
+    if (pull.phase !== "downloading" && pull.phase !== "resolving") continue;
+    const own = pull.layers.filter((layer) => !isThere(layer.phase));
+    // What downloads already goes on; the others follow in their order.
+    own.sort((a, b) => Number(a.phase !== "downloading") - Number(b.phase !== "downloading"));
+    for (const layer of own) {
+      const bytes = missingBytes(layer);
+      missing.set(layer.digest, Math.min(missing.get(layer.digest) ?? bytes, bytes));
+    }
+    if (own.length > 0) queues.push(own.map((layer) => layer.digest));
+  }
+  const arrivals = new Map<string, number>();
+  const perMs = bytesPerSec / 1_000;
+  if (missing.size > mostPlayed) {
+    let all = 0;
+    for (const bytes of missing.values()) all += bytes;
+    for (const digest of missing.keys()) arrivals.set(digest, all / perMs);
+    return arrivals;
+  }
+  let time = 0;
+  while (missing.size > 0) {
+    const active = new Set<string>();
+    for (const queue of queues) {
+      let slots = slotsPerPull;
+      for (const digest of queue) {
+        if (!missing.has(digest)) continue;
+        active.add(digest);
+        slots -= 1;
+        if (slots === 0) break;
+      }
+    }
+    const share = perMs / active.size;
+    let least = Number.POSITIVE_INFINITY;
+    for (const digest of active) least = Math.min(least, missing.get(digest) ?? 0);
+    time += least / share;
+    for (const digest of active) {
+      const bytes = (missing.get(digest) ?? 0) - least;
+      if (bytes > 0) missing.set(digest, bytes);
+      else {
+        missing.delete(digest);
+        arrivals.set(digest, time);
+      }
+    }
+  }
+  return arrivals;
+}
+
+function estimateOf(pull: PullStatus, arrivals: ReadonlyMap<string, number>, work: NodeWork): Estimate {
+  let lastArrival = 0;
+  let unpacked = 0;
+  let basis: EstimateBasis = "measured";
+  const begun = unpackingSince(pull);
+  let first = true;
+  for (const layer of pull.layers) {
+    if (layer.phase === "done" || layer.phase === "cached") continue;
+    const arrival = arrivals.get(layer.digest) ?? 0;
+    lastArrival = Math.max(lastArrival, arrival);
+    const speed = expectedUnpack(work.node, work.fleet, codecOf(layer.mediaType));
+    const whole = (layer.totalBytes * 1_000) / speed.bytesPerSec;
+    const elapsed = first && isThere(layer.phase) && begun !== undefined ? Math.max(0, work.now - begun) : 0;
+    // One that takes longer than expected: a quarter of its time so far, as nothing tells how far it is.
+    const remaining = elapsed < whole ? Math.max(whole - elapsed, elapsed / 4) : elapsed / 4;
+    unpacked = Math.max(unpacked, arrival) + remaining;
+    basis = weakest(basis, speed.basis);
+    first = false;
+  }
+  const milliseconds = Math.max(unpacked, lastArrival) + finishMs;
+  const tail = unpacked - lastArrival;
+  // Unpacking that is hardly felt does not make the estimate weaker.
+  return { milliseconds, basis: tail * 5 >= milliseconds ? basis : "measured" };
+}
+
+/** Milliseconds since 1970: when the layer that unpacks now could begin, as far as its times tell. */
+export function unpackingSince(pull: PullStatus): number | undefined {
+  let below: number | undefined;
+  for (const layer of pull.layers) {
+    if (layer.phase === "cached") continue;
+    if (layer.phase === "done") {
+      const doneAt = layer.completedAt === undefined ? undefined : Date.parse(layer.completedAt);
+      if (doneAt !== undefined) below = Math.max(below ?? doneAt, doneAt);
+      continue;
+    }
+    const there = layer.downloadedAt === undefined ? undefined : Date.parse(layer.downloadedAt);
+    return there === undefined ? undefined : Math.max(there, below ?? there);
+  }
+  return undefined;
+}
+
+/** Differences that nobody would notice do not move an end that was told, so that time alone tells no news. */
+export function steadyEnd(before: number | undefined, next: number, now: number): number {
+  if (before === undefined || before <= now) return next;
+  const unnoticed = Math.max(1_000, (next - now) * 0.1);
+  return Math.abs(next - before) <= unnoticed ? before : next;
+}
