@@ -3,21 +3,31 @@ import { createRootRoute, createRoute, createRouter, Link, RouterProvider } from
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createFeed, FeedProvider, frameSchedule } from "./live/index.ts";
+import { NodesPage, readNodesSearch } from "./nodes/index.ts";
 import { PullsPage, readSearch } from "./pulls/index.ts";
 import "@fontsource-variable/ibm-plex-sans";
 import "./tokens.css";
 import "./page.css";
+import "./list/list.css";
 import "./pulls/pulls.css";
 import "./pulls/detail.css";
+import "./pulls/images.css";
+import "./nodes/nodes.css";
 
 const feed = createFeed({ base: "", fetch: (url, init) => fetch(url, init), schedule: frameSchedule });
 const queries = new QueryClient();
 
 const root = createRootRoute({ notFoundComponent: NotFound });
 const pulls = createRoute({ getParentRoute: () => root, path: "/", validateSearch: readSearch, component: PullsRoute });
+const nodes = createRoute({
+  getParentRoute: () => root,
+  path: "/nodes",
+  validateSearch: readNodesSearch,
+  component: NodesRoute,
+});
 
 const router = createRouter({
-  routeTree: root.addChildren([pulls]),
+  routeTree: root.addChildren([pulls, nodes]),
   // Plain query strings that people can write by hand; the router's own form is JSON.
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
   stringifySearch: writeSearch,
@@ -34,6 +44,17 @@ function PullsRoute() {
   const navigate = pulls.useNavigate();
   return (
     <PullsPage
+      search={search}
+      onSearch={(next) => void navigate({ search: next, replace: true, resetScroll: false })}
+    />
+  );
+}
+
+function NodesRoute() {
+  const search = nodes.useSearch();
+  const navigate = nodes.useNavigate();
+  return (
+    <NodesPage
       search={search}
       onSearch={(next) => void navigate({ search: next, replace: true, resetScroll: false })}
     />

@@ -60,7 +60,7 @@ async function open(
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
       complaints.push(message.text());
   });
-  await page.goto(`${played.server.url}/${scene.query ?? ""}`);
+  await page.goto(`${played.server.url}${scene.path ?? "/"}${scene.query ?? ""}`);
   await sceneIsUp(page, scene, (cut) => played?.server.offline(cut));
   return { page, complaints };
 }

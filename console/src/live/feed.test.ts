@@ -40,6 +40,7 @@ beforeEach(async () => {
     schedule: (draw) => void setTimeout(draw, 1),
     retryMs: [20],
     silenceMs: 400,
+    quietAfterMs: 0,
   });
   feed.subscribe(() => seen.push(feed.snapshot()));
 });
@@ -91,6 +92,49 @@ describe("following the server", () => {
     expect(after.state?.entries.get("new")?.speeds).toHaveLength(1);
     expect(server.resumedFrom.at(-1)).toBe("r1-1");
     expect(server.listReads()).toBe(1);
+  });
+
+  it("an id without data moves the place from which it resumes", async () => {
+    feed.start();
+    await until(live);
+    server.skip();
+    server.skip();
+    server.endStreams();
+    await until(() => server.resumedFrom.length === 2);
+    expect(server.resumedFrom.at(-1)).toBe("r1-2");
+    expect(server.listReads()).toBe(1);
+  });
+
+  it("a stream that the server ends in good order is taken up again without a word", async () => {
+    feed.start();
+    await until(live);
+    seen = [];
+    server.endStreams();
+    await until(() => server.resumedFrom.length === 2);
+    const pull = state.pulls[0]!;
+    server.emitPull(moved(pull, 61));
+    await until((snapshot) => percentOf(snapshot, pull.id) === 61);
+    expect(seen.map((snapshot) => snapshot.connection.kind)).not.toContain("reconnecting");
+    expect(server.listReads()).toBe(1);
+  });
+
+  it("but when the server stays away after that, it says so", async () => {
+    feed.start();
+    await until(live);
+    server.endStreams();
+    server.offline(true);
+    await until((snapshot) => snapshot.connection.kind === "reconnecting");
+  });
+
+  it("keeps the speed of each node", async () => {
+    feed.start();
+    await until(live);
+    feed.tick();
+    feed.tick();
+    const { nodeTotals, totals } = await until((snapshot) => snapshot.totals.length === 2);
+    const sum = [...nodeTotals.values()].reduce((before, values) => before + values.at(-1)!, 0);
+    expect(sum).toBe(totals.at(-1));
+    expect(nodeTotals.get("worker-03")).toHaveLength(2);
   });
 
   it("after a restart of the server (reset) it fetches the list anew", async () => {

@@ -22,6 +22,8 @@ export interface FeedSnapshot {
   readonly silentMs: number;
   /** Total bytes per second, one value per second while live, oldest first. */
   readonly totals: readonly number[];
+  /** The same for each node that is or was pulling while the page stood. */
+  readonly nodeTotals: ReadonlyMap<string, readonly number[]>;
 }
 
 export interface FeedOptions {
@@ -33,6 +35,8 @@ export interface FeedOptions {
   /** Waits before the next try, ms; each one is stretched by up to a quarter so that pages do not come back at once. */
   readonly retryMs?: readonly number[];
   readonly silenceMs?: number;
+  /** A stream that the server ends after having been open for so long (ms) is taken up again without a word. */
+  readonly quietAfterMs?: number;
   readonly clock?: () => number;
 }
 
@@ -48,6 +52,7 @@ export interface Feed {
 }
 
 const keptTotals = 90;
+const keptNodeTotals = 40;
 
 /**
  * Keeps the state of all pulls true: fetches the list, follows the events from there, and after every break goes on at
@@ -60,6 +65,7 @@ export function createFeed(o: FeedOptions): Feed {
   let state: PullsState | undefined;
   let nodes: readonly NodeStatus[] = [];
   let totals: readonly number[] = [];
+  let nodeTotals: ReadonlyMap<string, readonly number[]> = new Map();
   let connection: Connection = { kind: "connecting" };
   let clockOffset = 0;
   let heardAt = clock();
@@ -67,7 +73,7 @@ export function createFeed(o: FeedOptions): Feed {
   let scheduled = false;
   let run: AbortController | undefined;
   let wake: (() => void) | undefined;
-  let current: FeedSnapshot = { nodes, connection, now: clock(), silentMs: 0, totals };
+  let current: FeedSnapshot = { nodes, connection, now: clock(), silentMs: 0, totals, nodeTotals };
 
   function publish(): void {
     if (state !== undefined && pending.length > 0) state = applyEvents(state, pending, clock() + clockOffset);
@@ -80,6 +86,7 @@ export function createFeed(o: FeedOptions): Feed {
       now: now + clockOffset,
       silentMs: Math.max(0, now - heardAt),
       totals,
+      nodeTotals,
     };
     for (const listener of listeners) listener();
   }
@@ -118,6 +125,7 @@ export function createFeed(o: FeedOptions): Feed {
       let reason = "The server closed the connection.";
       const stream = new AbortController();
       let reset = false;
+      let openedAt: number | undefined;
       try {
         lastEventId ??= await takeList(signal);
         await followEvents(o.fetch, o.base, {
@@ -126,6 +134,7 @@ export function createFeed(o: FeedOptions): Feed {
           silenceMs: o.silenceMs ?? 45_000,
           onOpen() {
             attempt = 0;
+            openedAt = clock();
             heardAt = clock();
             connect({ kind: "live" });
           },
@@ -133,7 +142,11 @@ export function createFeed(o: FeedOptions): Feed {
             heardAt = clock();
           },
           onMessage(message) {
-            const event = message.event === "reset" ? undefined : asPullEvent(message.data);
+            if (message.data === undefined && message.event !== "reset") {
+              lastEventId = message.id;
+              return;
+            }
+            const event = message.event === "reset" ? undefined : asPullEvent(message.data ?? "");
             if (event === undefined) {
               reset = true;
               stream.abort();
@@ -145,6 +158,8 @@ export function createFeed(o: FeedOptions): Feed {
             draw();
           },
         });
+        // Servers end streams now and then by design (they re-check the reader's rights): no reason to alarm anybody.
+        if (!reset && openedAt !== undefined && clock() - openedAt >= (o.quietAfterMs ?? 10_000)) continue;
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof SignedOut) return connect({ kind: "signed-out" });
@@ -209,7 +224,13 @@ export function createFeed(o: FeedOptions): Feed {
     tick() {
       if (state !== undefined) {
         state = dropExpired(state, clock() + clockOffset);
-        if (connection.kind === "live") totals = [...totals.slice(1 - keptTotals), totalSpeed(state)];
+        if (connection.kind === "live") {
+          const speeds = nodeSpeeds(state);
+          let sum = 0;
+          for (const speed of speeds.values()) sum += speed;
+          totals = [...totals.slice(1 - keptTotals), sum];
+          nodeTotals = withSpeeds(nodeTotals, speeds);
+        }
       }
       draw();
     },
@@ -221,10 +242,27 @@ export function createFeed(o: FeedOptions): Feed {
   };
 }
 
-function totalSpeed(state: PullsState): number {
-  let sum = 0;
-  for (const { pull } of state.entries.values()) if (!isFinished(pull)) sum += Math.max(0, pull.bytesPerSec);
-  return sum;
+/** Bytes per second of the running pulls, by node. */
+function nodeSpeeds(state: PullsState): ReadonlyMap<string, number> {
+  const speeds = new Map<string, number>();
+  for (const { pull } of state.entries.values()) {
+    if (isFinished(pull)) continue;
+    speeds.set(pull.nodeName, (speeds.get(pull.nodeName) ?? 0) + Math.max(0, pull.bytesPerSec));
+  }
+  return speeds;
+}
+
+/** A second later. A node whose line has run flat is forgotten. */
+function withSpeeds(
+  before: ReadonlyMap<string, readonly number[]>,
+  speeds: ReadonlyMap<string, number>,
+): ReadonlyMap<string, readonly number[]> {
+  const after = new Map<string, readonly number[]>();
+  for (const name of new Set([...before.keys(), ...speeds.keys()])) {
+    const values = [...(before.get(name) ?? []).slice(1 - keptNodeTotals), speeds.get(name) ?? 0];
+    if (speeds.has(name) || values.some((value) => value > 0)) after.set(name, values);
+  }
+  return after;
 }
 
 function pause(waits: readonly number[], attempt: number): number {

@@ -9,6 +9,8 @@ const stream = [
   "id:r1-3\rdata:two\rdata: lines\r\r",
   "data\n\n",
   "event: named but without data\n\n",
+  "id: r1-9\n\n",
+  "id: r1-9\n\n",
   "id: has\0zero\ndata: kept id\n\n",
   "data: unfinished",
 ].join("");
@@ -18,12 +20,17 @@ const expected = [
   { id: "r1-1", event: "reset", data: "{}" },
   { id: "r1-3", event: "message", data: "two\nlines" },
   { id: "r1-3", event: "message", data: "" },
-  { id: "r1-3", event: "message", data: "kept id" },
+  { id: "r1-9", event: "message" },
+  { id: "r1-9", event: "message", data: "kept id" },
 ];
 
 describe("reading an event stream", () => {
   it("gives out whole messages only, with all three line ends", () => {
     expect(createMessageReader("")(stream)).toEqual(expected);
+  });
+
+  it("a message with an id only moves the id, once", () => {
+    expect(createMessageReader("r1-1")("id: r1-1\n\nid: r1-2\n\n: beat\n\n")).toEqual([{ id: "r1-2", event: "message" }]);
   });
 
   it("does not care where the network cuts the text", () => {

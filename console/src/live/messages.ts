@@ -4,7 +4,8 @@ export interface StreamMessage {
   readonly id: string;
   /** `message` unless named. */
   readonly event: string;
-  readonly data: string;
+  /** Absent when the message carried an id only: nothing happened, but one resumes from there. */
+  readonly data?: string;
 }
 
 /** A message larger than this (in UTF-16 units) is refused: the server never sends one. */
@@ -13,11 +14,13 @@ const messageLimit = 4 * 1024 * 1024;
 /**
  * Cuts a text stream into messages as the HTML standard says (section 9.2.6, "Interpreting an event stream"): lines end
  * with CR LF, LF or CR, comments are skipped, a message ends with an empty line, an unfinished one is never given out.
+ * Unlike a browser's EventSource it also gives out a message that moves the id and carries no data.
  * @throws RangeError when a message grows past the limit.
  */
 export function createMessageReader(lastId: string): (text: string) => StreamMessage[] {
   let rest = "";
   let id = lastId;
+  let givenId = lastId;
   let event = "";
   let data: string[] = [];
   let size = 0;
@@ -25,7 +28,11 @@ export function createMessageReader(lastId: string): (text: string) => StreamMes
 
   function field(line: string, out: StreamMessage[]): void {
     if (line === "") {
-      if (data.length > 0) out.push({ id, event: event === "" ? "message" : event, data: data.join("\n") });
+      if (data.length > 0 || id !== givenId) {
+        const text = data.length > 0 ? { data: data.join("\n") } : {};
+        out.push({ id, event: event === "" ? "message" : event, ...text });
+      }
+      givenId = id;
       event = "";
       data = [];
       size = 0;

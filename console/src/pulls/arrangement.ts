@@ -1,4 +1,12 @@
-import type { PullEntry } from "../live/index.ts";
+import type { PullStatus } from "@waybill/pulltrace/contract";
+
+/** What a place in the order depends on: a pull has it, and an image that is rolled out. */
+export interface Standing {
+  readonly pull: Pick<PullStatus, "id" | "phase">;
+  readonly startedMs: number;
+  /** Absent while it runs. */
+  readonly completedMs?: number;
+}
 
 /** The order in which rows stand, as ids. */
 export interface Arrangement {
@@ -20,21 +28,21 @@ const failedLingerMs = 60_000;
  * because of its progress. With `held`, while somebody reads, every row of `previous` keeps its place, what is gone
  * leaves, and what is new waits outside.
  */
-export function arrange(entries: readonly PullEntry[], now: number, previous: Arrangement, held: boolean): Arrangement {
+export function arrange(entries: readonly Standing[], now: number, previous: Arrangement, held: boolean): Arrangement {
   if (held && previous.rows.length > 0) return holdOrder(entries, previous);
-  const running: PullEntry[] = [];
-  const finished: PullEntry[] = [];
+  const running: Standing[] = [];
+  const finished: Standing[] = [];
   for (const entry of entries) (standsWithRunning(entry, now) ? running : finished).push(entry);
   running.sort((a, b) => b.startedMs - a.startedMs || byId(a, b));
   finished.sort((a, b) => (b.completedMs ?? 0) - (a.completedMs ?? 0) || byId(a, b));
   return { rows: [...running, ...finished].map((entry) => entry.pull.id), running: running.length, held: 0 };
 }
 
-function standsWithRunning({ pull, completedMs }: PullEntry, now: number): boolean {
+function standsWithRunning({ pull, completedMs }: Standing, now: number): boolean {
   return completedMs === undefined || now - completedMs < (pull.phase === "failed" ? failedLingerMs : lingerMs);
 }
 
-function holdOrder(entries: readonly PullEntry[], previous: Arrangement): Arrangement {
+function holdOrder(entries: readonly Standing[], previous: Arrangement): Arrangement {
   const present = new Set(entries.map((entry) => entry.pull.id));
   const before = new Set(previous.rows);
   const rows = previous.rows.filter((id) => present.has(id));
@@ -44,13 +52,13 @@ function holdOrder(entries: readonly PullEntry[], previous: Arrangement): Arrang
   return { rows, running, held };
 }
 
-function byId(a: PullEntry, b: PullEntry): number {
+function byId(a: Standing, b: Standing): number {
   return a.pull.id < b.pull.id ? -1 : 1;
 }
 
 /** Remembers the last arrangement, which a held order starts from; another filter (`key`) starts anew. */
 export function createArranger(): (
-  entries: readonly PullEntry[],
+  entries: readonly Standing[],
   now: number,
   key: string,
   held: boolean,

@@ -1,4 +1,5 @@
-import { type RefObject, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { type RefObject, useState } from "react";
+import { TextField } from "../list/index.ts";
 import {
   type FilterChoices,
   isFiltering,
@@ -6,11 +7,14 @@ import {
   phaseChoices,
   type PullFilter,
   readSearch,
+  toggleGroups,
+  withoutFilter,
 } from "./filter.ts";
 
 interface FilterBarProps {
   readonly search: PageSearch;
   readonly choices: FilterChoices;
+  /** Rows, and what they are: pulls, or images. */
   readonly shown: number;
   readonly all: number;
   readonly textField: RefObject<HTMLInputElement | null>;
@@ -25,7 +29,12 @@ export function FilterBar({ search, choices, shown, all, textField, onSearch }: 
   const change = (name: keyof PullFilter, value: string): void => onSearch(readSearch({ ...search, [name]: value }));
   return (
     <search className={unfolded ? "filter-bar unfolded" : "filter-bar"} aria-label="Filter pulls">
-      <TextField text={search.q ?? ""} field={textField} onText={(text) => change("q", text)} />
+      <TextField
+        text={search.q ?? ""}
+        placeholder="Image, node, tenant, pod, digest"
+        field={textField}
+        onText={(text) => change("q", text)}
+      />
       {/* Only on a telephone, where the choices would push the list off the screen. */}
       <button type="button" className="unfold" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)}>
         {set === 0 ? "More" : `More (${set})`}
@@ -44,10 +53,18 @@ export function FilterBar({ search, choices, shown, all, textField, onSearch }: 
         onChoose={(value) => change("tenant", value)}
       />
       <Choice name="Phase" value={search.phase} options={phaseChoices} onChoose={(value) => change("phase", value)} />
+      <label className="switch">
+        <input
+          type="checkbox"
+          role="switch"
+          aria-keyshortcuts="i"
+          checked={search.group === "image"}
+          onChange={() => onSearch(toggleGroups(search))}
+        />
+        Group by image
+      </label>
       <span className="filter-count quiet" data-testid="filter-count">
-        {shown === all
-          ? `${all.toLocaleString("en")} ${all === 1 ? "pull" : "pulls"}`
-          : `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} pulls`}
+        {countText(shown, all, search.group ?? "pull")}
       </span>
       {isFiltering(search) ? (
         <button type="button" onClick={() => onSearch(withoutFilter(search))}>
@@ -58,41 +75,11 @@ export function FilterBar({ search, choices, shown, all, textField, onSearch }: 
   );
 }
 
-export function withoutFilter(search: PageSearch): PageSearch {
-  return search.kiosk === true ? { kiosk: true } : {};
-}
-
-/** Keeps by itself what is typed: the URL follows a moment later and must not move the caret. */
-function TextField({
-  text,
-  field,
-  onText,
-}: {
-  text: string;
-  field: RefObject<HTMLInputElement | null>;
-  onText: (text: string) => void;
-}) {
-  const input = useRef<HTMLInputElement>(null);
-  useImperativeHandle<HTMLInputElement | null, HTMLInputElement | null>(field, () => input.current);
-  useEffect(() => {
-    if (input.current !== null && input.current !== document.activeElement) input.current.value = text;
-  }, [text]);
-  return (
-    <div className="text-filter">
-      <input
-        ref={input}
-        type="search"
-        aria-label="Filter by text"
-        aria-keyshortcuts="/"
-        placeholder="Image, node, tenant, pod, digest"
-        autoComplete="off"
-        spellCheck={false}
-        defaultValue={text}
-        onChange={(event) => onText(event.target.value)}
-      />
-      <kbd aria-hidden="true">/</kbd>
-    </div>
-  );
+function countText(shown: number, all: number, noun: "image" | "pull"): string {
+  const total = all.toLocaleString("en");
+  return shown === all
+    ? `${total} ${all === 1 ? noun : `${noun}s`}`
+    : `${shown.toLocaleString("en")} of ${total} ${noun}s`;
 }
 
 interface ChoiceProps {

@@ -23,8 +23,9 @@ export const phaseChoices = [
 ] as const satisfies readonly (PullPhase | "active")[];
 type PhaseChoice = (typeof phaseChoices)[number];
 
-/** Query parameters of the page. `kiosk` hides the chrome. */
+/** Query parameters of the page. `group` shows one row per image; `kiosk` hides the chrome. */
 export interface PageSearch extends PullFilter {
+  readonly group?: "image";
   readonly kiosk?: true;
 }
 
@@ -45,17 +46,28 @@ export function readSearch(query: Readonly<Record<string, unknown>>): PageSearch
     ...text("namespace"),
     ...text("tenant"),
     ...(phase === undefined ? {} : { phase }),
+    ...(query["group"] === "image" ? { group: "image" as const } : {}),
     ...(kiosk ? { kiosk: true as const } : {}),
   };
+}
+
+/** The same page with everything let through. */
+export function withoutFilter({ group, kiosk }: PageSearch): PageSearch {
+  return { ...(group === undefined ? {} : { group }), ...(kiosk === undefined ? {} : { kiosk }) };
+}
+
+/** From one row per pull to one per image, and back. */
+export function toggleGroups({ group, ...rest }: PageSearch): PageSearch {
+  return group === undefined ? { ...rest, group: "image" } : rest;
 }
 
 export function isFiltering(filter: PullFilter): boolean {
   return [filter.q, filter.node, filter.namespace, filter.tenant, filter.phase].some((value) => value !== undefined);
 }
 
-/** One string per filter: equal strings let the same pulls through. */
-export function filterKey(filter: PullFilter): string {
-  return JSON.stringify([filter.q, filter.node, filter.namespace, filter.tenant, filter.phase]);
+/** One string per filter and grouping: equal strings show the same rows. */
+export function filterKey(filter: PageSearch): string {
+  return JSON.stringify([filter.group, filter.q, filter.node, filter.namespace, filter.tenant, filter.phase]);
 }
 
 export function filterEntries(entries: Iterable<PullEntry>, filter: PullFilter): PullEntry[] {

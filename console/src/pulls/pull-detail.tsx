@@ -1,18 +1,22 @@
+import { Link } from "@tanstack/react-router";
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import type { ReactNode } from "react";
 import { formatBytes, formatInstant, shortImageName } from "../format/index.ts";
 import { adviceFor } from "./advice.ts";
-import { CopyButton } from "./copy-button.tsx";
+import { CopyButton } from "../shell/index.ts";
+import { detailId } from "./image-name.tsx";
 import { LayerTable } from "./layer-table.tsx";
-import { detailId } from "./pull-row.tsx";
+import { LayerTimeline } from "./layer-timeline.tsx";
+
 
 interface PullDetailProps {
   readonly pull: PullStatus;
   readonly holders: ReadonlyMap<string, string>;
+  /** Until when the pull is known, ms by the server's clock. */
   readonly now: number;
 }
 
-/** The opened row: the error first, then the layers, then what identifies the pull. */
+/** The opened row: the error first, then why it takes so long, the layers, and what identifies the pull. */
 export function PullDetail({ pull, holders, now }: PullDetailProps) {
   return (
     <section id={detailId(pull.id)} className="detail" aria-label={`Details of ${shortImageName(pull.imageRef)}`}>
@@ -22,7 +26,13 @@ export function PullDetail({ pull, holders, now }: PullDetailProps) {
         </p>
       ) : null}
       {pull.error === undefined ? null : <ErrorNote pull={pull} error={pull.error} />}
-      <LayerTable pull={pull} holders={holders} now={now} />
+      {pull.cause === undefined ? null : (
+        <p className="cause" data-testid="cause">
+          {pull.cause.sentence}
+        </p>
+      )}
+      <LayerTimeline pull={pull} now={now} />
+      <LayerTable pull={pull} holders={holders} />
       <Facts pull={pull} />
     </section>
   );
@@ -64,9 +74,17 @@ function Facts({ pull }: { pull: PullStatus }) {
         {pull.totalKnown ? formatBytes(pull.totalBytes) : "not known yet"}
         {pull.cachedBytes > 0 ? `, ${formatBytes(pull.cachedBytes)} of it were on the node` : ""}
       </Fact>
-      <Fact name="Tenant">{pull.tenant ?? "none known"}</Fact>
+      <Fact name="Tenant">{pull.tenant === undefined ? (
+          "none known"
+        ) : (
+          <Link to="/" search={{ tenant: pull.tenant }}>
+            {pull.tenant}
+          </Link>
+        )}</Fact>
       <Fact name="Node">
-        {pull.nodeName}
+        <Link to="/" search={{ node: pull.nodeName }}>
+          {pull.nodeName}
+        </Link>
         {pull.containerdNamespace === undefined ? "" : ` (containerd namespace ${pull.containerdNamespace})`}
       </Fact>
       <Fact name="Began">{formatInstant(pull.startedAt)}</Fact>
@@ -80,7 +98,10 @@ function Facts({ pull }: { pull: PullStatus }) {
             <ul className="pod-list">
               {pull.pods.map((pod) => (
                 <li key={`${pod.namespace}/${pod.podName}/${pod.container}`}>
-                  <span className="quiet">{pod.namespace} / </span>
+                  <Link to="/" search={{ namespace: pod.namespace }}>
+                    {pod.namespace}
+                  </Link>
+                  {" / "}
                   {pod.podName} <span className="quiet">container {pod.container}</span>
                 </li>
               ))}

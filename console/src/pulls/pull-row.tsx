@@ -1,18 +1,12 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
 import { memo } from "react";
-import {
-  formatAge,
-  formatBytes,
-  formatInstant,
-  formatSpeed,
-  splitImageReference,
-  shortDigest,
-  shortImageName,
-} from "../format/index.ts";
+import { formatAge, formatBytes, formatInstant, formatSpeed } from "../format/index.ts";
+import { PhaseMark, SparklineGraphic } from "../graphics/index.ts";
 import { isFinished, type PullEntry } from "../live/index.ts";
+import { detailId, ImageName } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
-import { PhaseMark } from "./phase-mark.tsx";
-import { SparklineGraphic } from "./sparkline-graphic.tsx";
+
+
 import type { TimeLeft } from "./time-left.ts";
 import { WaitingPods } from "./waiting-pods.tsx";
 
@@ -28,17 +22,20 @@ export interface PullRowProps {
   readonly rowIndex: number;
 }
 
-/** An id may hold anything; aria-controls cuts at spaces. */
-export const detailId = (id: string): string => `detail-${id.replaceAll(/[^\w-]/g, "_")}`;
-
 export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, rowIndex }: PullRowProps) {
   const { pull } = entry;
   const finished = isFinished(pull);
   const classes = ["row", finished ? "row-finished" : "", fresh ? "row-fresh" : "", open ? "row-open" : ""];
   return (
-    <div role="row" className={classes.join(" ")} aria-rowindex={rowIndex} data-pull={pull.id}>
+    <div role="row" className={classes.join(" ")} aria-rowindex={rowIndex} data-pull={pull.id} data-row={pull.id}>
       <div role="cell" className="cell cell-image">
-        <ImageCell entry={entry} open={open} />
+        <ImageName
+          imageRef={pull.imageRef}
+          manifestDigest={pull.manifestDigest}
+          recording={pull.recording === true}
+          open={open}
+          controls={detailId(pull.id)}
+        />
       </div>
       <div role="cell" className="cell cell-node">
         <span className="line">{pull.nodeName}</span>
@@ -73,37 +70,6 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
     </div>
   );
 });
-
-function ImageCell({ entry, open }: { entry: PullEntry; open: boolean }) {
-  const { pull } = entry;
-  const name = splitImageReference(pull.imageRef);
-  const digest = pull.manifestDigest ?? name.digest;
-  return (
-    <>
-      <button
-        type="button"
-        className="row-toggle line"
-        aria-label={shortImageName(pull.imageRef)}
-        aria-expanded={open}
-        {...(open ? { "aria-controls": detailId(pull.id) } : {})}
-        title={digest === undefined ? pull.imageRef : `${pull.imageRef}\n${digest}`}
-      >
-        <svg className="chevron" viewBox="0 0 8 8" aria-hidden="true">
-          <path d="M2.5 1l3 3-3 3" />
-        </svg>
-        <span className="repository">{name.repository}</span>
-        {name.tag === undefined ? null : <span className="tag">:{name.tag}</span>}
-        {name.tag === undefined && name.digest !== undefined ? (
-          <span className="tag">@{shortDigest(name.digest)}</span>
-        ) : null}
-      </button>
-      <span className="line registry quiet">
-        {pull.recording === true ? <span className="recording-mark">recording</span> : null}
-        {name.registry}
-      </span>
-    </>
-  );
-}
 
 function ProgressFigures({ entry }: { entry: PullEntry }) {
   const { pull } = entry;

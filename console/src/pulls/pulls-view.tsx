@@ -1,13 +1,15 @@
 import type { NodeStatus } from "@waybill/pulltrace/contract";
 import { type RefObject, useMemo, useState } from "react";
-import { formatDuration } from "../format/index.ts";
+import { type RowsHandle, useHeldOrder } from "../list/index.ts";
 import type { FeedSnapshot, PullsState } from "../live/index.ts";
-import { createArranger } from "./arrangement.ts";
-import { NoAgent, NoMatch, NoPulls } from "./empty-states.tsx";
-import { filterChoices, filterEntries, filterKey, isFiltering, type PageSearch } from "./filter.ts";
-import { FilterBar, withoutFilter } from "./filter-bar.tsx";
-import { useHeldOrder } from "./held-order.ts";
-import { PullTable, type PullTableHandle } from "./pull-table.tsx";
+import { createArranger, type Standing } from "./arrangement.ts";
+import { NoAgent } from "../shell/index.ts";
+import { NoMatch, NoPulls } from "./empty-states.tsx";
+import { filterChoices, filterEntries, filterKey, isFiltering, type PageSearch, withoutFilter } from "./filter.ts";
+import { FilterBar } from "./filter-bar.tsx";
+import { groupByImage, groupsWith, type ImageGroup } from "./grouping.ts";
+import { ImageTable } from "./image-table.tsx";
+import { PullTable } from "./pull-table.tsx";
 import { SpokenSummary } from "./spoken-summary.tsx";
 import { Strip } from "./strip.tsx";
 import { summarize } from "./summary.ts";
@@ -22,8 +24,7 @@ interface PullsViewProps {
   readonly opened: string | undefined;
   readonly onToggle: (id: string) => void;
   readonly textField: RefObject<HTMLInputElement | null>;
-  readonly table: RefObject<PullTableHandle | null>;
-  readonly onRetry: () => void;
+  readonly table: RefObject<RowsHandle | null>;
 }
 
 /** Strip, filter and rows over one state. */
@@ -48,10 +49,16 @@ export function PullsView(props: PullsViewProps) {
   const second = Math.floor(now / 1000);
   const [arranger] = useState(createArranger);
   const key = filterKey(search);
-  const arrangement = useMemo(
-    () => arranger(matching, second * 1000, key, held),
-    [arranger, matching, second, key, held],
+  const groups = useMemo(() => (search.group === undefined ? noGroups : groupByImage(shape.values())), [shape, search]);
+  const standing = useMemo(
+    () => (search.group === undefined ? matching : groupsWith(groups, matching).map(standingOf)),
+    [matching, groups, search.group],
   );
+  const arrangement = useMemo(
+    () => arranger(standing, second * 1000, key, held),
+    [arranger, standing, second, key, held],
+  );
+  const knownUntil = connection.kind === "live" ? now : now - snapshot.silentMs;
   const filtering = isFiltering(search);
   const idle = summary.active === 0 && !filtering;
 
@@ -61,15 +68,6 @@ export function PullsView(props: PullsViewProps) {
       {summary.recording ? (
         <p className="banner banner-recording" data-testid="recording-banner">
           <strong>This is a recording.</strong> Pulls marked so are replayed from a file and do not happen now.
-        </p>
-      ) : null}
-      {connection.kind === "reconnecting" ? (
-        <p className="banner banner-stale" data-testid="stale-banner">
-          <strong>Not live.</strong> {connection.reason} What stands here is {formatDuration(snapshot.silentMs / 1000)}{" "}
-          old.{" "}
-          <button type="button" className="link" onClick={props.onRetry}>
-            Try now
-          </button>
         </p>
       ) : null}
       {nodes.length === 0 && entries.size === 0 ? (
@@ -87,8 +85,8 @@ export function PullsView(props: PullsViewProps) {
             <FilterBar
               search={search}
               choices={choices}
-              shown={matching.length}
-              all={entries.size}
+              shown={standing.length}
+              all={search.group === undefined ? entries.size : groups.size}
               textField={props.textField}
               onSearch={onSearch}
             />
@@ -98,31 +96,55 @@ export function PullsView(props: PullsViewProps) {
             <NoMatch all={entries.size} onClear={() => onSearch(withoutFilter(search))} />
           ) : null}
           <div hidden={matching.length === 0} className={connection.kind === "live" ? "" : "stale"}>
-            <PullTable
-              handle={props.table}
-              list={list}
-              listRef={setList}
-              entries={entries}
-              byNode={byNode}
-              arrangement={arrangement}
-              opened={props.opened}
-              onToggle={props.onToggle}
-              now={now}
-              knownUntil={connection.kind === "live" ? now : now - snapshot.silentMs}
-              historySeconds={state.historySeconds}
-            />
+            {search.group === undefined ? (
+              <PullTable
+                handle={props.table}
+                list={list}
+                listRef={setList}
+                entries={entries}
+                byNode={byNode}
+                arrangement={arrangement}
+                opened={props.opened}
+                onToggle={props.onToggle}
+                now={now}
+                knownUntil={knownUntil}
+                historySeconds={state.historySeconds}
+              />
+            ) : (
+              <ImageTable
+                handle={props.table}
+                list={list}
+                listRef={setList}
+                entries={entries}
+                groups={groups}
+                rows={arrangement.rows}
+                opened={props.opened}
+                onToggle={props.onToggle}
+                now={now}
+                knownUntil={knownUntil}
+              />
+            )}
           </div>
-          {arrangement.held > 0 ? <HeldNote held={arrangement.held} /> : null}
+          {arrangement.held > 0 ? <HeldNote held={arrangement.held} noun={search.group ?? "pull"} /> : null}
         </>
       )}
     </>
   );
 }
 
-function HeldNote({ held }: { held: number }) {
+const noGroups: ReadonlyMap<string, ImageGroup> = new Map();
+
+/** A group takes its place in the order as one long pull. */
+function standingOf(group: ImageGroup): Standing {
+  const { key, startedMs, completedMs, failed } = group;
+  const pull = { id: key, phase: failed > 0 ? ("failed" as const) : ("done" as const) };
+  return { pull, startedMs, ...(completedMs === undefined ? {} : { completedMs }) };
+}
+
+function HeldNote({ held, noun }: { held: number; noun: string }) {
   return (
     <button type="button" className="held-note" onClick={() => window.scrollTo({ top: 0 })}>
-      {held === 1 ? "1 new pull" : `${held.toLocaleString("en")} new pulls`} <span>order held while you read</span>
+      {held === 1 ? `1 new ${noun}` : `${held.toLocaleString("en")} new ${noun}s`} <span>order held while you read</span>
     </button>
   );
 }

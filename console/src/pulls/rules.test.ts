@@ -7,7 +7,7 @@ import { adviceFor } from "./advice.ts";
 import { arrange, createArranger, emptyArrangement } from "./arrangement.ts";
 import { filterChoices, filterEntries, isFiltering, readSearch } from "./filter.ts";
 import { segmentsOf } from "./segments.ts";
-import { sparkline } from "./sparkline.ts";
+import { sparkline } from "../graphics/index.ts";
 import { summarize } from "./summary.ts";
 import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
 

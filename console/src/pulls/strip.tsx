@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { formatDuration, formatSpeed } from "../format/index.ts";
-import { SparklineGraphic } from "./sparkline-graphic.tsx";
+import { SparklineGraphic } from "../graphics/index.ts";
 import type { Summary } from "./summary.ts";
 
 interface StripProps {

@@ -24,6 +24,12 @@ export function timeLeft(pull: PullStatus, now: number, holder: string | undefin
   }
   const silent = now - Date.parse(pull.updatedAt);
   if (silent > staleMs) return { known: false, text: `no report for ${formatDuration(silent / 1000)}` };
+  const endsAt = pull.timeLeft === undefined ? Number.NaN : Date.parse(pull.timeLeft.endsAt);
+  if (!Number.isNaN(endsAt)) {
+    // What rests on other pulls than this one is said less firmly.
+    const about = pull.timeLeft?.basis === "measured" ? "" : "about ";
+    return { known: true, text: `${about}${formatTimeLeft((endsAt - now) / 1000)}` };
+  }
   if (pull.phase === "unpacking") return { known: false, text: "unpacking to disk" };
   if (pull.phase === "resolving") return { known: false, text: "reading manifest" };
   if (!pull.totalKnown) return { known: false, text: "size not known yet" };
@@ -47,11 +53,21 @@ export function runningByNode(entries: Iterable<PullEntry>): ReadonlyMap<string,
 
 /**
  * containerd fetches a layer that two pulls share only once, and the second pull waits for the first one's download.
+ * The server's word on it goes first; without it the neighbours tell.
  * @returns for each waiting layer (by digest) of `pull` that another pull of `neighbours` downloads, that pull's name
  */
 export function layerHolders(pull: PullStatus, neighbours: readonly PullEntry[]): ReadonlyMap<string, string> {
-  const waiting = new Set(pull.layers.filter((layer) => layer.phase === "waiting").map((layer) => layer.digest));
+  const waiting = new Set<string>();
   const holders = new Map<string, string>();
+  for (const { phase, digest, waitsFor } of pull.layers) {
+    if (phase !== "waiting") continue;
+    if (waitsFor === undefined) {
+      waiting.add(digest);
+      continue;
+    }
+    const seen = waitsFor.imageRef ?? neighbours.find((other) => other.pull.id === waitsFor.pullId)?.pull.imageRef;
+    holders.set(digest, seen === undefined ? "another pull" : shortImageName(seen));
+  }
   if (waiting.size === 0) return holders;
   for (const { pull: other } of neighbours) {
     if (other.id === pull.id) continue;

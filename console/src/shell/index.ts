@@ -1,5 +1,4 @@
-/** What stands around every page: theme, state of the connection, signing in, the keys. */
-export { ConnectionBadge } from "./connection-badge.tsx";
-export { KeysDialog } from "./keys-dialog.tsx";
-export { SignIn } from "./sign-in.tsx";
-export { ThemeSwitch } from "./theme-switch.tsx";
+/** What stands around every page: head with navigation, theme, state of the connection, signing in, the keys. */
+export { CopyButton } from "./copy-button.tsx";
+export { NoAgent } from "./empty-states.tsx";
+export { PageFrame } from "./page-frame.tsx";

@@ -3,8 +3,10 @@ import { useEffect, useRef } from "react";
 const keys: readonly (readonly [key: string, meaning: string])[] = [
   ["/", "go to the filter"],
   ["j  k", "next, previous row"],
-  ["Enter", "open or close the row"],
+  ["Enter", "open or close the row; on a node, show its pulls"],
   ["Esc", "close what is open"],
+  ["i", "group the pulls by image, or not"],
+  ["p  n", "go to the pulls, to the nodes"],
   ["?", "show these keys"],
 ];
 

@@ -3,6 +3,7 @@ import type {
   LayerStatus,
   NodeStatus,
   PodReference,
+  PullCause,
   PullPhase,
   PullStatus,
 } from "@waybill/pulltrace/contract";
@@ -34,6 +35,7 @@ interface SamplePull {
   readonly ended?: number;
   readonly error?: string;
   readonly eta?: number;
+  readonly cause?: PullCause;
   readonly recording?: boolean;
 }
 
@@ -53,6 +55,10 @@ function samplePull(o: SamplePull, now: number): PullStatus {
   const at = (secondsAgo: number): string => new Date(now - secondsAgo * 1000).toISOString();
   const layers = (o.layers ?? []).map((layer, index): LayerStatus => {
     const complete = layer.phase === "done" || layer.phase === "cached";
+    const here =
+      layer.phase === "done" || layer.phase === "unpacking" || layer.phase === "downloaded"
+        ? at(Math.max(o.ended ?? 0, o.began * (0.75 - index * 0.07)))
+        : undefined;
     const ended = complete ? at(Math.max(o.ended ?? 0, o.began * (0.6 - index * 0.07))) : undefined;
     return {
       pullId: o.id,
@@ -63,6 +69,7 @@ function samplePull(o: SamplePull, now: number): PullStatus {
       bytesPerSec: layer.speed ?? 0,
       percent: complete ? 100 : Math.min(99, layer.share * 100),
       startedAt: at(Math.max(o.ended ?? 0, o.began * (1 - index * 0.09) - 0.5)),
+      ...(here === undefined ? {} : { downloadedAt: here }),
       ...(ended === undefined ? {} : { completedAt: ended }),
       totalKnown: true,
       phase: layer.phase,
@@ -86,6 +93,7 @@ function samplePull(o: SamplePull, now: number): PullStatus {
     startedAt: at(o.began),
     ...(o.ended === undefined ? {} : { completedAt: at(o.ended) }),
     ...(o.error === undefined ? {} : { error: o.error }),
+    ...(o.cause === undefined ? {} : { cause: o.cause }),
     pods: o.pods ?? [],
     layers,
     totalKnown: known,
@@ -143,6 +151,11 @@ export function busyPulls(now: number): PullStatus[] {
       tenant: "payments",
       began: 74,
       eta: 131,
+      cause: {
+        kind: "one-layer",
+        sentence: "One layer of 1.15 GiB holds 78 % of what is missing, and one layer is one stream.",
+        share: 0.78,
+      },
       pods: samplePods("payments", "fraud-scorer", 5, image("payments/fraud-model:2026.11.2")),
       layers: [
         ...base,
@@ -301,6 +314,44 @@ export function busyPulls(now: number): PullStatus[] {
       error: "The client gave this pull up after 60 s, with 2 of 5 layers downloaded.",
       layers: [...base, layer(300, 0.5, "downloading"), layer(20, 0, "waiting"), layer(20, 0, "waiting")],
     }),
+  ];
+}
+
+/** The dozen, and two images on their way to many nodes: one to six, one to 120. */
+export function rollOutPulls(now: number): PullStatus[] {
+  const ref = `${registry}/checkout/storefront:4.18.0`;
+  const onto = (node: string, id: string, phase: PullPhase, share: number, image: string): PullStatus =>
+    samplePull(
+      {
+        id,
+        node,
+        image,
+        phase,
+        tenant: "checkout",
+        began: 44 - (id.charCodeAt(id.length - 1) % 7),
+        ...(phase === "done" || phase === "failed" ? { ended: 9 } : {}),
+        ...(phase === "downloading" ? { eta: Math.round((1 - share) * 60) } : {}),
+        ...(phase === "failed" ? { error: "The registry answered 429 Too Many Requests; kubelet tries again in 40 s." } : {}),
+        pods: phase === "done" ? [] : samplePods("checkout", "storefront", 1, image),
+        layers: [
+          layer(28, 1, "cached", { content: "debian" }),
+          layer(64, share, phase === "resolving" || phase === "cancelled" ? "waiting" : phase, { speed: share < 1 ? 8 * MiB : 0 }),
+        ],
+      },
+      now,
+    );
+  const everywhere = `${registry}/platform/node-agent:1.4.2`;
+  return [
+    ...busyPulls(now).filter((one) => one.id !== "p02"),
+    onto("worker-01", "s1", "done", 1, ref),
+    onto("worker-02", "s2", "done", 1, ref),
+    onto("worker-03", "s3", "unpacking", 1, ref),
+    onto("worker-04", "s4", "downloading", 0.34, ref),
+    onto("worker-05", "s5", "done", 1, ref),
+    onto("worker-06", "s6", "failed", 0.2, ref),
+    ...Array.from({ length: 120 }, (_, at) =>
+      onto(`edge-${at + 1}`, `e${at}`, at % 3 === 0 ? "downloading" : "done", at % 3 === 0 ? (at % 80) / 100 : 1, everywhere),
+    ),
   ];
 }
 

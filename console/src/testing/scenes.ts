@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import type { NodeStatus, PullStatus } from "@waybill/pulltrace/contract";
-import { busyPulls, manyPulls, sampleNodes } from "./sample-pulls.ts";
+import { busyPulls, manyPulls, rollOutPulls, sampleNodes } from "./sample-pulls.ts";
 import { type ScriptedServer, type ScriptedState, startScriptedServer } from "./scripted-server.ts";
 
 const workers = ["worker-01", "worker-02", "worker-03", "worker-04", "worker-05", "worker-06"];
@@ -10,6 +10,8 @@ export interface Scene {
   readonly name: string;
   readonly pulls: (now: number) => PullStatus[];
   readonly nodes: (now: number) => NodeStatus[];
+  /** Which page; without it the pulls. */
+  readonly path?: "/nodes";
   /** Query of the page. */
   readonly query?: string;
   /** Keys to press once the page stands. */
@@ -46,6 +48,13 @@ export const scenes: readonly Scene[] = [
   { name: "disconnected", pulls: busyPulls, nodes, offline: true },
   { name: "signed-out", pulls: busyPulls, nodes, token: "secret" },
   { name: "keys", pulls: busyPulls, nodes, keys: ["?"] },
+  { name: "nodes", path: "/nodes", pulls: busyPulls, nodes },
+  { name: "nodes-none", path: "/nodes", pulls: noPulls, nodes: () => [] },
+  { name: "nodes-no-match", path: "/nodes", query: "?q=nothing-like-this", pulls: noPulls, nodes },
+  { name: "nodes-kiosk", path: "/nodes", query: "?kiosk", pulls: busyPulls, nodes },
+  { name: "images", query: "?group=image", pulls: rollOutPulls, nodes },
+  { name: "images-opened", query: "?group=image", pulls: rollOutPulls, nodes, opens: "checkout/storefront" },
+  { name: "images-kiosk", query: "?group=image&kiosk", pulls: rollOutPulls, nodes },
   { name: "kiosk", pulls: busyPulls, nodes, query: "?kiosk" },
   {
     name: "recording",
@@ -105,7 +114,8 @@ export const launchOptions = {
 
 /** Waits until the page stands as the scene wants it. */
 export async function sceneIsUp(page: Page, scene: Scene, offline: (cut: boolean) => void): Promise<void> {
-  await page.getByRole("heading", { name: "Pulls", exact: true }).waitFor();
+  const title = scene.path === "/nodes" ? "Nodes" : "Pulls";
+  await page.getByRole("heading", { name: title, exact: true }).waitFor();
   if (scene.token === undefined) await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
   else await page.getByRole("heading", { name: "Sign in" }).waitFor();
   if (scene.opens !== undefined) await page.getByRole("button", { name: scene.opens }).first().click();

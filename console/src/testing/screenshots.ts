@@ -15,7 +15,12 @@ const looks = [
   { name: "dark", width: 1440, height: 900, colorScheme: "dark" },
   { name: "narrow-dark", width: 360, height: 760, colorScheme: "dark" },
 ] as const;
-type Look = (typeof looks)[number];
+/** The wall-screen view is for these. */
+const walls = [
+  { name: "1080p", width: 1920, height: 1080, colorScheme: "dark" },
+  { name: "4k", width: 3840, height: 2160, colorScheme: "light" },
+] as const;
+type Look = (typeof looks | typeof walls)[number];
 
 const dist = new URL("../../dist", import.meta.url).pathname;
 const [folder = join(tmpdir(), "waybill-screenshots"), ...wanted] = process.argv.slice(2);
@@ -27,7 +32,7 @@ let violations = 0;
 try {
   for (const scene of scenes) {
     if (wanted.length > 0 && !wanted.includes(scene.name)) continue;
-    for (const look of looks) violations += await shoot(browser, scene, look);
+    for (const look of scene.query?.includes("kiosk") === true ? walls : looks) violations += await shoot(browser, scene, look);
   }
 } finally {
   await browser.close();
@@ -49,7 +54,7 @@ async function shoot(browser: Browser, scene: Scene, look: Look): Promise<number
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   try {
-    await page.goto(`${played.server.url}/${scene.query ?? ""}`);
+    await page.goto(`${played.server.url}${scene.path ?? "/"}${scene.query ?? ""}`);
     await sceneIsUp(page, scene, (cut) => played.server.offline(cut));
     // Long enough for the small lines to show something.
     await page.waitForTimeout(scene.name === "busy" ? 9000 : 2500);

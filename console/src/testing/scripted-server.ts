@@ -22,8 +22,12 @@ export interface ScriptedServer {
   /** Sends an event to all who follow, and keeps it for those who come back. */
   emit(event: PullEvent): void;
   emitPull(pull: PullStatus): void;
-  /** Ends all event streams. */
+  /** Cuts all event streams. */
   dropStreams(): void;
+  /** Ends all event streams in good order, as the server does after an hour. */
+  endStreams(): void;
+  /** An id without data: the reader is up to date to there, but no event was for it. */
+  skip(): void;
   /** From now on every connection is cut; `false`: answers again. */
   offline(cut: boolean): void;
   /** As a restart: another run, whose events start anew; older ids get `reset`. */
@@ -146,6 +150,14 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
       emit({ schemaVersion: "v1", timestamp: pull.updatedAt, type, nodeName: pull.nodeName, pull });
     },
     dropStreams,
+    endStreams() {
+      for (const stream of streams) stream.end();
+      streams.clear();
+    },
+    skip() {
+      last += 1;
+      for (const stream of streams) stream.write(`id: ${run}-${last}\n\n`);
+    },
     offline(next) {
       cut = next;
       if (next) dropStreams();

@@ -22,13 +22,13 @@ export function useRowEvents(
   useEffect(() => {
     if (element === null) return undefined;
     const rowOf = (event: Event): HTMLElement | null =>
-      event.target instanceof Element ? event.target.closest<HTMLElement>("[data-pull]") : null;
+      event.target instanceof Element ? event.target.closest<HTMLElement>("[data-row]") : null;
     const onClick = (event: MouseEvent): void => {
-      const id = rowOf(event)?.dataset["pull"];
+      const id = rowOf(event)?.dataset["row"];
       if (id !== undefined && (window.getSelection()?.isCollapsed ?? true)) onToggle(id);
     };
     const onFocus = (event: FocusEvent): void => {
-      focused.current = rowOf(event)?.dataset["pull"] ?? focused.current;
+      focused.current = rowOf(event)?.dataset["row"] ?? focused.current;
     };
     const onBlur = (event: FocusEvent): void => {
       if (event.relatedTarget !== null) focused.current = undefined;
@@ -46,15 +46,15 @@ export function useRowEvents(
 
 /** Puts the focus on a row. @returns false while the row is not drawn yet */
 export function focusRow(list: HTMLElement | null, id: string): boolean {
-  const button = list?.querySelector<HTMLElement>(`[data-pull="${CSS.escape(id)}"] .row-toggle`);
+  const button = list?.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"] .row-toggle`);
   button?.focus({ preventScroll: true });
   return button !== null && button !== undefined;
 }
 
 /** Id of the first row that is on the screen. */
 export function firstVisible(list: HTMLElement | null): string | undefined {
-  for (const row of list?.querySelectorAll<HTMLElement>("[data-pull]") ?? []) {
-    if (row.getBoundingClientRect().top >= 0) return row.dataset["pull"];
+  for (const row of list?.querySelectorAll<HTMLElement>("[data-row]") ?? []) {
+    if (row.getBoundingClientRect().top >= 0) return row.dataset["row"];
   }
   return undefined;
 }

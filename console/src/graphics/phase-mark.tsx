@@ -1,6 +1,6 @@
 import type { LayerPhase, PullPhase } from "@waybill/pulltrace/contract";
 
-type Phase = PullPhase | LayerPhase;
+export type Phase = PullPhase | LayerPhase;
 
 /** Each phase has its own shape, so that colour is never the only sign. Box 12 × 12. */
 const shapes: Readonly<Record<Phase, string>> = {
@@ -15,13 +15,21 @@ const shapes: Readonly<Record<Phase, string>> = {
   cancelled: "M2.6 2.6l6.8 6.8M6 1.2a4.8 4.8 0 1 0 0 9.6 4.8 4.8 0 0 0 0-9.6z",
 };
 
+/** The shape alone, in the phase's colour: for places where the word stands beside it or in a label. */
+export function PhaseShape({ phase, title }: { phase: Phase; title?: string }) {
+  return (
+    <svg className={`phase-shape phase-${phase}`} viewBox="0 0 12 12" aria-hidden="true">
+      {title === undefined ? null : <title>{title}</title>}
+      <path d={shapes[phase]} />
+    </svg>
+  );
+}
+
 /** A phase as word, colour and shape. */
 export function PhaseMark({ phase, word }: { phase: Phase; word?: string }) {
   return (
     <span className={`phase phase-${phase}`}>
-      <svg viewBox="0 0 12 12" aria-hidden="true">
-        <path d={shapes[phase]} />
-      </svg>
+      <PhaseShape phase={phase} />
       {word ?? phase}
     </span>
   );

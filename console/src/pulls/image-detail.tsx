@@ -1,0 +1,87 @@
+import { Link } from "@tanstack/react-router";
+import type { PullStatus } from "@waybill/pulltrace/contract";
+import { formatSpeed, shortImageName } from "../format/index.ts";
+import { PhaseMark } from "../graphics/index.ts";
+import type { PullEntry } from "../live/index.ts";
+import { byUrgency, type ImageGroup, type RollOut } from "./grouping.ts";
+import { detailId } from "./image-name.tsx";
+import { LayerBar, wholePercent } from "./layer-bar.tsx";
+import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
+
+interface ImageDetailProps {
+  readonly group: ImageGroup;
+  readonly rollOut: RollOut;
+  readonly entries: ReadonlyMap<string, PullEntry>;
+  readonly now: number;
+}
+
+/** So many nodes are listed; the link below leads to all of them. */
+const mostNodes = 50;
+
+/** The opened row of an image: its pulls, node by node, those that need a look first. */
+export function ImageDetail({ group, rollOut, entries, now }: ImageDetailProps) {
+  const name = shortImageName(group.imageRef);
+  const pulls = byUrgency(rollOut.pulls).slice(0, mostNodes);
+  const nodes = new Set(pulls.map((pull) => pull.nodeName));
+  const neighbours = runningByNode([...entries.values()].filter((entry) => nodes.has(entry.pull.nodeName)));
+  const more = rollOut.pulls.length - pulls.length;
+  return (
+    <section id={detailId(group.key)} className="detail" aria-label={`Details of ${name}`}>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
+      <section className="layer-scroll" tabIndex={0} aria-label="Nodes">
+        <table className="layers nodes-of-image">
+          <caption className="visually-hidden">Pulls of {name} by node</caption>
+          <thead>
+            <tr>
+              <th scope="col">Node</th>
+              <th scope="col">Phase</th>
+              <th scope="col">Progress</th>
+              <th scope="col" className="right">
+                Percent
+              </th>
+              <th scope="col" className="right">
+                Speed
+              </th>
+              <th scope="col">Time left</th>
+            </tr>
+          </thead>
+          <tbody>
+            {pulls.map((pull) => {
+              const [holder] = layerHolders(pull, neighbours.get(pull.nodeName) ?? []).values();
+              return <NodeOfImage key={pull.id} pull={pull} left={timeLeft(pull, now, holder).text} />;
+            })}
+          </tbody>
+        </table>
+      </section>
+      <p>
+        {more > 0 ? `${more.toLocaleString("en")} more nodes. ` : ""}
+        <Link to="/" search={{ q: group.imageRef }}>
+          Show each pull of it with its layers
+        </Link>
+      </p>
+    </section>
+  );
+}
+
+function NodeOfImage({ pull, left }: { pull: PullStatus; left: string }) {
+  return (
+    <tr>
+      <td>
+        <Link to="/" search={{ node: pull.nodeName }}>
+          {pull.nodeName}
+        </Link>
+      </td>
+      <td>
+        <PhaseMark phase={pull.phase} />
+      </td>
+      <td className="bar-cell">
+        <LayerBar pull={pull} />
+      </td>
+      <td className="right">{pull.totalKnown ? `${wholePercent(pull)} %` : "–"}</td>
+      <td className="right">{pull.phase === "downloading" ? formatSpeed(pull.bytesPerSec) : "–"}</td>
+      <td className={pull.phase === "failed" ? "why error-line-failed" : "why"}>
+        {pull.error === undefined ? left : pull.error}
+      </td>
+    </tr>
+  );
+}
