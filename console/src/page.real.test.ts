@@ -69,33 +69,44 @@ const scene = (name: string): Scene => scenes.find((one) => one.name === name)!;
 const rows = (page: Page) => page.locator("[role=row][data-pull]");
 const names = (page: Page) => rows(page).locator(".row-toggle").allTextContents();
 
+const sideways = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
 describe("every state of the page", () => {
-  const looks = [
-    { width: 1440, colorScheme: "light" },
-    { width: 360, colorScheme: "dark" },
-  ] as const;
-  for (const one of scenes) {
-    for (const look of looks) {
-      it(`${one.name}, ${look.width} px, ${look.colorScheme}: axe finds nothing, nothing sticks out, nothing is blocked`, async () => {
-        const { page, complaints } = await open(one, look);
+  it.each(scenes.map((one) => one.name))(
+    "%s, wide and light, narrow and dark: axe finds nothing, nothing sticks out, nothing is blocked",
+    async (name) => {
+      const { page, complaints } = await open(scene(name), { width: 1440, colorScheme: "light" });
+      const check = async (): Promise<void> => {
         const { violations } = await new AxeBuilder({ page }).analyze();
         expect(violations.map((violation) => `${violation.id} ${violation.nodes[0]?.html}`)).toEqual([]);
-        const sticksOut = await page.evaluate(
-          () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-        );
-        expect(sticksOut).toBe(false);
-        expect(complaints).toEqual([]);
-      });
-    }
-  }
+        expect(await sideways(page)).toBeLessThanOrEqual(0);
+      };
+      await check();
+      await page.emulateMedia({ colorScheme: "dark" });
+      await page.setViewportSize({ width: 360, height: 800 });
+      await check();
+      expect(complaints).toEqual([]);
+    },
+  );
 });
 
 describe("the list", () => {
-  it.each([360, 480, 839, 840, 1024, 1247, 1248, 1920, 3840])("%d px: nothing sticks out", async (width) => {
-    const { page } = await open({ ...scene("opened"), quiet: true }, { width, colorScheme: "light" });
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(over).toBeLessThanOrEqual(0);
-  });
+  it.each(["opened", "images-opened", "nodes"])(
+    "%s: nothing sticks out from 360 px to 4K, no column is lost",
+    async (name) => {
+      const { page } = await open({ ...scene(name), quiet: true });
+      for (const width of [360, 480, 839, 840, 1000, 1024, 1200, 1247, 1248, 1920, 3840]) {
+        await page.setViewportSize({ width, height: 800 });
+        expect(await sideways(page)).toBeLessThanOrEqual(0);
+        if (width < 840) continue;
+        const last = await page.getByRole("columnheader").last().boundingBox();
+        expect(last!.x + last!.width).toBeLessThanOrEqual(width);
+        const cells = await page.locator("[role=row][data-row]").first().locator("[role=cell]:visible").count();
+        expect(cells).toBe(name === "opened" ? 8 : name === "nodes" ? 4 : 7);
+      }
+    },
+  );
 
   it("10,000 rows: only those near the screen exist, and the last one can be reached", async () => {
     const { page } = await open(scene("many"));
@@ -170,6 +181,110 @@ describe("working with it", () => {
     await page.getByTestId("filter-count").getByText("12 pulls", { exact: true }).waitFor();
     expect(new URL(page.url()).search).toBe("");
     expect(await page.getByRole("searchbox").inputValue()).toBe("");
+  });
+
+  it("grouped by image: the switch stands in the URL, a row says how many nodes have it, and opens into its nodes", async () => {
+    const { page } = await open({ ...scene("images"), quiet: true, query: "?q=storefront" });
+    await page.getByRole("switch", { name: "Group by image" }).check();
+    await page.waitForURL((url) => url.search === "?q=storefront&group=image");
+    const row = page.locator('[data-image$="checkout/storefront:4.18.0"]');
+    await row.getByText("3 of 6 nodes have it").waitFor();
+    await row.getByText("worker-04").waitFor();
+    expect(await row.getByRole("img").getAttribute("aria-label")).toBe(
+      "Nodes: 3 done, 1 unpacking, 1 downloading, 1 failed",
+    );
+    await row.getByRole("button").click();
+    const nodes = page.getByRole("table", { name: /^Pulls of checkout\/storefront/ });
+    expect(await nodes.getByRole("row").count()).toBe(7);
+    const last = busyPulls(Date.now())[0]!;
+    played!.server.emitPull({
+      ...played!.state.pulls.find((pull) => pull.id === "s4")!,
+      phase: "done",
+      percent: 100,
+      completedAt: last.updatedAt,
+    });
+    await row.getByText("4 of 6 nodes have it").waitFor();
+    await page.keyboard.press("Escape");
+    await nodes.waitFor({ state: "detached" });
+    await page.keyboard.press("i");
+    await page.waitForURL((url) => url.search === "?q=storefront");
+    expect(await rows(page).count()).toBe(6);
+  });
+
+  it("an opened row says why it takes so long, and when each layer waited, downloaded and unpacked", async () => {
+    const { page } = await open({ ...scene("opened"), quiet: true });
+    const details = page.getByRole("region", { name: /^Details of payments\/fraud-model/ });
+    await details.getByText("and one layer is one stream").waitFor();
+    const words = await details.locator(".timeline-words").allTextContents();
+    expect(words[0]).toMatch(/^waited \d+ s, downloaded \d+ s, unpacked \d+ s$/);
+    expect(words.at(-1)).toMatch(/^waiting for/);
+    await details.getByText("412 MiB, 100 %").waitFor();
+  });
+
+  it("nodes: silent first, followed live; a node leads to its pulls, also by keyboard", async () => {
+    const { page } = await open({ ...scene("busy"), quiet: true });
+    await page.keyboard.press("n");
+    await page.waitForURL((url) => url.pathname === "/nodes");
+    const nodes = page.locator("[role=row][data-node]");
+    await nodes
+      .first()
+      .getByText(/^silent for/)
+      .waitFor();
+    expect(await nodes.locator(".row-toggle").allTextContents()).toEqual([
+      "worker-06",
+      "worker-01",
+      "worker-02",
+      "worker-03",
+      "worker-04",
+      "worker-05",
+    ]);
+    const pull = played!.state.pulls.find((one) => one.id === "p01")!;
+    played!.server.emitPull({ ...pull, bytesPerSec: 512 * 1024 ** 2, updatedAt: new Date().toISOString() });
+    await page.locator('[data-node="worker-03"]').getByText("512 MiB/s").waitFor();
+    for (let turn = 0; turn < 4; turn += 1) await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => `${url.pathname}${url.search}` === "/?node=worker-03");
+    expect(await rows(page).count()).toBe(2);
+    await page.getByRole("link", { name: "Nodes" }).click();
+    await page.getByRole("heading", { name: "Nodes", exact: true }).waitFor();
+    await page.goBack();
+    await page.getByRole("heading", { name: "Pulls", exact: true }).waitFor();
+  });
+
+  it("a wall screen shows the same picture at 1080p and 4K, larger and without the chrome", async () => {
+    const { page } = await open({ ...scene("kiosk"), quiet: true });
+    const size = async (width: number, height: number): Promise<number> => {
+      await page.setViewportSize({ width, height });
+      return page.evaluate(() => Number.parseFloat(getComputedStyle(document.querySelector(".row-toggle")!).fontSize));
+    };
+    const ordinary = await size(1280, 720);
+    expect(await size(1920, 1080)).toBeCloseTo(ordinary * 1.5);
+    expect(await size(3840, 2160)).toBeCloseTo(ordinary * 3);
+    expect(await page.getByRole("search").isVisible()).toBe(false);
+    expect(await page.getByRole("link", { name: "Nodes" }).isVisible()).toBe(false);
+    await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
+  });
+
+  it("a stream that the server ends is taken up again without alarm", async () => {
+    const { page } = await open({ ...scene("busy"), quiet: true });
+    await page.clock.install();
+    await page.clock.fastForward(60_000);
+    await page.evaluate(() => {
+      const seen: string[] = [];
+      Object.assign(window, { seen });
+      const badge = document.querySelector("[data-testid=connection]")!;
+      new MutationObserver(() => seen.push(badge.textContent)).observe(badge, {
+        subtree: true,
+        characterData: true,
+        childList: true,
+      });
+    });
+    played!.server.endStreams();
+    await expect.poll(() => played!.server.resumedFrom.length).toBe(2);
+    played!.server.emitPull({ ...busyPulls(Date.now())[1]!, id: "after", imageRef: "r.example/team/after:1" });
+    await page.clock.fastForward(2_000);
+    await page.getByRole("button", { name: "team/after:1" }).waitFor();
+    expect(await page.evaluate(() => (window as unknown as { seen: string[] }).seen)).toEqual([]);
   });
 
   it("keys: / filters, j and k move, Enter opens, Esc closes, ? explains", async () => {

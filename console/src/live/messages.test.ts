@@ -30,7 +30,9 @@ describe("reading an event stream", () => {
   });
 
   it("a message with an id only moves the id, once", () => {
-    expect(createMessageReader("r1-1")("id: r1-1\n\nid: r1-2\n\n: beat\n\n")).toEqual([{ id: "r1-2", event: "message" }]);
+    expect(createMessageReader("r1-1")("id: r1-1\n\nid: r1-2\n\n: beat\n\n")).toEqual([
+      { id: "r1-2", event: "message" },
+    ]);
   });
 
   it("does not care where the network cuts the text", () => {

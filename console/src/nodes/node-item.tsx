@@ -45,8 +45,11 @@ export function NodeItem({ row, speeds, now, rowIndex, kiosk }: NodeItemProps) {
         <SparklineGraphic values={speeds} slots={40} />
       </div>
       <div role="cell" className="cell cell-active">
-        {activePulls === 0 ? <span className="quiet">none</span> : activePulls.toLocaleString("en")}
-        {failedPulls > 0 ? <span className="error-line-failed">{` ${failedPulls} failed`}</span> : null}
+        <span className={activePulls === 0 ? "quiet" : ""}>
+          {activePulls === 0 ? "none" : activePulls.toLocaleString("en")}
+          <span className="unit"> active</span>
+        </span>
+        {failedPulls > 0 ? <span className="failed-count">{`${failedPulls} failed`}</span> : null}
       </div>
       <div role="cell" className="cell cell-agent quiet">
         {node.agentVersion ?? "unknown version"}

@@ -42,8 +42,7 @@ export function nodeRows(nodes: readonly NodeStatus[], entries: Iterable<PullEnt
   return nodes
     .map((node) => ({ node, ...(sums.get(node.nodeName) ?? none) }))
     .sort(
-      (a, b) =>
-        Number(a.node.reporting) - Number(b.node.reporting) || byName.compare(a.node.nodeName, b.node.nodeName),
+      (a, b) => Number(a.node.reporting) - Number(b.node.reporting) || byName.compare(a.node.nodeName, b.node.nodeName),
     );
 }
 
@@ -56,7 +55,8 @@ export function filterNodes(rows: readonly NodeRow[], q: string | undefined): re
     .filter((word) => word !== "");
   if (words.length === 0) return rows;
   return rows.filter(({ node }) => {
-    const text = `${node.nodeName}\n${node.agentVersion ?? ""}\n${node.reporting ? "reporting" : "silent"}`.toLowerCase();
+    const text =
+      `${node.nodeName}\n${node.agentVersion ?? ""}\n${node.reporting ? "reporting" : "silent"}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

@@ -42,7 +42,7 @@ export function groupByImage(entries: Iterable<PullEntry>): ReadonlyMap<string, 
   return groups;
 }
 
-/** Ids of pulls → keys of the images that have one of them: a filter chooses images, and shows each of them whole. */
+/** The images that have one of the pulls: a filter chooses images, and each of them is shown whole. */
 export function groupsWith(groups: ReadonlyMap<string, ImageGroup>, matching: readonly PullEntry[]): ImageGroup[] {
   const wanted = new Set(matching.map((entry) => entry.pull.id));
   return [...groups.values()].filter((group) => group.pullIds.some((id) => wanted.has(id)));
@@ -56,9 +56,10 @@ export interface RollOut {
   readonly have: number;
   /** 0..100, over all nodes. */
   readonly percent: number;
-  readonly bytesPerSec: number;
+  /** Absent while nothing is being downloaded. */
+  readonly bytesPerSec?: number;
   readonly pods: readonly PodReference[];
-  /** The node that will have it last; once all are through, the one that took longest. Absent for a single node. */
+  /** The node that will have it last; once all are through, the one of several that took longest. */
   readonly slowest?: PullStatus;
 }
 
@@ -66,14 +67,17 @@ export interface RollOut {
 export function rollOutOf(group: ImageGroup, entries: ReadonlyMap<string, PullEntry>): RollOut {
   const pulls = group.pullIds.flatMap((id) => entries.get(id)?.pull ?? []);
   const running = pulls.filter((pull) => !isFinished(pull));
+  const loading = running.filter((pull) => pull.phase === "downloading");
   const done = pulls.filter((pull) => pull.phase === "done");
   const slowest =
-    pulls.length < 2 ? undefined : running.length > 0 ? highest(running, isBehind) : highest(done, tookLonger);
+    running.length > 0 ? highest(running, isBehind) : done.length > 1 ? highest(done, tookLonger) : undefined;
   return {
     pulls,
     have: done.length,
     percent: pulls.length === 0 ? 0 : pulls.reduce((sum, pull) => sum + pull.percent, 0) / pulls.length,
-    bytesPerSec: running.reduce((sum, pull) => sum + Math.max(0, pull.bytesPerSec), 0),
+    ...(loading.length === 0
+      ? {}
+      : { bytesPerSec: loading.reduce((sum, pull) => sum + Math.max(0, pull.bytesPerSec), 0) }),
     pods: running.flatMap((pull) => pull.pods),
     ...(slowest === undefined ? {} : { slowest }),
   };
@@ -85,7 +89,7 @@ export function byUrgency(pulls: readonly PullStatus[]): readonly PullStatus[] {
   return pulls.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** Nothing but unpacking is left: further than any that downloads. Without a time left it may take for ever. */
+/** With nothing but unpacking left it is further than any that downloads; without a time left it may take for ever. */
 function isBehind(a: PullStatus, b: PullStatus): boolean {
   const left = (pull: PullStatus): number => {
     if (pull.timeLeft !== undefined) return (Date.parse(pull.timeLeft.endsAt) - Date.parse(pull.updatedAt)) / 1000;

@@ -48,7 +48,11 @@ export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: Im
         <NodeMarks pulls={rollOut.pulls} />
       </div>
       <div role="cell" className="cell cell-speed">
-        <span className={over ? "figure quiet" : "figure"}>{over ? "–" : formatSpeed(rollOut.bytesPerSec)}</span>
+        {rollOut.bytesPerSec === undefined ? (
+          <span className="quiet">–</span>
+        ) : (
+          <span className="figure">{formatSpeed(rollOut.bytesPerSec)}</span>
+        )}
       </div>
       <div role="cell" className="cell cell-slowest">
         {rollOut.slowest === undefined ? (
@@ -75,7 +79,8 @@ function RollOutBar({ group, rollOut }: { group: ImageGroup; rollOut: RollOut })
   const all = rollOut.pulls.length;
   const text = `${rollOut.have.toLocaleString("en")} of ${all.toLocaleString("en")} ${all === 1 ? "node has" : "nodes have"} it`;
   const percent = Math.floor(Math.min(100, Math.max(0, rollOut.percent)));
-  const fill = rollOut.have === all ? "segment-done" : "segment-downloading";
+  const over = group.completedMs !== undefined;
+  const fill = rollOut.have === all ? "segment-done" : over ? "segment-failed" : "segment-downloading";
   return (
     <>
       <div

@@ -8,7 +8,6 @@ import { detailId } from "./image-name.tsx";
 import { LayerTable } from "./layer-table.tsx";
 import { LayerTimeline } from "./layer-timeline.tsx";
 
-
 interface PullDetailProps {
   readonly pull: PullStatus;
   readonly holders: ReadonlyMap<string, string>;
@@ -74,13 +73,15 @@ function Facts({ pull }: { pull: PullStatus }) {
         {pull.totalKnown ? formatBytes(pull.totalBytes) : "not known yet"}
         {pull.cachedBytes > 0 ? `, ${formatBytes(pull.cachedBytes)} of it were on the node` : ""}
       </Fact>
-      <Fact name="Tenant">{pull.tenant === undefined ? (
+      <Fact name="Tenant">
+        {pull.tenant === undefined ? (
           "none known"
         ) : (
           <Link to="/" search={{ tenant: pull.tenant }}>
             {pull.tenant}
           </Link>
-        )}</Fact>
+        )}
+      </Fact>
       <Fact name="Node">
         <Link to="/" search={{ node: pull.nodeName }}>
           {pull.nodeName}

@@ -6,7 +6,6 @@ import { isFinished, type PullEntry } from "../live/index.ts";
 import { detailId, ImageName } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
 
-
 import type { TimeLeft } from "./time-left.ts";
 import { WaitingPods } from "./waiting-pods.tsx";
 

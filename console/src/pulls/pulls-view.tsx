@@ -144,7 +144,8 @@ function standingOf(group: ImageGroup): Standing {
 function HeldNote({ held, noun }: { held: number; noun: string }) {
   return (
     <button type="button" className="held-note" onClick={() => window.scrollTo({ top: 0 })}>
-      {held === 1 ? `1 new ${noun}` : `${held.toLocaleString("en")} new ${noun}s`} <span>order held while you read</span>
+      {held === 1 ? `1 new ${noun}` : `${held.toLocaleString("en")} new ${noun}s`}{" "}
+      <span>order held while you read</span>
     </button>
   );
 }

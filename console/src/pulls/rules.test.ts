@@ -1,15 +1,17 @@
 import type { PullStatus } from "@waybill/pulltrace/contract";
-import { array, assert, double, property } from "fast-check";
+import { array, assert, double, property, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PullEntry } from "../live/index.ts";
-import { busyPulls, sampleNodes } from "../testing/index.ts";
+import { busyPulls, rollOutPulls, sampleNodes } from "../testing/index.ts";
 import { adviceFor } from "./advice.ts";
 import { arrange, createArranger, emptyArrangement } from "./arrangement.ts";
-import { filterChoices, filterEntries, isFiltering, readSearch } from "./filter.ts";
+import { filterChoices, filterEntries, isFiltering, readSearch, toggleGroups, withoutFilter } from "./filter.ts";
+import { byUrgency, groupByImage, groupsWith, rollOutOf } from "./grouping.ts";
 import { segmentsOf } from "./segments.ts";
 import { sparkline } from "../graphics/index.ts";
 import { summarize } from "./summary.ts";
 import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
+import { timelineOf } from "./timeline.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
 const pulls = busyPulls(now);
@@ -88,6 +90,14 @@ describe("the filter", () => {
     expect(isFiltering({ node: "a" })).toBe(true);
   });
 
+  it("clearing it and changing the grouping leave the rest of the URL as it is", () => {
+    const search = readSearch({ q: "a", group: "image", kiosk: "" });
+    expect(withoutFilter(search)).toEqual({ group: "image", kiosk: true });
+    expect(toggleGroups(search)).toEqual({ q: "a", kiosk: true });
+    expect(toggleGroups({ q: "a" })).toEqual({ q: "a", group: "image" });
+    expect(readSearch({ group: "colour" })).toEqual({});
+  });
+
   it("what is chosen can be chosen even if it does not occur now", () => {
     const choices = filterChoices(entries, ["worker-10", "worker-9"], { tenant: "gone" });
     expect(choices.nodes.slice(-2)).toEqual(["worker-9", "worker-10"]);
@@ -144,6 +154,183 @@ describe("the time left", () => {
     expect(timeLeft(byId("p05"), now, holder).text).toBe("waits for analytics/notebook:cuda-12.6");
     expect(layerHolders(byId("p05"), nodes.get("worker-01")!).size).toBe(0);
     expect(nodes.has("worker-06")).toBe(false);
+  });
+});
+
+describe("the server's word on waiting and time", () => {
+  it("a time left that it told wins, and one that rests on other pulls is said less firmly", () => {
+    const endsAt = new Date(now + 95_000).toISOString();
+    const told = (basis: "measured" | "node"): PullStatus => ({ ...byId("p03"), timeLeft: { endsAt, basis } });
+    expect(timeLeft(told("measured"), now, undefined)).toEqual({ known: true, text: "1 min 35 s" });
+    expect(timeLeft(told("node"), now, undefined).text).toBe("about 1 min 35 s");
+    expect(timeLeft(told("node"), now + 30_000, undefined).text).toBe("no report for 30 s");
+  });
+
+  it("names what a layer waits for, and no more than the reader may know", () => {
+    const waits = (imageRef?: string): PullStatus => ({
+      ...byId("p05"),
+      layers: byId("p05").layers.map((layer) => ({
+        ...layer,
+        waitsFor: { pullId: "elsewhere", ...(imageRef === undefined ? {} : { imageRef }) },
+      })),
+    });
+    expect([...layerHolders(waits("r.example/a/b:1"), []).values()]).toEqual(["a/b:1", "a/b:1"]);
+    expect([...layerHolders(waits(), []).values()]).toEqual(["another pull", "another pull"]);
+  });
+});
+
+describe("pulls grouped by image", () => {
+  const all = rollOutPulls(now).map(entry);
+  const states = new Map(all.map((one) => [one.pull.id, one]));
+  const groupOf = (list: readonly PullEntry[], name: string) =>
+    [...groupByImage(list).values()].find((group) => group.imageRef.includes(name))!;
+
+  it("counts the nodes that have it, names the slowest, and lists what failed first", () => {
+    const group = groupOf(all, "checkout/storefront");
+    expect(group).toMatchObject({ failed: 1, pullIds: ["s1", "s2", "s3", "s4", "s5", "s6"] });
+    const rollOut = rollOutOf(group, states);
+    expect(rollOut.have).toBe(3);
+    expect(rollOut.slowest?.nodeName).toBe("worker-04");
+    expect(byUrgency(rollOut.pulls).map((pull) => pull.id)).toEqual(["s6", "s3", "s4", "s1", "s2", "s5"]);
+  });
+
+  it("nodes stand in the order of their numbers", () => {
+    const group = groupOf(all, "node-agent");
+    expect(group.pullIds).toEqual(Array.from({ length: 120 }, (_, at) => `e${at}`));
+  });
+
+  it("a second try on a node replaces the first one", () => {
+    const failed = states.get("s6")!.pull;
+    const { completedAt: _, ...rest } = failed;
+    const again = entry({ ...rest, id: "again", phase: "downloading", startedAt: new Date(now).toISOString() });
+    const group = groupOf([...all, again], "checkout/storefront");
+    expect(group.failed).toBe(0);
+    expect(group.pullIds).toContain("again");
+    expect(group.pullIds).not.toContain("s6");
+  });
+
+  it("a pull whose tag is not known yet stands with the others, and a tag that was moved does not", () => {
+    const [one] = [states.get("s1")!.pull];
+    const untagged = {
+      ...one,
+      id: "u",
+      nodeName: "x",
+      imageRef: one.imageRef.replace(/:[^:/]*$/, `@${one.manifestDigest}`),
+    };
+    const moved = { ...one, id: "m", nodeName: "y", manifestDigest: `sha256:${"0".repeat(64)}` };
+    const { manifestDigest: __, ...unread } = {
+      ...one,
+      id: "r",
+      nodeName: "z",
+      startedAt: new Date(now).toISOString(),
+    };
+    const groups = [...groupByImage([one, untagged, moved, unread].map(entry)).values()];
+    expect(groups.map((group) => group.pullIds.toSorted())).toEqual([["r", "s1", "u"], ["m"]]);
+    expect(groups[0]!.imageRef).toBe(one.imageRef);
+  });
+
+  it("a filter chooses images, and each of them is shown whole", () => {
+    const chosen = groupsWith(groupByImage(all), filterEntries(all, { phase: "failed", node: "worker-06" }));
+    expect(chosen.map((group) => group.pullIds.length)).toEqual([6]);
+  });
+});
+
+describe("the time axis", () => {
+  const words = (pull: PullStatus): string[] => timelineOf(pull, now)!.rows.map((row) => row.words);
+  const second = (at: number): string => new Date(now - 100_000 + at * 1000).toISOString();
+  const layered = (times: readonly (readonly [begin: number, here: number, done: number])[]): PullStatus => ({
+    ...byId("p10"),
+    startedAt: second(0),
+    completedAt: second(60),
+    layers: times.map(([begin, here, done], at) => ({
+      ...byId("p10").layers[2]!,
+      digest: `sha256:${at}`,
+      startedAt: second(begin),
+      downloadedAt: second(here),
+      completedAt: second(done),
+    })),
+  });
+
+  it("says when each layer waited, downloaded, waited for those below, and unpacked", () => {
+    expect(
+      words(
+        layered([
+          [0, 20, 30],
+          [5, 10, 60],
+        ]),
+      ),
+    ).toEqual([
+      "downloaded 20 s, unpacked 10 s",
+      "waited 5 s, downloaded 5 s, waited for the layers below 20 s, unpacked 30 s",
+    ]);
+    const [, upper] = timelineOf(
+      layered([
+        [0, 20, 30],
+        [6, 12, 60],
+      ]),
+      now,
+    )!.rows;
+    expect(upper!.spans.map((span) => [span.kind, span.from, span.to])).toEqual([
+      ["waiting", 0, 0.1],
+      ["downloading", 0.1, 0.2],
+      ["queued", 0.2, 0.5],
+      ["unpacking", 0.5, 1],
+    ]);
+  });
+
+  it("believes the times where layers were unpacked at once", () => {
+    expect(
+      words(
+        layered([
+          [0, 20, 60],
+          [0, 10, 30],
+        ]),
+      )[1],
+    ).toBe("downloaded 10 s, unpacked 20 s");
+  });
+
+  it("without the time of the last byte it claims no unpacking", () => {
+    const pull = layered([[0, 20, 30]]);
+    const layers = pull.layers.map(({ downloadedAt: _, ...layer }) => layer);
+    expect(words({ ...pull, layers })).toEqual(["downloaded 30 s"]);
+  });
+
+  it("what still goes on is said so; cached layers have no time", () => {
+    const timeline = timelineOf(byId("p01"), now)!;
+    expect(timeline.cached).toEqual({ layers: 2, bytes: 80 * 1024 ** 2 });
+    expect(timeline.rows.map((row) => row.position)).toEqual([3, 4, 5, 6, 7]);
+    expect(timeline.rows[1]!.words).toMatch(/^waited \d+ s, downloading for \d+ s$/);
+    expect(timeline.rows[4]!.words).toBe("waiting for 1 min 14 s");
+    expect(timelineOf(byId("p06"), now)).toBeUndefined();
+  });
+
+  it("stays on its axis, whatever the times", () => {
+    const anyTime = double({ min: -1e6, max: 1e6, noNaN: true });
+    assert(
+      property(array(tuple(anyTime, anyTime, anyTime), { maxLength: 6 }), (times) => {
+        for (const { spans } of timelineOf(layered(times), now)?.rows ?? []) {
+          for (const { from, to } of spans) expect(from >= 0 && from < to && to <= 1).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it("its marks are round and few", () => {
+    for (const seconds of [1, 7, 59, 61, 600, 5000, 90_000]) {
+      const pull = {
+        ...layered([[0, 1, 2]]),
+        startedAt: new Date(now - seconds * 1000).toISOString(),
+        completedAt: second(100),
+      };
+      expect(timelineOf(pull, now)!.ticks.length).toBeLessThanOrEqual(7);
+    }
+    expect(timelineOf(byId("p01"), now)!.ticks.map((tick) => tick.label)).toEqual([
+      "0 s",
+      "15 s",
+      "30 s",
+      "45 s",
+      "1 min",
+    ]);
   });
 });
 

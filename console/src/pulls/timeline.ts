@@ -114,7 +114,9 @@ const present: Readonly<Record<SpanKind, string>> = {
 };
 
 function wordsFor(stretches: readonly Stretch[], runsUntil: number | undefined): string {
-  const told = stretches.filter(({ kind, from, to }) => kind === "failed" || to - from >= 500 || stretches.length === 1);
+  const told = stretches.filter(
+    ({ kind, from, to }) => kind === "failed" || to - from >= 500 || stretches.length === 1,
+  );
   return told
     .map(({ kind, from, to }) => {
       const verb = to === runsUntil ? present[kind] : past[kind];

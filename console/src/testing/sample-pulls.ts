@@ -331,11 +331,15 @@ export function rollOutPulls(now: number): PullStatus[] {
         began: 44 - (id.charCodeAt(id.length - 1) % 7),
         ...(phase === "done" || phase === "failed" ? { ended: 9 } : {}),
         ...(phase === "downloading" ? { eta: Math.round((1 - share) * 60) } : {}),
-        ...(phase === "failed" ? { error: "The registry answered 429 Too Many Requests; kubelet tries again in 40 s." } : {}),
+        ...(phase === "failed"
+          ? { error: "The registry answered 429 Too Many Requests; kubelet tries again in 40 s." }
+          : {}),
         pods: phase === "done" ? [] : samplePods("checkout", "storefront", 1, image),
         layers: [
           layer(28, 1, "cached", { content: "debian" }),
-          layer(64, share, phase === "resolving" || phase === "cancelled" ? "waiting" : phase, { speed: share < 1 ? 8 * MiB : 0 }),
+          layer(64, share, phase === "resolving" || phase === "cancelled" ? "waiting" : phase, {
+            speed: share < 1 ? 8 * MiB : 0,
+          }),
         ],
       },
       now,
@@ -350,7 +354,13 @@ export function rollOutPulls(now: number): PullStatus[] {
     onto("worker-05", "s5", "done", 1, ref),
     onto("worker-06", "s6", "failed", 0.2, ref),
     ...Array.from({ length: 120 }, (_, at) =>
-      onto(`edge-${at + 1}`, `e${at}`, at % 3 === 0 ? "downloading" : "done", at % 3 === 0 ? (at % 80) / 100 : 1, everywhere),
+      onto(
+        `edge-${at + 1}`,
+        `e${at}`,
+        at % 3 === 0 ? "downloading" : "done",
+        at % 3 === 0 ? (at % 80) / 100 : 1,
+        everywhere,
+      ),
     ),
   ];
 }

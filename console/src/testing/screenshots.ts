@@ -32,7 +32,8 @@ let violations = 0;
 try {
   for (const scene of scenes) {
     if (wanted.length > 0 && !wanted.includes(scene.name)) continue;
-    for (const look of scene.query?.includes("kiosk") === true ? walls : looks) violations += await shoot(browser, scene, look);
+    for (const look of scene.query?.includes("kiosk") === true ? walls : looks)
+      violations += await shoot(browser, scene, look);
   }
 } finally {
   await browser.close();
