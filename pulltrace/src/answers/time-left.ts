@@ -24,7 +24,7 @@ const mostPlayed = 400;
 /** From the last layer to the image record, and until an agent that looks once a second tells it. */
 const finishMs = 700;
 /** A speed of 0 says something once a download is as old as the window that speeds are measured over. */
-const speedWindowMs = 5_000;
+const speedWindowMs = 20_000;
 const longestMs = 7 * 24 * 3600 * 1000;
 
 /**
@@ -131,19 +131,17 @@ function estimateOf(pull: PullStatus, arrivals: ReadonlyMap<string, number>, wor
   let unpacked = 0;
   let basis: EstimateBasis = "measured";
   const begun = unpackingSince(pull);
-  let first = true;
   for (const layer of pull.layers) {
     if (layer.phase === "done" || layer.phase === "cached") continue;
     const arrival = arrivals.get(layer.digest) ?? 0;
     lastArrival = Math.max(lastArrival, arrival);
     const speed = expectedUnpack(work.node, work.fleet, codecOf(layer.mediaType));
     const whole = (layer.totalBytes * 1_000) / speed.bytesPerSec;
-    const elapsed = first && isThere(layer.phase) && begun !== undefined ? Math.max(0, work.now - begun) : 0;
+    const elapsed = layer === begun?.layer ? Math.max(0, work.now - begun.since) : 0;
     // One that takes longer than expected: a quarter of its time so far, as nothing tells how far it is.
     const remaining = elapsed < whole ? Math.max(whole - elapsed, elapsed / 4) : elapsed / 4;
     unpacked = Math.max(unpacked, arrival) + remaining;
     basis = weakest(basis, speed.basis);
-    first = false;
   }
   const milliseconds = Math.max(unpacked, lastArrival) + finishMs;
   const tail = unpacked - lastArrival;
@@ -151,20 +149,16 @@ function estimateOf(pull: PullStatus, arrivals: ReadonlyMap<string, number>, wor
   return { milliseconds, basis: tail * 5 >= milliseconds ? basis : "measured" };
 }
 
-/** Milliseconds since 1970: when the layer that unpacks now could begin, as far as its times tell. */
-export function unpackingSince(pull: PullStatus): number | undefined {
-  let below: number | undefined;
-  for (const layer of pull.layers) {
-    if (layer.phase === "cached") continue;
-    if (layer.phase === "done") {
-      const doneAt = layer.completedAt === undefined ? undefined : Date.parse(layer.completedAt);
-      if (doneAt !== undefined) below = Math.max(below ?? doneAt, doneAt);
-      continue;
-    }
-    const there = layer.downloadedAt === undefined ? undefined : Date.parse(layer.downloadedAt);
-    return there === undefined ? undefined : Math.max(there, below ?? there);
-  }
-  return undefined;
+/** The layer that unpacks now, and since when (milliseconds since 1970), as far as its times tell. */
+export function unpackingSince(pull: PullStatus): { readonly layer: LayerStatus; readonly since: number } | undefined {
+  // Everything below it is done: containerd may show an unpacking while the layer waits for those.
+  const layer = pull.layers.find(({ phase }) => phase !== "done" && phase !== "cached");
+  const seen = layer?.unpackingAt ?? layer?.downloadedAt;
+  if (layer?.phase !== "unpacking" || seen === undefined) return undefined;
+  const below = pull.layers.flatMap((one) =>
+    one.phase === "done" && one.completedAt !== undefined ? [Date.parse(one.completedAt)] : [],
+  );
+  return { layer, since: below.reduce((last, at) => Math.max(last, at), Date.parse(seen)) };
 }
 
 /** Differences that nobody would notice do not move an end that was told, so that time alone tells no news. */

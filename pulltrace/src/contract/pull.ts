@@ -47,6 +47,8 @@ export interface LayerStatus {
   readonly cached: boolean;
   /** RFC 3339: its last byte was there; unpacking lies between this and `completedAt`. */
   readonly downloadedAt?: string;
+  /** RFC 3339: its unpacking was first seen; left out when it was too quick to be seen. */
+  readonly unpackingAt?: string;
   /** Another pull of the node downloads the layer, and this one waits for it. */
   readonly waitsFor?: LayerWait;
 }

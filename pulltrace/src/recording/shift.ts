@@ -37,6 +37,7 @@ function shiftPull(pull: ReportedPull, shift: Shift): ReportedPull {
 function shiftLayer(layer: ReportedLayer, shift: Shift): ReportedLayer {
   return {
     ...layer,
+    ...(layer.waitsFor === undefined ? {} : { waitsFor: replayedId(layer.waitsFor, shift.replayedAt) }),
     ...(layer.startedAt === undefined ? {} : { startedAt: shiftTime(layer.startedAt, shift) }),
     ...(layer.completedAt === undefined ? {} : { completedAt: shiftTime(layer.completedAt, shift) }),
   };

@@ -27,7 +27,7 @@ export function learn(speeds: Speeds, lesson: Lesson, now: number): Speeds {
 
 /**
  * What the layers that became complete since the last report say about unpacking. Layers of a pull unpack one after
- * the other, so the time runs from the arrival of the first of them, or from the end of the one before.
+ * the other, so the time runs from when the first of them was seen to unpack, or from the end of the one before.
  */
 export function unpackLesson(previous: TrackedPull | undefined, next: TrackedPull): Lesson | undefined {
   if (previous === undefined) return undefined;
@@ -44,8 +44,11 @@ export function unpackLesson(previous: TrackedPull | undefined, next: TrackedPul
       before = Math.max(before, doneAt);
       continue;
     }
-    if (status.downloadedAt === undefined) continue;
-    from = Math.min(from, Date.parse(status.downloadedAt));
+    const last = previous.layers.get(digest)?.status;
+    if (status.downloadedAt === undefined || last === undefined) continue;
+    // It waited for the others before it: unpacking began where it was seen, or after the last report without it.
+    const seen = status.unpackingAt === undefined ? previous.reportedAt : Date.parse(status.unpackingAt);
+    from = Math.min(from, Math.max(seen, Date.parse(status.downloadedAt)));
     until = Math.max(until, doneAt);
     bytes += status.totalBytes;
     if (status.totalBytes >= largest) {

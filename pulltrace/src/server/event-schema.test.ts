@@ -55,6 +55,7 @@ const layer: Fields<LayerStatus> = {
   phase: "string",
   cached: "boolean",
   downloadedAt: "string?",
+  unpackingAt: "string?",
   waitsFor: "object?",
 };
 const layerWait: Fields<LayerWait> = { pullId: "string", imageRef: "string?" };

@@ -69,6 +69,7 @@ export function mergeLayer(
     phase,
     cached,
     ...(arrivedAt === undefined ? {} : { downloadedAt: new Date(arrivedAt).toISOString() }),
+    ...unpackingSeen(before, phase, clock),
     ...(wait === undefined ? {} : { waitsFor: wait }),
   };
   // The same object for the same content: later comparisons then cost nothing.
@@ -102,6 +103,16 @@ function arrivalOf(
   if (phase === "done" && reported.completedAt === undefined) return undefined;
   const start = Date.parse(startedAt);
   return agentTime(clock, reported.completedAt, Math.max(start, clock.now), start);
+}
+
+function unpackingSeen(
+  before: LayerStatus | undefined,
+  phase: LayerPhase,
+  clock: AgentClock,
+): { readonly unpackingAt?: string } {
+  if (before?.unpackingAt !== undefined) return { unpackingAt: before.unpackingAt };
+  // Seen at first sight, it may have begun at any time.
+  return phase === "unpacking" && before !== undefined ? { unpackingAt: new Date(clock.now).toISOString() } : {};
 }
 
 /** The agent's time is that of the last byte. Where the server saw the layer before, it knows the end better. */
@@ -140,7 +151,15 @@ function sizeOf(reported: ReportedLayer, completed: boolean, cached: boolean) {
 export function missLayer(previous: TrackedLayer, older: boolean, context: LayerContext): TrackedLayer {
   const missedReports = previous.missedReports + 1;
   if (previous.completed) return previous;
-  const { startedAt: _, completedAt: __, phase: ___, downloadedAt: ____, waitsFor: _____, ...last } = previous.status;
+  const {
+    startedAt: _,
+    completedAt: __,
+    phase: ___,
+    downloadedAt: ____,
+    unpackingAt: _____,
+    waitsFor: ______,
+    ...last
+  } = previous.status;
   if (context.pullDone || (older && missedReports >= 2 && previous.started)) {
     return mergeLayer(previous, { ...last, phase: "done" }, context);
   }
@@ -175,6 +194,7 @@ function sameLayer(a: LayerStatus, b: LayerStatus): boolean {
     a.startedAt === b.startedAt &&
     a.completedAt === b.completedAt &&
     a.downloadedAt === b.downloadedAt &&
+    a.unpackingAt === b.unpackingAt &&
     a.waitsFor?.pullId === b.waitsFor?.pullId &&
     a.waitsFor?.imageRef === b.waitsFor?.imageRef
   );

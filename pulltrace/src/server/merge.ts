@@ -16,7 +16,7 @@ import { finishedPulls, idForReported, oldestForgettable } from "./finished.ts";
 import { keyOf } from "./identity.ts";
 import type { NodeState, TrackedPull } from "./node.ts";
 import { calmPull, endPull, isEnd, mergePull, type PullContext } from "./pull.ts";
-import { addSample, speedOf } from "./speed.ts";
+import { addSample, spanOf, speedOf, type SpeedWindow } from "./speed.ts";
 
 export interface MergeOptions {
   /** What was learned of all nodes together. */
@@ -53,6 +53,16 @@ export interface MergeResult {
 }
 
 const defaultIntervalMs = 1_000;
+/** containerd writes pieces of 1 MiB, so that a node's speed shows over a longer time only, a slow one's over longer. */
+const arrivalMs = { usual: 20_000, slow: 90_000, shortest: 2_000 } as const;
+const manyPieces = 8 * 1024 * 1024;
+
+function arrivalSpanMs(arrival: SpeedWindow, now: number): number {
+  const recent = arrival.find(({ at }) => now - at <= arrivalMs.usual);
+  const last = arrival.at(-1);
+  const bytes = recent === undefined || last === undefined ? 0 : last.bytes - recent.bytes;
+  return bytes >= manyPieces ? arrivalMs.usual : arrivalMs.slow;
+}
 
 /**
  * Previous state of a node + its report + the time → next state, events to tell, and what did not fit. Pure: the same
@@ -134,8 +144,9 @@ export function mergeReport(
   const merged = turns.map(({ pull }) => pull);
   const arrived = previous === undefined ? 0 : arrivedIn(previous, merged, () => true);
   const arrivedBytes = before.arrivedBytes + arrived;
-  const arrival = addSample(before.arrival, now, arrivedBytes);
-  const bytesPerSec = speedOf(arrival);
+  const downloads = merged.some(({ status }) => status.layers.some(({ phase }) => phase === "downloading"));
+  const arrival = downloads ? addSample(before.arrival, now, arrivedBytes, arrivalSpanMs(before.arrival, now)) : [];
+  const bytesPerSec = spanOf(arrival) < arrivalMs.shortest ? 0 : speedOf(arrival);
   const lessons = lessonsOf(turns, bytesPerSec, previous === undefined ? 0 : now - previous.lastReportAt);
   const speeds = lessons.reduce((known, lesson) => learn(known, lesson, now), before.speeds);
   const answers: AnswerContext = {

@@ -60,7 +60,7 @@ export interface NodeState {
   readonly reporting: boolean;
   readonly reportIntervalMs: number;
   readonly agentVersion?: string;
-  /** Bytes that arrived since the server knows the node, and how fast they come now. */
+  /** Bytes that arrived since the server knows the node, and how fast they come while something downloads. */
   readonly arrivedBytes: number;
   readonly arrival: SpeedWindow;
   /** What was learned of its link and its unpacking. */

@@ -18,12 +18,12 @@ const shortestSpanMs = 500;
  * Adds a sample. A counter that fell (a download begun again) or a clock that went backwards starts the window anew.
  * One sample older than the window stays as its beginning, so that agents that report every 10 s have a speed too.
  */
-export function addSample(window: SpeedWindow, at: number, bytes: number): SpeedWindow {
+export function addSample(window: SpeedWindow, at: number, bytes: number, spanMs: number = windowMs): SpeedWindow {
   const last = window.at(-1);
   if (last === undefined || bytes < last.bytes || at < last.at) return [{ at, bytes }];
   if (at - last.at < closestMs) return window;
   let from = 0;
-  while (from + 1 < window.length && at - (window[from + 1]?.at ?? at) >= windowMs) from += 1;
+  while (from + 1 < window.length && at - (window[from + 1]?.at ?? at) >= spanMs) from += 1;
   return [...window.slice(from), { at, bytes }];
 }
 
@@ -36,4 +36,9 @@ export function speedOf(window: SpeedWindow): number {
   return span < shortestSpanMs
     ? 0
     : Math.min(Number.MAX_SAFE_INTEGER, Math.round(((last.bytes - first.bytes) * 1000) / span));
+}
+
+/** Milliseconds from the first to the last sample. */
+export function spanOf(window: SpeedWindow): number {
+  return (window.at(-1)?.at ?? 0) - (window[0]?.at ?? 0);
 }

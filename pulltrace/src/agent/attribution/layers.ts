@@ -10,6 +10,8 @@ export interface LayerFacts {
   readonly content: ContentInfo | undefined;
   /** The download of this blob in this namespace, whoever writes it: containerd fetches a shared layer once. */
   readonly ingest: Ingest | undefined;
+  /** Lease whose client writes that download, when it is another one. */
+  readonly writtenBy?: string;
   /** Its snapshot is committed although its content is not there. */
   readonly snapshot: boolean;
   /** A snapshot named `extract-…` for its chain id is active in this pull's lease. */
@@ -64,6 +66,7 @@ export function layerAfter(
       downloadedBytes,
       phase: "downloading",
       cached: false,
+      ...(facts.writtenBy === undefined ? {} : { writtenBy: facts.writtenBy }),
       startedAt: before?.startedAt ?? Math.max(facts.ingest.startedAt, pull.startedAt),
     };
   }

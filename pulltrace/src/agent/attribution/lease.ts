@@ -72,9 +72,12 @@ export function layersOf(manifests: readonly string[], known: TrackedPull | unde
     for (const [index, descriptor] of manifest.layers.entries()) {
       if (layers.has(descriptor.digest)) continue;
       const chainId = chain[index];
+      const ingest = ingests.get(descriptor.digest);
+      const owner = ingest === undefined ? undefined : look.owners.get(ingest.ref);
       const facts = {
         content: contents.get(descriptor.digest),
-        ingest: ingests.get(descriptor.digest),
+        ingest,
+        ...(owner === undefined || owner === lease.id ? {} : { writtenBy: owner }),
         snapshot: chainId !== undefined && namespace.snapshots.includes(chainId),
         extracting: chainId !== undefined && extracting.has(chainId),
       };

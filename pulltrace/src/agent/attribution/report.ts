@@ -10,7 +10,7 @@ export function reportedPulls(state: AttributionState, at: number, keepFinishedM
     .toSorted(
       (one, other) => Number(isOver(one.phase)) - Number(isOver(other.phase)) || one.startedAt - other.startedAt,
     )
-    .map(reported);
+    .map((pull) => reported(pull, state));
 }
 
 /** What the next look should see besides leases, for the pulls of this state. */
@@ -41,7 +41,7 @@ function mayComeBack(state: AttributionState, pull: TrackedPull): boolean {
   return pull.ownRefs.some((ref) => (state.writers.get(`${pull.namespace}/${ref}`)?.movedAt ?? 0) > completedAt);
 }
 
-function reported(pull: TrackedPull): ReportedPull {
+function reported(pull: TrackedPull, state: AttributionState): ReportedPull {
   const manifest = pull.manifests[0];
   return {
     id: pull.id,
@@ -53,11 +53,18 @@ function reported(pull: TrackedPull): ReportedPull {
     ...(manifest === undefined ? {} : { manifestDigest: manifest }),
     ...(pull.completedAt === undefined ? {} : { completedAt: rfc3339(pull.completedAt) }),
     ...(pull.error === undefined ? {} : { error: pull.error }),
-    layers: pull.layers.map(reportedLayer),
+    layers: pull.layers.map((layer) => reportedLayer(layer, writerOf(layer, pull, state)?.id)),
   };
 }
 
-function reportedLayer(layer: TrackedLayer): ReportedLayer {
+/** The other pull that downloads the layer, if it is one that is told. */
+function writerOf(layer: TrackedLayer, pull: TrackedPull, state: AttributionState): TrackedPull | undefined {
+  if (layer.writtenBy === undefined || layer.phase !== "downloading") return undefined;
+  const writer = state.pulls.get(`${pull.namespace}/${layer.writtenBy}`);
+  return writer === undefined || !writer.shown || isOver(writer.phase) ? undefined : writer;
+}
+
+function reportedLayer(layer: TrackedLayer, waitsFor: string | undefined): ReportedLayer {
   return {
     digest: layer.digest,
     mediaType: layer.mediaType,
@@ -66,6 +73,7 @@ function reportedLayer(layer: TrackedLayer): ReportedLayer {
     totalKnown: layer.sizeKnown,
     phase: layer.phase,
     cached: layer.cached,
+    ...(waitsFor === undefined ? {} : { waitsFor }),
     ...(layer.startedAt === undefined ? {} : { startedAt: rfc3339(layer.startedAt) }),
     ...(layer.completedAt === undefined ? {} : { completedAt: rfc3339(layer.completedAt) }),
   };

@@ -57,6 +57,8 @@ export interface TrackedLayer {
   readonly downloadedBytes: number;
   readonly phase: LayerPhase;
   readonly cached: boolean;
+  /** Lease of another client that downloads the layer now; containerd fetches it once, so this pull waits. */
+  readonly writtenBy?: string;
   readonly startedAt?: number;
   readonly completedAt?: number;
 }
