@@ -8,12 +8,15 @@ export {
   openStore,
   type Blobs,
   type BlobStat,
+  type Collection,
+  type ManifestRetention,
   type ManifestReference,
   type Manifests,
   type OpenBlob,
   type Repositories,
   type RepositoryPage,
   type ReferrerPage,
+  type Retention,
   type Store,
   type StoreLimits,
   type StoreOptions,
@@ -30,4 +33,20 @@ export { manifestLimitBytes, mediaTypes } from "./manifests/index.ts";
 export type { ByteSource, SweepResult, UploadStatus } from "./uploads/index.ts";
 export type { BlobReader, ByteRange } from "./blobs/index.ts";
 export { resolveRange, type RangeRequest } from "./blobs/index.ts";
+export type {
+  AuditFinding,
+  AuditResult,
+  CollectionPlan,
+  CollectionProgress,
+  CollectionResult,
+  CollectionStep,
+} from "./collection/index.ts";
+export {
+  standardClass,
+  type Eligibility,
+  type NamedReason,
+  type RetentionClass,
+  type TagRules,
+  type TagVerdict,
+} from "./retention/index.ts";
 export type { StoreEvent } from "./events/index.ts";

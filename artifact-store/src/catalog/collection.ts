@@ -1,4 +1,4 @@
-import { sql, type Dialect } from "@waybill/foundation/database";
+import type { Dialect } from "@waybill/foundation/database";
 import type { BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
@@ -17,14 +17,16 @@ export interface BlobState {
   readonly size: number;
   readonly leasedUntil: number;
   readonly condemnedAt: number | undefined;
-  /** Repositories that show it without a manifest of theirs that names it, and since when. */
-  readonly loose: readonly {
-    readonly repositoryId: number;
-    readonly repository: RepositoryName;
-    readonly since: number;
-  }[];
-  /** Manifests that name it, in any repository; not all of them when there are more than were asked for. */
-  readonly namedBy: readonly { readonly repositoryId: number; readonly manifest: Digest }[];
+  /** Repositories that show it, and since when. */
+  readonly links: readonly BlobLink[];
+  /** Repositories in which manifests name it, and how many. */
+  readonly namedIn: ReadonlyMap<number, number>;
+}
+
+export interface BlobLink {
+  readonly repositoryId: number;
+  readonly repository: RepositoryName;
+  readonly since: number;
 }
 
 export interface Removal {
@@ -49,7 +51,7 @@ export async function dueBlobs(
 
 export async function dueManifests(
   catalog: Catalog,
-  due: { readonly until: number; readonly offset: number; readonly limit: number },
+  due: { readonly until: number; readonly limit: number; readonly offset?: number },
 ): Promise<ManifestReview[]> {
   const rows = await catalog
     .selectFrom("store_manifest_reviews as v")
@@ -59,8 +61,8 @@ export async function dueManifests(
     .orderBy("v.due_at")
     .orderBy("v.repository_id")
     .orderBy("v.digest")
-    .offset(due.offset)
     .limit(due.limit)
+    .offset(due.offset ?? 0)
     .execute();
   return rows.map((row) => ({
     repositoryId: row.repository_id,
@@ -111,24 +113,21 @@ export async function lockBlob(tx: Catalog, digest: Digest, dialect: Dialect): P
   await tx.selectFrom("store_blob_reviews").select("digest").where("digest", "=", digest).forUpdate().execute();
 }
 
-/** @param naming how many of the manifests that name it are told */
-export async function blobState(catalog: Catalog, digest: Digest, naming: number): Promise<BlobState | undefined> {
+/** What a review of a blob decides upon; undefined when it is gone. */
+export async function blobState(catalog: Catalog, digest: Digest): Promise<BlobState | undefined> {
   const row = await catalog.selectFrom("store_blobs").selectAll().where("digest", "=", digest).executeTakeFirst();
   if (row === undefined) return undefined;
-  const namedBy = await catalog
+  const named = await catalog
     .selectFrom("store_manifest_blobs")
-    .select(["repository_id", "manifest"])
+    .select((is) => ["repository_id", is.fn.countAll<number>().as("manifests")])
     .where("blob", "=", digest)
-    .limit(naming)
+    .groupBy("repository_id")
     .execute();
-  const loose = await catalog
+  const links = await catalog
     .selectFrom("store_repository_blobs as l")
     .innerJoin("store_repositories as r", "r.id", "l.repository_id")
     .select(["l.repository_id", "r.name", "l.created_at"])
     .where("l.digest", "=", digest)
-    .where(
-      sql<boolean>`not exists (select 1 from store_manifest_blobs e where e.blob = l.digest and e.repository_id = l.repository_id)`,
-    )
     .orderBy("l.repository_id")
     .execute();
   return {
@@ -136,13 +135,42 @@ export async function blobState(catalog: Catalog, digest: Digest, naming: number
     size: row.size,
     leasedUntil: row.leased_until,
     condemnedAt: row.condemned_at ?? undefined,
-    loose: loose.map((link) => ({
+    links: links.map((link) => ({
       repositoryId: link.repository_id,
       repository: link.name as RepositoryName,
       since: link.created_at,
     })),
-    namedBy: namedBy.map((edge) => ({ repositoryId: edge.repository_id, manifest: edge.manifest as Digest })),
+    namedIn: new Map(named.map((one) => [one.repository_id, one.manifests])),
   };
+}
+
+/** What would have to be looked at when a manifest were deleted. */
+export async function dependantsOf(
+  catalog: Catalog,
+  repository: number,
+  manifest: Digest,
+): Promise<{ readonly blobs: Digest[]; readonly manifests: Digest[] }> {
+  const blobs = await catalog
+    .selectFrom("store_manifest_blobs")
+    .select("blob")
+    .where("repository_id", "=", repository)
+    .where("manifest", "=", manifest)
+    .execute();
+  const children = await catalog
+    .selectFrom("store_manifest_children")
+    .select("child as digest")
+    .where("repository_id", "=", repository)
+    .where("parent", "=", manifest)
+    .union(
+      catalog
+        .selectFrom("store_manifests")
+        .select("digest")
+        .where("repository_id", "=", repository)
+        .where("subject", "=", manifest),
+    )
+    .orderBy("digest")
+    .execute();
+  return { blobs: blobs.map((row) => row.blob as Digest), manifests: children.map((row) => row.digest as Digest) };
 }
 
 /** Live to condemned and back. False when it was in the state already. */

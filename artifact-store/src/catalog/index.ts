@@ -4,11 +4,61 @@
  * groups them into one commit is the store.
  */
 export { storeMigrations, type Catalog, type StoreTables } from "./schema.ts";
-export { blobOf, leaseBlob, linkBlob, missingBlobs, recordBlob, unlinkBlob } from "./blobs.ts";
-export { deleteManifest, findManifest, insertManifest, missingManifests, pageReferrers } from "./manifests.ts";
+export { blobOf, keyOfBlob, leaseBlob, linkBlob, missingBlobs, recordBlob, unlinkBlob } from "./blobs.ts";
+export {
+  blobState,
+  condemnBlob,
+  dependantsOf,
+  dueBlobs,
+  dueManifests,
+  forgetBlob,
+  isBeingRemoved,
+  isNamedKey,
+  lockBlob,
+  pageBlobs,
+  recordRemoval,
+  removals,
+  settleBlobReview,
+  settleManifestReview,
+  settleRemoval,
+  type BlobLink,
+  type BlobState,
+  type ManifestReview,
+  type Removal,
+} from "./collection.ts";
+export { recordReferences, releaseReferences, reviewBlob, reviewManifest, unindexedManifests } from "./references.ts";
+export {
+  allClasses,
+  classOfRepository,
+  defineClass,
+  extensionsOf,
+  findClass,
+  findTombstone,
+  holdsOf,
+  lockManifest,
+  manifestFacts,
+  placeHold,
+  recordExtension,
+  recordTombstone,
+  releaseHold,
+  setClassOfRepository,
+  setExpiry,
+  tagFacts,
+  type Extension,
+  type HoldRow,
+  type Tombstone,
+} from "./retention.ts";
+export {
+  deleteManifest,
+  findManifest,
+  insertManifest,
+  missingManifests,
+  pageReferrers,
+  useManifest,
+} from "./manifests.ts";
 export { Commits } from "./commits.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
-export { deleteTag, pageTags, pointTag } from "./tags.ts";
+export { deleteTag, pageTags, pointTag, untagManifest } from "./tags.ts";
 export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {
   deleteUpload,

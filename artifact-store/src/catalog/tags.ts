@@ -24,12 +24,16 @@ export async function pointTag(
   return before?.digest as Digest | undefined;
 }
 
-/** Takes a tag away, not its manifest. Answers where it pointed, undefined when there was no such tag. */
-export async function deleteTag(tx: Catalog, repository: number, tag: Tag): Promise<Digest | undefined> {
+/**
+ * Takes a tag away, not its manifest. Answers where it pointed, undefined when there was no such tag.
+ * @param to only when it points there
+ */
+export async function deleteTag(tx: Catalog, repository: number, tag: Tag, to?: Digest): Promise<Digest | undefined> {
   const gone = await tx
     .deleteFrom("store_tags")
     .where("repository_id", "=", repository)
     .where("name", "=", tag)
+    .$if(to !== undefined, (query) => query.where("digest", "=", to ?? ""))
     .returning("digest")
     .executeTakeFirst();
   return gone?.digest as Digest | undefined;

@@ -4,6 +4,8 @@
  * - `NAME_INVALID`, `TAG_INVALID`, `DIGEST_INVALID`, `RANGE_INVALID`, `MANIFEST_INVALID`, `SIZE_INVALID`: the caller's mistake.
  * - `NAME_UNKNOWN`, `BLOB_UNKNOWN`, `MANIFEST_UNKNOWN`, `BLOB_UPLOAD_UNKNOWN`: not there, or not for this caller's eyes.
  * - `MANIFEST_BLOB_UNKNOWN`: a manifest names content that its repository does not have; push that first.
+ * - `HELD`: a hold, a pin or a locked retention class forbids the deletion.
+ * - `RETENTION_INVALID`: a retention class, rule, hold or extension that cannot be.
  * - `TOO_LARGE`: over a limit of this store.
  * - `UPLOAD_BUSY`: another request is writing this upload; ask again when it is through.
  * - `UPLOAD_TRUNCATED`: the source ended before what it announced; what arrived is kept and the upload can go on.
@@ -15,12 +17,14 @@ export type StoreErrorCode =
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_UNKNOWN"
   | "DIGEST_INVALID"
+  | "HELD"
   | "MANIFEST_BLOB_UNKNOWN"
   | "MANIFEST_INVALID"
   | "MANIFEST_UNKNOWN"
   | "NAME_INVALID"
   | "NAME_UNKNOWN"
   | "RANGE_INVALID"
+  | "RETENTION_INVALID"
   | "SIZE_INVALID"
   | "STORAGE_FULL"
   | "TAG_INVALID"

@@ -5,23 +5,47 @@ import { tenantOfRepository, type RepositoryName, type Tag } from "../names/inde
 /** Name of the store's stream in the event log. */
 export const storeEventStream = "store";
 
-/**
- * A blob's lines say that a repository shows it from now on, or no longer; the bytes are stored once for all.
- * `tag.moved` is also a tag's first line (`before` is null then). A removed manifest takes its tags along in silence.
- */
-export type StoreEvent = { readonly repository: RepositoryName } & (
+/** What happens to something that a repository shows. `reason` is there when the store did it by itself. */
+type RepositoryEvent =
   | { readonly type: "blob.stored"; readonly digest: Digest; readonly size: number }
   | { readonly type: "blob.mounted"; readonly digest: Digest; readonly size: number; readonly from: RepositoryName }
-  | { readonly type: "blob.removed"; readonly digest: Digest }
+  | { readonly type: "blob.removed"; readonly digest: Digest; readonly reason?: string }
   | { readonly type: "manifest.stored"; readonly digest: Digest; readonly size: number; readonly mediaType: string }
-  | { readonly type: "manifest.removed"; readonly digest: Digest }
+  | { readonly type: "manifest.removed"; readonly digest: Digest; readonly reason?: string }
+  | {
+      readonly type: "manifest.held" | "manifest.pinned";
+      readonly digest: Digest;
+      readonly name: string;
+      readonly holder: string;
+      readonly why: string;
+    }
+  | { readonly type: "manifest.released" | "manifest.unpinned"; readonly digest: Digest; readonly name: string }
+  | {
+      readonly type: "manifest.extended";
+      readonly digest: Digest;
+      readonly until: number;
+      readonly holder: string;
+      readonly why: string;
+    }
+  | { readonly type: "manifest.classified"; readonly digest: Digest; readonly class: string }
   | { readonly type: "tag.moved"; readonly tag: Tag; readonly digest: Digest; readonly before: Digest | null }
-  | { readonly type: "tag.removed"; readonly tag: Tag; readonly digest: Digest }
-);
+  | { readonly type: "tag.removed"; readonly tag: Tag; readonly digest: Digest; readonly reason?: string };
 
-/** As a line of the log: the subject is `<repository>@<digest>` or `<repository>:<tag>`. */
+/**
+ * A blob's lines say that a repository shows it from now on, or no longer; the bytes are stored once for all, and
+ * `blob.deleted`, which belongs to no tenant, says that they are not kept any more. `tag.moved` is also a tag's first line
+ * (`before` is null then). A removed manifest takes its tags along in silence.
+ */
+export type StoreEvent =
+  | ({ readonly repository: RepositoryName } & RepositoryEvent)
+  | { readonly type: "blob.deleted"; readonly digest: Digest; readonly size: number }
+  | { readonly type: "class.defined"; readonly class: string };
+
+/** As a line of the log: the subject is `<repository>@<digest>` or `<repository>:<tag>`, or what belongs to no repository. */
 export function eventOf(event: StoreEvent): NewEvent {
   const { type, ...data } = event;
+  if (event.type === "blob.deleted") return { type, subject: event.digest, data };
+  if (event.type === "class.defined") return { type, subject: event.class, data };
   return {
     type,
     subject: "tag" in event ? `${event.repository}:${event.tag}` : `${event.repository}@${event.digest}`,

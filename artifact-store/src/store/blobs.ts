@@ -1,19 +1,23 @@
 import { randomUUID } from "node:crypto";
-import type { BlobBackend, BlobReader, StageWriter } from "../blobs/index.ts";
+import { freshKey, type BlobBackend, type BlobKey, type BlobReader, type StageWriter } from "../blobs/index.ts";
 import {
   blobOf,
   deleteUpload,
   ensureRepository,
+  isBeingRemoved,
+  keyOfBlob,
   leaseBlob,
   linkBlob,
   recordBlob,
   repositoryId,
   repositoryWith,
+  reviewBlob,
   unlinkBlob,
   type Catalog,
   type Commits,
   type Visible,
 } from "../catalog/index.ts";
+import type { Writing } from "../collection/index.ts";
 import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { RepositoryName } from "../names/index.ts";
@@ -37,6 +41,7 @@ export class Blobs {
   readonly #commits: Commits;
   readonly #pool: HashPool;
   readonly #intake: Intake;
+  readonly #writing: Writing;
   readonly #leaseMs: number;
   readonly #now: () => number;
 
@@ -46,6 +51,7 @@ export class Blobs {
     readonly commits: Commits;
     readonly pool: HashPool;
     readonly intake: Intake;
+    readonly writing: Writing;
     readonly leaseMs: number;
     readonly now: () => number;
   }) {
@@ -54,6 +60,7 @@ export class Blobs {
     this.#commits = parts.commits;
     this.#pool = parts.pool;
     this.#intake = parts.intake;
+    this.#writing = parts.writing;
     this.#leaseMs = parts.leaseMs;
     this.#now = parts.now;
   }
@@ -90,14 +97,24 @@ export class Blobs {
    * names them, then the caller may promise them. A session of the same id ends in the same commit.
    */
   async adopt(repository: RepositoryName, stage: string, writer: StageWriter, blob: BlobStat): Promise<void> {
-    await writer.commit(blob.digest);
-    const now = this.#now();
-    await this.#commits.commit(async (tx, tell) => {
-      const home = await ensureRepository(tx, repository, now);
-      await recordBlob(tx, { ...blob, leasedUntil: now + this.#leaseMs }, now);
-      await deleteUpload(tx, stage);
-      if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
+    await this.#writing.write(blob.digest, async () => {
+      const key = await this.#keyFor(blob.digest);
+      await writer.commit(key);
+      const now = this.#now();
+      await this.#commits.commit(async (tx, tell) => {
+        const home = await ensureRepository(tx, repository, now);
+        await recordBlob(tx, { ...blob, key, leasedUntil: now + this.#leaseMs }, now);
+        await deleteUpload(tx, stage);
+        if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
+      });
     });
+  }
+
+  /** In place of the bytes that are there; else under the digest itself, unless what lay there is being removed. */
+  async #keyFor(digest: Digest): Promise<BlobKey> {
+    const key = await keyOfBlob(this.#catalog, digest);
+    if (key !== undefined) return key;
+    return (await isBeingRemoved(this.#catalog, digest)) ? freshKey(digest) : digest;
   }
 
   /**
@@ -115,7 +132,8 @@ export class Blobs {
       const from = typeof source === "string" ? source : await repositoryWith(tx, digest, source);
       const blob = from === undefined ? undefined : await blobOf(tx, from, digest);
       if (from === undefined || blob === undefined) return undefined;
-      if (!(await leaseBlob(tx, digest, now + this.#leaseMs))) return undefined;
+      if ((await this.#lease(tx, from, digest, now)) === undefined) return undefined;
+      await reviewBlob(tx, digest, now + this.#leaseMs);
       const home = await ensureRepository(tx, repository, now);
       const { size } = blob;
       if (await linkBlob(tx, home, digest, now)) tell({ type: "blob.mounted", repository, digest, size, from });
@@ -125,21 +143,14 @@ export class Blobs {
 
   /** @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN */
   async stat(repository: RepositoryName, digest: Digest): Promise<BlobStat> {
-    const row = await blobOf(this.#catalog, repository, digest);
-    if (row === undefined) throw await this.#unknown(repository, digest);
-    // Whoever hears that it is there may rely on it; renewed at half time, so that most questions write nothing.
-    const now = this.#now();
-    if (row.leasedUntil - now < this.#leaseMs / 2) {
-      const leased = await this.#commits.commit((tx) => leaseBlob(tx, digest, now + this.#leaseMs));
-      if (!leased) throw await this.#unknown(repository, digest);
-    }
-    return { digest, size: row.size };
+    const { size } = await this.#leased(repository, digest);
+    return { digest, size };
   }
 
   /** @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_DAMAGED */
   async open(repository: RepositoryName, digest: Digest): Promise<OpenBlob> {
-    const { size } = await this.stat(repository, digest);
-    const reader = await this.#backend.openBlob(digest);
+    const { key, size } = await this.#leased(repository, digest);
+    const reader = await this.#backend.openBlob(key);
     if (reader?.size === size) return { digest, size, reader };
     await reader?.close();
     throw new StoreError(
@@ -148,12 +159,33 @@ export class Blobs {
     );
   }
 
+  /** Whoever hears that it is there may rely on it. Renewed at half time, so that most questions write nothing. */
+  async #leased(repository: RepositoryName, digest: Digest): Promise<{ readonly key: BlobKey; readonly size: number }> {
+    const now = this.#now();
+    const row = await blobOf(this.#catalog, repository, digest);
+    if (row !== undefined && !row.condemned && row.leasedUntil - now >= this.#leaseMs / 2 && row.leasedUntil > now) {
+      return row;
+    }
+    const leased = row && (await this.#commits.commit((tx) => this.#lease(tx, repository, digest, now)));
+    if (leased === undefined) throw await this.#unknown(repository, digest);
+    return leased;
+  }
+
+  /** Leases first, which locks the blob, and then looks whether the repository shows it still. */
+  async #lease(tx: Catalog, repository: RepositoryName, digest: Digest, now: number): ReturnType<typeof blobOf> {
+    if (!(await leaseBlob(tx, digest, now + this.#leaseMs))) return undefined;
+    return await blobOf(tx, repository, digest);
+  }
+
   /** Hides a blob from the repository. Others keep theirs. @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN */
   async remove(repository: RepositoryName, digest: Digest): Promise<void> {
     const gone = await this.#commits.commit(async (tx, tell) => {
       const home = await repositoryId(tx, repository);
       const was = home !== undefined && (await unlinkBlob(tx, home, digest));
-      if (was) tell({ type: "blob.removed", repository, digest });
+      if (was) {
+        await reviewBlob(tx, digest, this.#now());
+        tell({ type: "blob.removed", repository, digest });
+      }
       return was;
     });
     if (!gone) throw await this.#unknown(repository, digest);

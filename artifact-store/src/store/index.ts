@@ -4,6 +4,8 @@
  */
 export { openStore, type Store, type StoreOptions } from "./open.ts";
 export { defaultStoreLimits, type StoreLimits } from "./limits.ts";
+export type { Collection } from "./collection.ts";
+export type { ManifestRetention, Retention } from "./retention.ts";
 export type { BlobStat, Blobs, OpenBlob } from "./blobs.ts";
 export type { ManifestReference, Manifests, ReferrerPage, StoredManifest } from "./manifests.ts";
 export type { Repositories, RepositoryPage } from "./repositories.ts";

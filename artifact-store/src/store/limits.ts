@@ -10,6 +10,12 @@ export interface StoreLimits {
   readonly sweepEveryMs: number;
   /** How long a blob is safe from collection after somebody was told that it is there. Milliseconds. */
   readonly leaseMs: number;
+  /** How long a condemned blob waits for somebody who wants it before it is deleted. Milliseconds. */
+  readonly graceMs: number;
+  /** How long a repository shows a blob that none of its manifests names. Milliseconds since upload or mount. */
+  readonly looseBlobMs: number;
+  /** Between two collections in the background; 0: only when asked for. Milliseconds. */
+  readonly collectEveryMs: number;
 }
 
 export const defaultStoreLimits: StoreLimits = {
@@ -18,4 +24,7 @@ export const defaultStoreLimits: StoreLimits = {
   orphanGraceMs: 10 * 60 * 1000,
   sweepEveryMs: 60 * 1000,
   leaseMs: 60 * 60 * 1000,
+  graceMs: 10 * 60 * 1000,
+  looseBlobMs: 24 * 60 * 60 * 1000,
+  collectEveryMs: 60 * 1000,
 };

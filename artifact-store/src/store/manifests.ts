@@ -1,20 +1,28 @@
 import {
-  deleteManifest,
+  classOfRepository,
   ensureRepository,
   findManifest,
   insertManifest,
+  lockManifest,
+  manifestFacts,
   missingBlobs,
   missingManifests,
   pageReferrers,
   pointTag,
+  recordReferences,
   repositoryId,
+  reviewManifest,
+  untagManifest,
+  useManifest,
   type Catalog,
   type Commits,
 } from "../catalog/index.ts";
+import { removeManifest } from "../collection/index.ts";
 import { algorithmOf, digestOf, type Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { parseManifest, referrerDescriptor, type Descriptor, type ReferrerDescriptor } from "../manifests/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
+import { blockOf } from "../retention/index.ts";
 
 /** By which a manifest is asked for. */
 export type ManifestReference = { readonly tag: Tag } | { readonly digest: Digest };
@@ -41,11 +49,18 @@ const referrersPageBytes = 3 * 1024 * 1024;
 export class Manifests {
   readonly #catalog: Catalog;
   readonly #commits: Commits;
+  readonly #leaseMs: number;
   readonly #now: () => number;
 
-  constructor(parts: { readonly catalog: Catalog; readonly commits: Commits; readonly now: () => number }) {
+  constructor(parts: {
+    readonly catalog: Catalog;
+    readonly commits: Commits;
+    readonly leaseMs: number;
+    readonly now: () => number;
+  }) {
     this.#catalog = parts.catalog;
     this.#commits = parts.commits;
+    this.#leaseMs = parts.leaseMs;
     this.#now = parts.now;
   }
 
@@ -71,17 +86,30 @@ export class Manifests {
     const size = content.byteLength;
     await this.#commits.commit(async (tx, tell) => {
       const home = await ensureRepository(tx, repository, now);
+      const references = { blobs: digestsOf(manifest.blobs), manifests: digestsOf(manifest.manifests) };
+      const { dialect } = this.#commits;
       const missing = [
-        ...(await missingBlobs(tx, home, digestsOf(manifest.blobs))),
-        ...(await missingManifests(tx, home, digestsOf(manifest.manifests))),
+        ...(await missingBlobs(tx, home, references.blobs, dialect)),
+        ...(await missingManifests(tx, home, references.manifests, dialect)),
       ];
       if (missing.length > 0) throw unknownContent(repository, missing);
-      const row = { digest, mediaType, size, content, artifactType, subject };
-      if (await insertManifest(tx, home, row, now))
+      const rules = await classOfRepository(tx, home);
+      const expiresAt = rules.lifetimeMs === null ? undefined : now + rules.lifetimeMs;
+      const row = { digest, mediaType, size, content, artifactType, subject, class: rules.name, expiresAt };
+      if (await insertManifest(tx, home, row, now)) {
+        await recordReferences(tx, home, digest, references);
         tell({ type: "manifest.stored", repository, digest, size, mediaType });
+      }
+      if (expiresAt !== undefined || rules.untaggedMs !== null) {
+        await reviewManifest(tx, home, digest, now + this.#leaseMs);
+      }
       for (const tag of as.tags ?? []) {
         const before = await pointTag(tx, home, tag, digest, now);
-        if (before !== digest) tell({ type: "tag.moved", repository, tag, digest, before: before ?? null });
+        if (before === digest) continue;
+        tell({ type: "tag.moved", repository, tag, digest, before: before ?? null });
+        if (before === undefined) continue;
+        await untagManifest(tx, home, before, now);
+        await reviewManifest(tx, home, before, now);
       }
     });
     return { digest, subject };
@@ -91,16 +119,31 @@ export class Manifests {
   async get(repository: RepositoryName, reference: ManifestReference): Promise<StoredManifest> {
     const found = await findManifest(this.#catalog, repository, reference);
     if (found === undefined) throw await this.#unknown(repository, reference);
-    return found;
+    // Whoever hears of it may rely on it, as with blobs; and rules ask when a tag was last pulled.
+    const now = this.#now();
+    const { repositoryId: home, usedAt, ...manifest } = found;
+    if (now - usedAt > this.#leaseMs / 2) {
+      const used = await this.#commits.commit((tx) => useManifest(tx, home, found.digest, now));
+      if (!used) throw await this.#unknown(repository, reference);
+    }
+    return manifest;
   }
 
-  /** Takes a manifest and the tags that point to it. @throws StoreError NAME_UNKNOWN, MANIFEST_UNKNOWN */
+  /**
+   * Takes a manifest and the tags that point to it. What went with it alone (referrers, an index's untagged manifests,
+   * blobs) follows by collection.
+   * @throws StoreError NAME_UNKNOWN, MANIFEST_UNKNOWN, HELD
+   */
   async remove(repository: RepositoryName, digest: Digest): Promise<void> {
     const gone = await this.#commits.commit(async (tx, tell) => {
       const home = await repositoryId(tx, repository);
-      const was = home !== undefined && (await deleteManifest(tx, home, digest));
-      if (was) tell({ type: "manifest.removed", repository, digest });
-      return was;
+      if (home === undefined) return false;
+      await lockManifest(tx, home, digest, "update", this.#commits.dialect);
+      const facts = await manifestFacts(tx, home, digest, this.#leaseMs);
+      const now = this.#now();
+      const block = facts && blockOf(facts, now);
+      if (block !== undefined) throw new StoreError("HELD", `${repository} keeps ${digest}: ${block}`);
+      return await removeManifest(tx, tell, { repositoryId: home, repository, digest }, undefined, now);
     });
     if (!gone) throw await this.#unknown(repository, { digest });
   }

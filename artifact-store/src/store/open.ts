@@ -4,13 +4,16 @@ import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
 import { openFilesystemBackend } from "../blobs/index.ts";
 import { Commits, storeMigrations, type StoreTables } from "../catalog/index.ts";
+import { Collector, Writing } from "../collection/index.ts";
 import { HashPool } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
 import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/index.ts";
 import { Blobs } from "./blobs.ts";
+import { Collection } from "./collection.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
 import { Repositories } from "./repositories.ts";
+import { Retention } from "./retention.ts";
 import { lockRoot } from "./root-lock.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
@@ -24,7 +27,7 @@ export interface StoreOptions {
    */
   readonly database?: Database<StoreTables> | string;
   readonly limits?: Partial<StoreLimits>;
-  /** Told of a sweep that failed; the next one tries again. By default a process warning. */
+  /** Told of a sweep or a collection in the background that failed; the next one tries again. By default a process warning. */
   readonly onSweepError?: (error: unknown) => void;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
@@ -36,6 +39,8 @@ export interface Store {
   readonly manifests: Manifests;
   readonly tags: Tags;
   readonly repositories: Repositories;
+  readonly retention: Retention;
+  readonly collection: Collection;
   readonly events: EventLog;
   readonly limits: StoreLimits;
   /** Rejects when the store cannot be written to now: folder or catalog. */
@@ -76,24 +81,35 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   const commits = new Commits(database, events);
   const catalog = database.read;
   const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
-  const blobs = new Blobs({ backend, catalog, commits, pool, intake, leaseMs: limits.leaseMs, now });
+  const writing = new Writing();
+  const onError =
+    options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
+  const blobs = new Blobs({ backend, catalog, commits, pool, intake, writing, leaseMs: limits.leaseMs, now });
   const sweeper = sweepRegularly(
     () => sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now }),
     limits.sweepEveryMs,
-    options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error))),
+    onError,
   );
+  const { leaseMs, graceMs, looseBlobMs: looseMs, orphanGraceMs } = limits;
+  const collector = new Collector({
+    ...{ catalog, commits, backend, writing, leaseMs, graceMs, looseMs, orphanGraceMs, now },
+  });
+  const collection = new Collection({ collector, catalog, backend, pool, everyMs: limits.collectEveryMs, onError });
   let closing: Promise<void> | undefined;
   return {
     blobs,
     uploads: new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() }),
-    manifests: new Manifests({ catalog, commits, now }),
-    tags: new Tags({ catalog, commits }),
+    manifests: new Manifests({ catalog, commits, leaseMs, now }),
+    tags: new Tags({ catalog, commits, now }),
     repositories: new Repositories({ catalog }),
+    retention: new Retention({ catalog, commits, leaseMs, now }),
+    collection,
     events,
     limits,
     check: async () => void (await Promise.all([backend.check(), database.check()])),
     close: () =>
       (closing ??= (async () => {
+        await collection.close();
         await sweeper.close();
         await sessions.close();
         await pool.close();

@@ -1,4 +1,12 @@
-import { deleteTag, pageTags, repositoryId, type Catalog, type Commits } from "../catalog/index.ts";
+import {
+  deleteTag,
+  pageTags,
+  repositoryId,
+  reviewManifest,
+  untagManifest,
+  type Catalog,
+  type Commits,
+} from "../catalog/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
 
@@ -11,10 +19,12 @@ export interface TagPage {
 export class Tags {
   readonly #catalog: Catalog;
   readonly #commits: Commits;
+  readonly #now: () => number;
 
-  constructor(parts: { readonly catalog: Catalog; readonly commits: Commits }) {
+  constructor(parts: { readonly catalog: Catalog; readonly commits: Commits; readonly now: () => number }) {
     this.#catalog = parts.catalog;
     this.#commits = parts.commits;
+    this.#now = parts.now;
   }
 
   /** Up to `limit` tags in byte order, those after `after`. @throws StoreError NAME_UNKNOWN */
@@ -33,6 +43,8 @@ export class Tags {
       if (home === undefined) throw unknownRepository(repository);
       const digest = await deleteTag(tx, home, tag);
       if (digest === undefined) throw new StoreError("MANIFEST_UNKNOWN", `${repository} has no tag ${tag}`);
+      await untagManifest(tx, home, digest, this.#now());
+      await reviewManifest(tx, home, digest, this.#now());
       tell({ type: "tag.removed", repository, tag, digest });
     });
   }
