@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { createTokenAuthority } from "@waybill/foundation/auth";
+import { temporaryFolder } from "@waybill/foundation/testing";
+import { buildSampleImage, writeOciLayout } from "@waybill/waybill/sample";
+import { expect, it } from "vitest";
+import { startWaybill } from "./harness/waybill.ts";
+
+const run = promisify(execFile);
+const signingKey = "a key for tests, longer than thirty-two bytes";
+
+it("the commands of docs/oci.md run as they are written, one after the other", async () => {
+  await using folder = await temporaryFolder("waybill-oci-page-");
+  await using stack = new AsyncDisposableStack();
+  const waybill = stack.adopt(
+    await startWaybill(
+      ["store", "serve", "--root", join(folder.path, "store"), "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
+      { JWT_SIGNING_KEY: signingKey },
+    ),
+    (running) => running.close(),
+  );
+  const image = await buildSampleImage({ name: "acme/app", layers: [{ seed: "page", sizeBytes: 10_000 }] });
+  await writeOciLayout(join(folder.path, "layout"), image);
+  const authority = createTokenAuthority({ key: Buffer.from(signingKey) });
+  const claims = { subject: "me", roles: ["projectDev"], tenant: "acme", ttlSeconds: 600 } as const;
+  const { token } = await authority.issue(claims);
+
+  const page = await readFile(resolve(import.meta.dirname, "../../docs/oci.md"), "utf8");
+  const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands]) => commands ?? "");
+  expect(blocks.length).toBeGreaterThanOrEqual(4);
+  const env = {
+    ...process.env,
+    REGISTRY: new URL(waybill.url).host,
+    TOKEN: token,
+    IMAGE: `${join(folder.path, "layout")}:${image.name}:${image.tag}`,
+  };
+  const script = `set -eu\n${blocks.join("echo; echo next\n")}`;
+  const { stdout } = await run("bash", ["-c", script], { cwd: folder.path, env });
+  const [pushed = "", asked = "", uploaded = "", short = ""] = stdout.split("\nnext\n");
+  expect(pushed).toContain('"v1"');
+  expect(asked).toContain('{"repositories":["acme/app"]}');
+  expect(asked).toContain('"manifests":[]');
+  expect(uploaded).toBe("0-5\nworld");
+  expect(JSON.parse(short)).toEqual({ name: "acme/app", tags: ["v1"] });
+});
