@@ -30,7 +30,7 @@ async function openUploads(): Promise<string[]> {
   return await readdir(join(door.folder, "uploads"));
 }
 
-const junk = fc.string({ unit: fc.constantFrom(..."abcAZ09._-/%:;,=&+~*'()<>[]|^`@!"), maxLength: 30 });
+const junk = fc.string({ unit: fc.constantFrom(...Array.from("abcAZ09._-/%:;,=&+~*'()<>[]|^`@!")), maxLength: 30 });
 const number = fc.constantFrom(
   "0",
   "1",

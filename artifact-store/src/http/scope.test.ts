@@ -37,7 +37,7 @@ describe("scopes (Token Scope Documentation)", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^repository:[a-z/]{1,12}:[a-z,*]{0,16}$/), (text) => {
         const scope = parseScope(text);
-        if (scope !== undefined) expect(parseScope(formatScope(scope))).toEqual(scope);
+        expect(scope && parseScope(formatScope(scope))).toEqual(scope);
       }),
     );
   });

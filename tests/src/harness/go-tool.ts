@@ -8,7 +8,9 @@ const run = promisify(execFile);
 const cache = resolve(import.meta.dirname, "../../../node_modules/.cache/go-tools");
 
 /** A program, or the reason why there is none, as a sentence. */
-export type GoTool = { readonly program: string; readonly missing?: never } | { readonly missing: string };
+export type GoTool =
+  | { readonly program: string; readonly missing?: never }
+  | { readonly program?: never; readonly missing: string };
 
 /**
  * A client that is published as a Go module: built once, and kept until the version changes or node_modules goes.
