@@ -22,7 +22,7 @@ interface VirtualRowsProps {
    * Draws the row: an element with role `row`, its id as `data-row`, and in it one control `.row-toggle` that takes the
    * focus. `rowIndex` is its position in the whole table, the header being 1.
    */
-  readonly row: (id: string, rowIndex: number) => ReactNode;
+  readonly renderRow: (id: string, rowIndex: number) => ReactNode;
   /** Somebody clicked into a row, but not to select text. */
   readonly onRow: (id: string) => void;
   /** The element that holds the rows, once it is there, and who wants to know it. */
@@ -110,7 +110,7 @@ export function VirtualRows(props: VirtualRowsProps) {
             >
               {id === undefined
                 ? props.divider
-                : props.row(id, item.index + 2 - (item.index > dividerAt ? divider : 0))}
+                : props.renderRow(id, item.index + 2 - (item.index > dividerAt ? divider : 0))}
             </div>
           );
         })}

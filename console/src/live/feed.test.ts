@@ -123,7 +123,8 @@ describe("following the server", () => {
     await until(live);
     server.endStreams();
     server.offline(true);
-    await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    const away = await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    expect(away.connection).toMatchObject({ reason: "No connection to the server." });
   });
 
   it("keeps the speed of each node", async () => {

@@ -92,7 +92,7 @@ function NodesView({ state, snapshot, search, onText, textField, table }: NodesV
           className="nodes"
           columns={columns}
           rows={names}
-          row={(name, rowIndex) => {
+          renderRow={(name, rowIndex) => {
             const row = byName.get(name);
             if (row === undefined) return null;
             const speeds = snapshot.nodeTotals.get(name) ?? noSpeeds;

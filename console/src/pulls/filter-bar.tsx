@@ -59,6 +59,7 @@ export function FilterBar({ search, choices, shown, all, textField, onSearch }: 
           role="switch"
           aria-keyshortcuts="i"
           checked={search.group === "image"}
+          aria-checked={search.group === "image"}
           onChange={() => onSearch(toggleGroups(search))}
         />
         Group by image

@@ -144,7 +144,7 @@ function push(parts: Map<string, PullEntry[]>, key: string, entry: PullEntry): v
 /** Names with their numbers padded: compared as they are, far faster than a collator, and worker-10 follows worker-9. */
 const padded = new Map<string, string>();
 
-export function byNodeName(a: string, b: string): number {
+function byNodeName(a: string, b: string): number {
   const left = paddedName(a);
   const right = paddedName(b);
   return left < right ? -1 : left > right ? 1 : 0;

@@ -34,7 +34,7 @@ export function ImageTable(props: ImageTableProps) {
       className="images"
       columns={columns}
       rows={rows}
-      row={(key, rowIndex) => {
+      renderRow={(key, rowIndex) => {
         const group = groups.get(key);
         if (group === undefined) return null;
         const rollOut = rollOutOf(group, entries);

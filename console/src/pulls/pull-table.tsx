@@ -42,7 +42,7 @@ export function PullTable(props: PullTableProps) {
       rows={rows}
       dividerAt={running}
       divider={<Divider count={rows.length - running} historySeconds={props.historySeconds} />}
-      row={(id, rowIndex) => {
+      renderRow={(id, rowIndex) => {
         const entry = entries.get(id);
         if (entry === undefined) return null;
         return <Item {...props} entry={entry} rowIndex={rowIndex} open={id === opened} />;

@@ -291,7 +291,10 @@ describe("the time axis", () => {
 
   it("without the time of the last byte it claims no unpacking", () => {
     const pull = layered([[0, 20, 30]]);
-    const layers = pull.layers.map(({ downloadedAt: _, ...layer }) => layer);
+    const layers = pull.layers.map((layer) => {
+      const { downloadedAt: _, ...rest } = layer;
+      return rest;
+    });
     expect(words({ ...pull, layers })).toEqual(["downloaded 30 s"]);
   });
 

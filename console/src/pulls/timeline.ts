@@ -129,11 +129,11 @@ function wordsFor(stretches: readonly Stretch[], runsUntil: number | undefined):
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 const mostTicks = 6;
 
-/** Round times along the axis, at most six steps. */
+/** Round times along the axis, at most six steps; none so near its end that its label would stick out. */
 function ticksFor(seconds: number): { at: number; label: string }[] {
   const step = steps.find((one) => seconds / one <= mostTicks) ?? seconds / mostTicks;
   const ticks = [];
-  for (let second = 0; second <= seconds; second += step) {
+  for (let second = 0; second <= seconds * 0.94; second += step) {
     ticks.push({ at: second / seconds, label: formatDuration(second).replace(/ 00? (s|min)$/, "") });
   }
   return ticks;

@@ -334,7 +334,7 @@ export function rollOutPulls(now: number): PullStatus[] {
         ...(phase === "failed"
           ? { error: "The registry answered 429 Too Many Requests; kubelet tries again in 40 s." }
           : {}),
-        pods: phase === "done" ? [] : samplePods("checkout", "storefront", 1, image),
+        pods: phase === "done" || image !== ref ? [] : samplePods("checkout", "storefront", 1, image),
         layers: [
           layer(28, 1, "cached", { content: "debian" }),
           layer(64, share, phase === "resolving" || phase === "cancelled" ? "waiting" : phase, {
