@@ -1,0 +1,3 @@
+import { describeCollection } from "./collection.suite.ts";
+
+describeCollection("sqlite");
