@@ -66,7 +66,7 @@ required=no
 for purpose in "$@"; do
   case $purpose in
     up) needs containerd containerd; needs runc runc ;;
-    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium ;;
+    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus ;;
     bench) required=yes; needs docker-registry docker-registry ;;
     *) fail "unknown purpose '$purpose'; there are: up, test, bench" ;;
   esac
