@@ -1,5 +1,5 @@
 import type { HttpContext } from "@waybill/foundation/http";
-import { parseRepositoryName, type RepositoryName } from "../names/index.ts";
+import { parseRepositoryName } from "../names/index.ts";
 import { catalogScope, formatScope, type Action } from "./scope.ts";
 
 /** Who issues this registry's tokens, and for whom: `service` in the distribution project's token specification. */
@@ -10,21 +10,26 @@ export const tokenPath = "/v2/token";
 /** What a request wants to do with its repository; undefined where it concerns none. */
 function wanted(c: HttpContext): string | undefined {
   if (c.req.path === "/v2/_catalog") return catalogScope;
-  const text = c.req.param("name");
-  if (text === undefined) return undefined;
-  let name: RepositoryName;
+  const target = scopeOf(c.req.param("name"), actionsOf(c));
+  // A mount reads another repository, too.
+  const source = c.req.method === "POST" ? scopeOf(c.req.query("from"), ["pull"]) : undefined;
+  return target === undefined || source === undefined ? target : `${target} ${source}`;
+}
+
+function scopeOf(text: string | undefined, actions: readonly Action[]): string | undefined {
   try {
-    name = parseRepositoryName(text);
+    return formatScope({ kind: "repository", name: parseRepositoryName(text ?? ""), actions });
   } catch {
     return undefined;
   }
-  return formatScope({ kind: "repository", name, actions: actionsOf(c) });
 }
 
+/** What the routes ask of the gate. */
 function actionsOf(c: HttpContext): readonly Action[] {
+  const isUpload = c.req.param("id") !== undefined;
+  if (isUpload) return ["pull", "push"];
   if (c.req.method === "GET" || c.req.method === "HEAD") return ["pull"];
-  const removes = c.req.method === "DELETE" && c.req.param("id") === undefined;
-  return removes ? ["delete"] : ["pull", "push"];
+  return c.req.method === "DELETE" ? ["delete"] : ["pull", "push"];
 }
 
 /** As the client sees this server: scheme and host; undefined when the request does not tell. */

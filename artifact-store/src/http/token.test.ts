@@ -52,11 +52,36 @@ describe("challenges (Token Authentication Specification)", () => {
     ["PUT", "/v2/acme/app/manifests/v1", "repository:acme/app:pull,push"],
     ["DELETE", "/v2/acme/app/manifests/v1", "repository:acme/app:delete"],
     ["DELETE", "/v2/acme/app/blobs/uploads/00000000-0000-4000-8000-000000000000", "repository:acme/app:pull,push"],
+    ["GET", "/v2/acme/app/blobs/uploads/00000000-0000-4000-8000-000000000000", "repository:acme/app:pull,push"],
+    [
+      "POST",
+      `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/other`,
+      "repository:acme/app:pull,push repository:acme/other:pull",
+    ],
     ["GET", "/v2/_catalog", "registry:catalog:*"],
   ])("%s %s asks for %s", async (method, path, scope) => {
     const response = await fetch(new URL(path, url), { method });
     expect(response.status).toBe(401);
     expect(challenge(response)).toBe(`Bearer realm="${url}/v2/token",service="waybill",scope="${scope}"`);
+  });
+
+  it("what a challenge asks for is what its request needs", async () => {
+    const location = await door.begin("acme/app");
+    for (const [method, path] of [
+      ["GET", location],
+      ["PATCH", location],
+      ["DELETE", location],
+      ["POST", `/v2/acme/app/blobs/uploads/?mount=${digest}&from=acme/other`],
+      ["PUT", `/v2/acme/app/manifests/v9`],
+      ["HEAD", "/v2/acme/app/manifests/v1"],
+      ["DELETE", `/v2/acme/app/blobs/${digest}`],
+      ["GET", "/v2/_catalog"],
+    ] as const) {
+      const asked = /scope="([^"]*)"/.exec(challenge(await fetch(new URL(path, url), { method })))?.[1] ?? "";
+      const { token } = await ask("acme", asked);
+      expect([method, path, (await withToken(token, method, path)).status]).not.toContain(401);
+    }
+    await push("acme/app", bytes);
   });
 
   it("a name that is none gets into no header, and a host that is none gets no realm", async () => {
