@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { formatDuration, formatSpeed } from "../format/index.ts";
 import { SparklineGraphic } from "../graphics/index.ts";
@@ -36,7 +37,7 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
         testId="figure-nodes"
         className={summary.silentNodes.length > 0 ? "figure-warning" : ""}
       >
-        {silentText(summary)}
+        {summary.silentNodes.length === 0 ? silentText(summary) : <Link to="/nodes">{silentText(summary)}</Link>}
       </Figure>
       <Figure name="Pods waiting" value={summary.podsWaiting.toLocaleString("en")} testId="figure-pods">
         {summary.podsWaiting === 0
