@@ -125,7 +125,7 @@ function mergeLayers(
     ...(reported.phase === "done" && reported.completedAt !== undefined
       ? { pullEndedAt: agentTime(context.clock, reported.completedAt, context.clock.now) }
       : {}),
-    waitFor: (id) => context.waitFor(id, context.tenantOf(reported.imageRef)),
+    waitFor: (id) => (id === reported.id ? undefined : context.waitFor(id, context.tenantOf(reported.imageRef))),
   };
   const layers = new Map<string, TrackedLayer>(previous?.layers);
   const shown: LayerStatus[] = [];

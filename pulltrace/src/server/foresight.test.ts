@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { AgentReport } from "../contract/index.ts";
+import { errorAt, foretold } from "./testing/foresight.ts";
+import { digestOf, noon } from "./testing/reports.ts";
+
+/** How true the told ends are: played reports, each told end held against the end that came. */
+describe("time left, held against what came", () => {
+  it("is off by less than a second in half of all moments of a recorded pull through a slow link", () => {
+    const [header, ...lines] = readFileSync(new URL("../../recordings/demo.jsonl", import.meta.url), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { recordedAt: string; atMs: number; report: AgentReport });
+    const begin = Date.parse(header!.recordedAt);
+    const { told, moments } = foretold(lines.map(({ atMs, report }) => ({ at: begin + atMs, report })));
+    expect(told.length).toBeGreaterThan(moments * 0.9);
+    expect(errorAt(told, 0.5).seconds).toBeLessThan(1);
+    expect(errorAt(told, 0.5).part).toBeLessThan(0.1);
+    expect(errorAt(told, 0.9).seconds).toBeLessThan(3);
+  });
+
+  it("knows after the first image how long a node with a slow disk unpacks", () => {
+    const reports = slowDisk();
+    const { told } = foretold(reports);
+    const ids = [...new Set(told.map(({ pullId }) => pullId))];
+    expect(ids).toHaveLength(3);
+    // While it downloads, all that can be known of the unpacking is what was learned before.
+    const [first, ...later] = ids.map(
+      (id) =>
+        errorAt(
+          told.filter(({ pullId, after }) => pullId === id && after < 20),
+          0.5,
+        ).part,
+    );
+    expect(first).toBeGreaterThan(0.3);
+    for (const part of later) expect(part).toBeLessThan(0.1);
+    expect(errorAt(told, 0.5).part).toBeLessThan(0.1);
+  });
+});
+
+/** Three images, one after the other: 20 s of download at 10 MB/s, then each of four layers unpacks for 15 s. */
+function slowDisk(): readonly { readonly at: number; readonly report: AgentReport }[] {
+  const layerBytes = 50e6;
+  const reports: { at: number; report: AgentReport }[] = [];
+  const iso = (second: number) => new Date(noon + second * 1_000).toISOString();
+  for (let image = 0; image < 3; image += 1) {
+    const begin = image * 100;
+    for (let second = 0; second <= 82; second += 1) {
+      const layers = [0, 1, 2, 3].map((index) => {
+        const downloadedBytes = Math.max(0, Math.min(layerBytes, second * 10e6 - index * layerBytes));
+        const arrived = 5 * (index + 1);
+        const unpacks = 5 + 15 * index;
+        const phase =
+          second >= unpacks + 15
+            ? "done"
+            : second >= Math.max(arrived, unpacks)
+              ? "unpacking"
+              : second >= arrived
+                ? "downloaded"
+                : downloadedBytes > 0
+                  ? "downloading"
+                  : "waiting";
+        return {
+          digest: digestOf(image * 10 + index + 1),
+          mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+          totalBytes: layerBytes,
+          downloadedBytes,
+          totalKnown: true,
+          phase,
+          ...(second >= arrived ? { completedAt: iso(begin + arrived) } : {}),
+        } as const;
+      });
+      const phase = second >= 66 ? "done" : second >= 20 ? "unpacking" : "downloading";
+      const completed = phase === "done" ? { completedAt: iso(begin + 66) } : {};
+      const pull = {
+        id: `image-${image}`,
+        imageRef: `registry.example/acme/image-${image}:1`,
+        startedAt: iso(begin),
+        totalKnown: true,
+        layers,
+        phase,
+        ...completed,
+      } as const;
+      reports.push({
+        at: noon + (begin + second) * 1_000,
+        report: { nodeName: "node-1", timestamp: iso(begin + second), pulls: [pull] },
+      });
+    }
+  }
+  return reports;
+}
