@@ -37,6 +37,7 @@ describe("the launcher", () => {
 const commands = `up
 demo
 store serve
+store gc
 pulltrace server
 pulltrace agent
 pulltrace record

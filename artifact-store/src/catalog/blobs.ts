@@ -4,7 +4,6 @@ import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import { recordRemoval } from "./collection.ts";
 import { locksRows } from "./locks.ts";
-import { reviewBlob } from "./references.ts";
 import type { Catalog } from "./schema.ts";
 
 export interface BlobRow {
@@ -82,7 +81,6 @@ export async function recordBlob(
     .returning("storage_key")
     .executeTakeFirstOrThrow();
   if ((named.storage_key ?? blob.digest) !== blob.key) await recordRemoval(tx, blob, now);
-  await reviewBlob(tx, blob.digest, blob.leasedUntil);
 }
 
 /** Leases a blob that is named; a condemned one lives again. False when it is not named, or no longer. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Database, Dialect, Transaction } from "@waybill/foundation/database";
+import { DatabaseUnavailable, type Database, type Dialect, type Transaction } from "@waybill/foundation/database";
 import type { EventLog } from "@waybill/foundation/eventlog";
 import { eventOf, type StoreEvent } from "../events/index.ts";
 import type { StoreTables } from "./schema.ts";
@@ -20,6 +20,9 @@ interface Waiting {
 }
 
 const mostInAGroup = 64;
+
+/** How often a change is made anew that met another one on PostgreSQL. */
+const retries = 5;
 
 /**
  * Changes and the events that tell of them, durable when `commit` resolves.
@@ -53,7 +56,7 @@ export class Commits {
         reject,
       };
       if (this.#database.dialect !== "sqlite") {
-        void this.#together([waiting]);
+        void this.#together([waiting], retries);
         return;
       }
       this.#waiting.push(waiting);
@@ -72,7 +75,7 @@ export class Commits {
   }
 
   /** Never rejects: every owner is told. */
-  async #together(group: readonly Waiting[]): Promise<void> {
+  async #together(group: readonly Waiting[], again = 0): Promise<void> {
     try {
       const committed = await this.#database.transaction(async (tx) => {
         const told: StoreEvent[] = [];
@@ -85,7 +88,10 @@ export class Commits {
       for (const tellOwner of committed) tellOwner();
     } catch (error) {
       const [only] = group;
-      if (group.length === 1) only?.reject(error);
+      // PostgreSQL gave the other one of two that met the right of way: nothing of this one was done.
+      if (again > 0 && error instanceof DatabaseUnavailable && error.reason === "conflict") {
+        await this.#together(group, again - 1);
+      } else if (group.length === 1) only?.reject(error);
       else for (const waiting of group) await this.#together([waiting]);
     }
   }

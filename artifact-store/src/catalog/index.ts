@@ -36,6 +36,7 @@ export {
   findTombstone,
   holdsOf,
   lockManifest,
+  lockManifests,
   manifestFacts,
   placeHold,
   recordExtension,
@@ -57,8 +58,9 @@ export {
   useManifest,
 } from "./manifests.ts";
 export { Commits } from "./commits.ts";
+export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
-export { deleteTag, pageTags, pointTag, untagManifest } from "./tags.ts";
+export { deleteTag, pageTags, pointTag, targetsOf, untagManifest } from "./tags.ts";
 export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {
   deleteUpload,

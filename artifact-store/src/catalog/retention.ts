@@ -81,6 +81,24 @@ export async function lockManifest(
   return row !== undefined;
 }
 
+/** Holds several manifests of a repository, in the order in which everybody does. Those that are not there are left out. */
+export async function lockManifests(
+  tx: Catalog,
+  repository: number,
+  digests: readonly Digest[],
+  dialect: Dialect,
+): Promise<void> {
+  if (!locksRows(dialect) || digests.length === 0) return;
+  await tx
+    .selectFrom("store_manifests")
+    .select("digest")
+    .where("repository_id", "=", repository)
+    .where("digest", "in", digests)
+    .orderBy("digest")
+    .forUpdate()
+    .execute();
+}
+
 export async function holdsOf(catalog: Catalog, repository: number, digest: Digest): Promise<HoldRow[]> {
   const rows = await catalog
     .selectFrom("store_holds")

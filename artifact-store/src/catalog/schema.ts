@@ -103,6 +103,10 @@ export interface StoreTables {
     until: number;
     created_at: number;
   };
+  /** One row: the name of the folder that this catalog speaks of. */
+  store_identity: {
+    id: string;
+  };
   /** What is left of a manifest that was deleted. */
   store_tombstones: {
     repository_id: number;
@@ -269,5 +273,6 @@ export const storeMigrations: MigrationSet = {
       },
     },
     { name: "collection and retention", sql: collectionAndRetention },
+    { name: "identity", sql: "create table store_identity (id text primary key)" },
   ],
 };

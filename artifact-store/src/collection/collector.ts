@@ -175,13 +175,15 @@ export class Collector {
   }
 
   async #collectManifests(run: Run): Promise<void> {
+    const { catalog, commits } = this.#parts;
+    // One by one on PostgreSQL: a deletion holds other manifests of its repository, too.
+    const limit = commits.dialect === "sqlite" ? atOnce.sqlite : 1;
     for (;;) {
-      const page = await dueManifests(this.#parts.catalog, { until: run.at, limit: pageSize });
+      run.signal?.throwIfAborted();
+      const page = await dueManifests(catalog, { until: run.at, limit });
       if (page.length === 0) return;
-      for (const review of page) {
-        run.signal?.throwIfAborted();
-        run.did(await this.#reviewManifest(review, run.at));
-      }
+      const done = await Promise.all(page.map((review) => this.#reviewManifest(review, run.at)));
+      for (const steps of done) run.did(steps);
     }
   }
 

@@ -103,9 +103,12 @@ export class Blobs {
       const now = this.#now();
       await this.#commits.commit(async (tx, tell) => {
         const home = await ensureRepository(tx, repository, now);
-        await recordBlob(tx, { ...blob, key, leasedUntil: now + this.#leaseMs }, now);
+        const leasedUntil = now + this.#leaseMs;
+        await recordBlob(tx, { ...blob, key, leasedUntil }, now);
         await deleteUpload(tx, stage);
         if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
+        // Rows in the order in which everybody takes them: blob, link, review.
+        await reviewBlob(tx, blob.digest, leasedUntil);
       });
     });
   }
@@ -133,10 +136,10 @@ export class Blobs {
       const blob = from === undefined ? undefined : await blobOf(tx, from, digest);
       if (from === undefined || blob === undefined) return undefined;
       if ((await this.#lease(tx, from, digest, now)) === undefined) return undefined;
-      await reviewBlob(tx, digest, now + this.#leaseMs);
       const home = await ensureRepository(tx, repository, now);
       const { size } = blob;
       if (await linkBlob(tx, home, digest, now)) tell({ type: "blob.mounted", repository, digest, size, from });
+      await reviewBlob(tx, digest, now + this.#leaseMs);
       return { digest, size };
     });
   }

@@ -4,6 +4,7 @@ import {
   findManifest,
   insertManifest,
   lockManifest,
+  lockManifests,
   manifestFacts,
   missingBlobs,
   missingManifests,
@@ -12,6 +13,7 @@ import {
   recordReferences,
   repositoryId,
   reviewManifest,
+  targetsOf,
   untagManifest,
   useManifest,
   type Catalog,
@@ -93,6 +95,8 @@ export class Manifests {
         ...(await missingManifests(tx, home, references.manifests, dialect)),
       ];
       if (missing.length > 0) throw unknownContent(repository, missing);
+      const tags = (as.tags ?? []).toSorted();
+      await lockManifests(tx, home, [digest, ...(await targetsOf(tx, home, tags))], dialect);
       const rules = await classOfRepository(tx, home);
       const expiresAt = rules.lifetimeMs === null ? undefined : now + rules.lifetimeMs;
       const row = { digest, mediaType, size, content, artifactType, subject, class: rules.name, expiresAt };
@@ -103,7 +107,7 @@ export class Manifests {
       if (expiresAt !== undefined || rules.untaggedMs !== null) {
         await reviewManifest(tx, home, digest, now + this.#leaseMs);
       }
-      for (const tag of as.tags ?? []) {
+      for (const tag of tags) {
         const before = await pointTag(tx, home, tag, digest, now);
         if (before === digest) continue;
         tell({ type: "tag.moved", repository, tag, digest, before: before ?? null });

@@ -14,6 +14,7 @@ import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
 import { Repositories } from "./repositories.ts";
 import { Retention } from "./retention.ts";
+import { matchFolder } from "./folder-identity.ts";
 import { lockRoot } from "./root-lock.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
@@ -51,7 +52,7 @@ export interface Store {
 
 /**
  * Opens the store in a folder, making it when it is not there. What it costs does not depend on what is stored.
- * @throws UserError when another process has this folder open, or it cannot be written to
+ * @throws UserError when another process has this folder open, it cannot be written to, or it belongs to another catalog
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const root = resolve(options.root);
@@ -75,6 +76,13 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
       ? undefined
       : await openCatalog(options.database ?? join(root, "catalog.sqlite"));
   const database = own ?? (options.database as Database<StoreTables>);
+  try {
+    await matchFolder(root, database, backend);
+  } catch (error) {
+    await backend.close();
+    await own?.close();
+    throw error;
+  }
   const events = createEventLog({ database, stream: storeEventStream });
   const pool = new HashPool();
   const intake = new Intake({ largestBlobBytes: limits.largestBlobBytes });

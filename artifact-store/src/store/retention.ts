@@ -10,6 +10,7 @@ import {
   findTombstone,
   holdsOf,
   lockManifest,
+  lockManifests,
   manifestFacts,
   placeHold,
   recordExtension,
@@ -196,6 +197,8 @@ export class Retention {
       const now = this.#now();
       const facts = await tagFacts(tx, home);
       const verdicts = judgeTags(facts, rules, now);
+      const going = verdicts.flatMap(({ kept }, index) => (kept ? [] : [facts[index]?.digest ?? []]));
+      await lockManifests(tx, home, [...new Set(going.flat())], this.#commits.dialect);
       const digests = new Map(facts.map((fact) => [fact.name, fact.digest]));
       for (const { name, kept, sentence } of verdicts) {
         const tag = parseTag(name);

@@ -18,6 +18,7 @@ export {
 export { managerServiceSettings, pullServiceSettings, storeServiceSettings } from "./service-settings.ts";
 export { startManagerService } from "./manager-service.ts";
 export { startPullService } from "./pull-service.ts";
+export { openStoreOf } from "./store-folder.ts";
 export { startStoreService } from "./store-service.ts";
 export { startWaybill, type AgentState, type RunningWaybill, type WaybillInit } from "./waybill.ts";
 export { startRecorder } from "./recorder.ts";

@@ -1,7 +1,7 @@
 import { setting, type SettingsDefinition } from "@waybill/foundation/config";
 import { managerSettings } from "@waybill/kubenova/manager";
 import { serverSettings } from "@waybill/pulltrace/server";
-import { entranceSettings, logSettings, registrySettings } from "./settings.ts";
+import { collectionSettings, entranceSettings, logSettings, registrySettings } from "./settings.ts";
 
 /** `waybill store serve` */
 export const storeServiceSettings = {
@@ -24,6 +24,7 @@ export const storeServiceSettings = {
     default: "127.0.0.1:9090",
   }),
   ...entranceSettings,
+  ...collectionSettings,
   ...registrySettings,
   ...logSettings,
 } as const satisfies SettingsDefinition;

@@ -82,6 +82,16 @@ export const listenSettings = {
   }),
 } as const satisfies SettingsDefinition;
 
+export const collectionSettings = {
+  collectEvery: setting.duration({
+    env: "ARTIFACT_STORE_GC_INTERVAL",
+    flag: "gc-interval",
+    describe: "time between two collections of what nobody needs; 0s: only when asked for",
+    default: "1m",
+    max: "24h",
+  }),
+} as const satisfies SettingsDefinition;
+
 /** Everything that `waybill up` can be told. */
 export const upSettings = {
   ...dataSettings,
@@ -93,6 +103,7 @@ export const upSettings = {
     default: "false",
   }),
   ...entranceSettings,
+  ...collectionSettings,
   ...registrySettings,
   databaseUrl: managerSettings.databaseUrl,
   environment: managerSettings.environment,

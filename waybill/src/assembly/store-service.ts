@@ -18,7 +18,7 @@ export async function startStoreService(
   await using stack = new AsyncDisposableStack();
   const folder = await openDataFolder(settings.root);
   stack.defer(() => folder.close());
-  const store = await openStore({ root: folder.storePath });
+  const store = await openStore({ root: folder.storePath, limits: { collectEveryMs: settings.collectEvery } });
   stack.defer(() => store.close());
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
   const authenticator = authenticatorOf(authority);

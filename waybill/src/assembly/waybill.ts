@@ -93,7 +93,11 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   });
   stack.defer(() => database.close());
 
-  const store = await openStore({ root: folder.storePath, database });
+  const store = await openStore({
+    root: folder.storePath,
+    database,
+    limits: { collectEveryMs: settings.collectEvery },
+  });
   stack.defer(() => store.close());
 
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });

@@ -15,7 +15,10 @@ export const commandTree: readonly CommandEntry[] = [
   {
     name: "store",
     summary: "the artifact store: an OCI registry",
-    children: [{ name: "serve", summary: "run the store alone", load: () => import("./store-serve.ts") }],
+    children: [
+      { name: "serve", summary: "run the store alone", load: () => import("./store-serve.ts") },
+      { name: "gc", summary: "give back the space of what nobody needs", load: () => import("./store-gc.ts") },
+    ],
   },
   {
     name: "pulltrace",

@@ -1,0 +1,48 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { openStore, type StoreLimits } from "../store/index.ts";
+import { parseRepositoryName, parseTag } from "../names/index.ts";
+import { digestOf, type Digest } from "../digest/index.ts";
+import { mediaTypes } from "../manifests/index.ts";
+
+/**
+ * Pushes, retags and deletes while a collection never pauses, until killed: `node collecting-store.process.ts ROOT`.
+ * Prints `push <digest>` when a manifest is acknowledged, `deleting <digest>` before it asks for a deletion.
+ */
+const [root = ""] = process.argv.slice(2);
+const limits: Partial<StoreLimits> = { leaseMs: 20, graceMs: 5, looseBlobMs: 20, orphanGraceMs: 0, collectEveryMs: 0 };
+const store = await openStore({ root, limits });
+const repository = parseRepositoryName("acme/killed");
+process.stdout.write("open\n");
+
+async function push(text: string): Promise<Digest> {
+  const put = (bytes: string): ReturnType<typeof store.blobs.put> =>
+    store.blobs.put(repository, { chunks: new Blob([bytes]).stream() });
+  // Again and again the same few: the interesting ones are those that are condemned or being deleted now.
+  const [config, layer] = [await put("{}"), await put(text)];
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociImage,
+    config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
+    layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar", ...layer }],
+  };
+  const content = Buffer.from(JSON.stringify(manifest));
+  await store.manifests.put(repository, content, { tags: [parseTag(text)] });
+  return digestOf(content);
+}
+
+async function work(worker: number): Promise<void> {
+  for (let turn = 0; ; turn++) {
+    const digest = await push(`w${worker}-${turn % 5}`);
+    process.stdout.write(`push ${digest}\n`);
+    if (Math.random() < 0.7) {
+      process.stdout.write(`deleting ${digest}\n`);
+      await store.manifests.remove(repository, digest);
+    }
+  }
+}
+
+for (const worker of [1, 2, 3]) void work(worker);
+for (;;) {
+  await store.collection.run({ everywhere: true });
+  await nextTurn();
+}
