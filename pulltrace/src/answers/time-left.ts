@@ -79,6 +79,7 @@ function standsStill({ pulls, now }: NodeWork): boolean {
 function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number): ReadonlyMap<string, number> {
   const missing = new Map<string, number>();
   const queues: string[][] = [];
+  let queued = 0;
   for (const pull of pulls) {
     if (pull.phase !== "downloading" && pull.phase !== "resolving") continue;
     const own = pull.layers.filter((layer) => !isThere(layer.phase));
@@ -89,10 +90,11 @@ function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number): Readonly
       missing.set(layer.digest, Math.min(missing.get(layer.digest) ?? bytes, bytes));
     }
     if (own.length > 0) queues.push(own.map((layer) => layer.digest));
+    queued += own.length;
   }
   const arrivals = new Map<string, number>();
   const perMs = bytesPerSec / 1_000;
-  if (missing.size > mostPlayed) {
+  if (queued > mostPlayed) {
     let all = 0;
     for (const bytes of missing.values()) all += bytes;
     for (const digest of missing.keys()) arrivals.set(digest, all / perMs);

@@ -77,6 +77,9 @@ export interface AnswerContext {
   readonly now: number;
 }
 
+/** No node does more at once, and a report of a thousand pulls must not cost a million comparisons. */
+const mostCompared = 50;
+
 /** The running pulls of a node with cause and time left. */
 export function answered(
   pulls: readonly TrackedPull[],
@@ -85,13 +88,14 @@ export function answered(
 ): readonly TrackedPull[] {
   const { node, fleet, now, bytesPerSec } = context;
   const statuses = pulls.map(({ status }) => status);
+  const compared = statuses.slice(0, mostCompared);
   const times = timesLeft({ pulls: statuses, bytesPerSec, node, fleet, now });
   return pulls.map((pull) => {
     const { status } = pull;
     const host = hostOf(status.imageRef);
     const cause = causeOf({
       pull: status,
-      others: statuses.filter((other) => other !== status),
+      others: compared.filter((other) => other !== status),
       nodeBytesPerSec: bytesPerSec,
       node,
       fleet,

@@ -201,6 +201,39 @@ describe("docs/schemas/pull-event-v1.json", () => {
     expect(Object.keys(full[3]!.pull!).toSorted()).toEqual(told.toSorted());
   });
 
+  it("takes the answers, and refuses what they may not be", () => {
+    const [started, layerStarted] = full;
+    const status = started!.pull!;
+    const causeWith = (more: object) => ({
+      ...started,
+      pull: { ...status, cause: { kind: "link", sentence: "So.", ...more } },
+    });
+    const leftWith = (more: object) => ({
+      ...started,
+      pull: { ...status, timeLeft: { endsAt: status.updatedAt, basis: "node", ...more } },
+    });
+    const layerWith = (more: object) => ({ ...layerStarted, layer: { ...layerStarted!.layer, ...more } });
+    const time = status.updatedAt;
+    const right = [
+      ...Object.keys(causeKinds).map((kind) => causeWith({ kind, share: 0.5 })),
+      ...Object.keys(bases).map((basis) => leftWith({ basis })),
+      layerWith({ downloadedAt: time, unpackingAt: time, waitsFor: { pullId: "x", imageRef: "y" } }),
+      layerWith({ waitsFor: { pullId: "x" } }),
+    ];
+    expect(right.flatMap(faultsOf)).toEqual([]);
+    const wrong = [
+      causeWith({ kind: "weather" }),
+      causeWith({ sentence: "" }),
+      causeWith({ share: 1.1 }),
+      leftWith({ basis: "hope" }),
+      leftWith({ endsAt: "soon" }),
+      layerWith({ downloadedAt: "then" }),
+      layerWith({ waitsFor: {} }),
+      layerWith({ waitsFor: { pullId: "" } }),
+    ];
+    for (const one of wrong) expect(faultsOf(one)).not.toEqual([]);
+  });
+
   it("refuses what an event may not be", () => {
     const [started, , completed, failed] = full;
     const status = failed!.pull!;

@@ -294,22 +294,31 @@ function arrivedIn(
   counts: (pull: TrackedPull) => boolean,
 ): number {
   const arrived = new Map<string, number>();
+  let there: ReadonlyMap<string, number> | undefined;
   for (const pull of merged) {
     if (!counts(pull)) continue;
     const before = previous.running.get(pull.key);
     for (const [digest, layer] of pull.layers) {
       if (layer.transferredBytes === (before?.layers.get(digest)?.transferredBytes ?? 0)) continue;
-      let there = 0;
-      for (const other of previous.running.values()) {
-        const same = other.layers.get(digest)?.status;
-        if (same !== undefined && !same.cached) there = Math.max(there, same.downloadedBytes);
-      }
-      arrived.set(digest, Math.max(arrived.get(digest) ?? 0, layer.status.downloadedBytes - there));
+      there ??= downloadedIn(previous);
+      const came = layer.status.downloadedBytes - (there.get(digest) ?? 0);
+      arrived.set(digest, Math.max(arrived.get(digest) ?? 0, came));
     }
   }
   let sum = 0;
   for (const bytes of arrived.values()) sum += bytes;
   return Math.min(Number.MAX_SAFE_INTEGER, sum);
+}
+
+/** Bytes of each layer that any running pull saw arrive. */
+function downloadedIn(node: NodeState): ReadonlyMap<string, number> {
+  const bytes = new Map<string, number>();
+  for (const pull of node.running.values()) {
+    for (const [digest, { status }] of pull.layers) {
+      if (!status.cached) bytes.set(digest, Math.max(bytes.get(digest) ?? 0, status.downloadedBytes));
+    }
+  }
+  return bytes;
 }
 
 function countLayers(pulls: Iterable<TrackedPull>): number {

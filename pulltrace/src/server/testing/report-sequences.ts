@@ -39,6 +39,7 @@ const layer: fc.Arbitrary<ReportedLayer> = fc.record(
     cached: fc.boolean(),
     startedAt: time,
     completedAt: time,
+    waitsFor: fc.constantFrom("p1", "p2", "p3", "nobody"),
   },
   { requiredKeys: ["digest", "mediaType", "totalBytes", "downloadedBytes", "totalKnown"] },
 );
