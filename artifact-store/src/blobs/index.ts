@@ -10,7 +10,6 @@ export {
   type ByteRange,
   type Stage,
   type StageWriter,
-  type StoredBlob,
 } from "./contract.ts";
 export { digestOfKey, freshKey, type BlobKey } from "./key.ts";
 export { openFilesystemBackend } from "./filesystem.ts";

@@ -100,7 +100,15 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   );
   const { leaseMs, graceMs, looseBlobMs: looseMs, orphanGraceMs } = limits;
   const collector = new Collector({
-    ...{ catalog, commits, backend, writing, leaseMs, graceMs, looseMs, orphanGraceMs, now },
+    catalog,
+    commits,
+    backend,
+    writing,
+    leaseMs,
+    graceMs,
+    looseMs,
+    orphanGraceMs,
+    now,
   });
   const collection = new Collection({ collector, catalog, backend, pool, everyMs: limits.collectEveryMs, onError });
   let closing: Promise<void> | undefined;

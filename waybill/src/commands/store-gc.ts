@@ -27,7 +27,8 @@ export function configure(command: Command): void {
       const settings = settingsOf(gcSettings, options);
       const dry = options["dryRun"] === true;
       const json = options["json"] === true;
-      const { store, close } = await openStoreOf(settings.root, settings.databaseUrl);
+      const opened = await openStoreOf(settings.root, settings.databaseUrl);
+      const { store } = opened;
       try {
         const say = (step: CollectionStep): void => void (json || process.stdout.write(`${line(step)}\n`));
         const done = dry
@@ -36,7 +37,7 @@ export function configure(command: Command): void {
         if (dry) for (const step of done.steps) say(step);
         process.stdout.write(json ? `${JSON.stringify(done)}\n` : summary(done, dry));
       } finally {
-        await close();
+        await opened.close();
       }
     });
 }
