@@ -25,6 +25,12 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** A client whose connection broke is back before we have put away what it sent last. */
 const patienceMs = 2000;
 
+/** A session that has no bytes is written down after so long; most are finished before, and never cost a commit. */
+const unsavedMs = 1000;
+
+/** More than so many at once are written down when they begin. */
+const mostUnsaved = 200;
+
 /** What sessions need from the store. */
 export interface SessionParts {
   readonly catalog: Catalog;
@@ -43,24 +49,31 @@ export class Sessions {
   readonly #live = new Map<string, LiveSession>();
   readonly #busy = new Map<string, Promise<void>>();
   readonly #closing = new Set<Promise<void>>();
+  /** Sessions that only this process knows, none of which has bytes that somebody was told are kept. */
+  readonly #unsaved = new Map<string, { readonly timer: NodeJS.Timeout; saving?: Promise<void> }>();
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
   }
 
+  /** Survives the process once it has bytes, or after a second: one that is lost before has nothing to be lost. */
   async start(repository: RepositoryName, algorithm: DigestAlgorithm): Promise<UploadStatus> {
-    const { backend, commits, lifetimeMs } = this.#parts;
+    const { backend, lifetimeMs } = this.#parts;
     const now = this.#parts.now();
     const upload = { id: randomUUID(), repository, algorithm, createdAt: now, expiresAt: now + lifetimeMs };
     const writer = await backend.beginStage(upload.id);
+    const live = new LiveSession(upload, this.#parts, writer);
+    const later = (): void => void this.#save(live).catch(() => undefined); // its next request tries again, and is told
+    this.#unsaved.set(upload.id, { timer: setTimeout(later, unsavedMs).unref() });
     try {
-      await commits.commit((tx) => insertUpload(tx, upload));
+      if (this.#unsaved.size > mostUnsaved) await this.#save(live);
     } catch (error) {
+      await this.#unwritten(upload.id);
       await writer.close();
       await backend.dropStage(upload.id);
       throw error;
     }
-    this.#remember(new LiveSession(upload, this.#parts, writer));
+    this.#remember(live);
     return { id: upload.id, offset: 0 };
   }
 
@@ -80,9 +93,13 @@ export class Sessions {
   ): Promise<UploadStatus> {
     return await this.#alone(id, async () => {
       const live = await this.#find(repository, id);
-      const end = await live.take(source, offset, this.#parts.intake);
-      await this.#extend(live);
-      return { id, offset: end };
+      try {
+        return { id, offset: await live.take(source, offset, this.#parts.intake) };
+      } finally {
+        // Also after a connection that broke: what came before is kept.
+        await this.#save(live);
+        await this.#extend(live);
+      }
     });
   }
 
@@ -99,16 +116,20 @@ export class Sessions {
   ): Promise<number> {
     return await this.#alone(id, async () => {
       const live = await this.#find(repository, id);
-      const size =
-        last === undefined ? await live.size() : await live.take(last.source, last.offset, this.#parts.intake);
+      const size = last === undefined ? await live.size() : await this.#takeLast(live, last.source, last.offset);
       const actual = await live.digest(size, algorithmOf(digest));
       if (actual !== digest) {
         await this.expire(id);
         const detail = `the bytes have the digest ${actual}, not ${digest}; the upload is discarded`;
         throw new StoreError("DIGEST_INVALID", detail);
       }
+      const unwritten = await this.#unwritten(id);
       try {
         await commit(await live.writer(), size);
+      } catch (error) {
+        // Its bytes may be there still: whoever tries again finds them.
+        if (unwritten) await this.#insert(live).catch(() => undefined);
+        throw error;
       } finally {
         this.#forget(id);
       }
@@ -128,15 +149,28 @@ export class Sessions {
     return this.#busy.has(id);
   }
 
+  /** Whether only this process knows the session: its bytes are nobody's for whoever asks the catalog. */
+  isUnsaved(id: string): boolean {
+    return this.#unsaved.has(id);
+  }
+
+  /** Has the catalog know every session that it can. */
+  async writeDown(): Promise<void> {
+    await Promise.allSettled([...this.#live.values()].map((live) => this.#save(live)));
+  }
+
   /** Ends a session that will not be finished. */
   async expire(id: string): Promise<void> {
+    const unwritten = await this.#unwritten(id);
     this.#forget(id);
     await this.#parts.backend.dropStage(id);
+    if (unwritten) return;
     await this.#parts.commits.commit((tx) => deleteUpload(tx, id));
   }
 
   /** Lets go of running digests and open files. */
   async close(): Promise<void> {
+    await this.writeDown();
     for (const id of this.#live.keys()) this.#forget(id);
     await Promise.all(this.#closing);
   }
@@ -193,11 +227,52 @@ export class Sessions {
     live.upload = { ...live.upload, expiresAt };
   }
 
+  async #takeLast(live: LiveSession, source: ByteSource, offset: number | undefined): Promise<number> {
+    try {
+      return await live.take(source, offset, this.#parts.intake);
+    } catch (error) {
+      await this.#save(live);
+      throw error;
+    }
+  }
+
+  /** Writes a session down that only this process knows; resolves at once for every other. */
+  async #save(live: LiveSession): Promise<void> {
+    const entry = this.#unsaved.get(live.upload.id);
+    if (entry === undefined) return;
+    clearTimeout(entry.timer);
+    entry.saving ??= this.#insert(live).then(
+      () => void this.#unsaved.delete(live.upload.id),
+      (error: unknown) => {
+        delete entry.saving;
+        throw error;
+      },
+    );
+    await entry.saving;
+  }
+
+  async #insert(live: LiveSession): Promise<void> {
+    await this.#parts.commits.commit((tx) => insertUpload(tx, live.upload));
+  }
+
+  /** Whether the session was never written down, and now will not be. Waits for a writing that has begun. */
+  async #unwritten(id: string): Promise<boolean> {
+    const entry = this.#unsaved.get(id);
+    if (entry === undefined) return false;
+    clearTimeout(entry.timer);
+    const began = entry.saving;
+    await began?.catch(() => undefined);
+    this.#unsaved.delete(id);
+    return began === undefined;
+  }
+
   #remember(live: LiveSession): void {
     this.#live.delete(live.upload.id);
     this.#live.set(live.upload.id, live);
     const oldest = this.#live.keys().next();
     if (this.#live.size <= rememberedSessions || oldest.done === true || this.#busy.has(oldest.value)) return;
+    const forgotten = this.#live.get(oldest.value);
+    if (forgotten !== undefined) void this.#save(forgotten).catch(() => undefined);
     this.#forget(oldest.value);
   }
 

@@ -30,6 +30,7 @@ export async function sweepUploads(parts: {
   const { catalog, backend, sessions, now } = parts;
   let expired = 0;
   let orphans = 0;
+  await sessions.writeDown();
   for (;;) {
     const ids = (await expiredUploads(catalog, now(), batch)).filter((id) => !sessions.isBusy(id));
     for (const id of ids) await sessions.expire(id);
@@ -42,7 +43,7 @@ export async function sweepUploads(parts: {
       stages.map((stage) => stage.id),
     );
     for (const stage of stages) {
-      if (owned.has(stage.id)) continue;
+      if (owned.has(stage.id) || sessions.isUnsaved(stage.id)) continue;
       await backend.dropStage(stage.id);
       orphans++;
     }
