@@ -43,10 +43,11 @@ export function timesLeft(work: NodeWork): ReadonlyMap<string, Estimate> {
   if (known.length === 0) return estimates;
   const link: KnownSpeed =
     work.bytesPerSec > 0 ? { bytesPerSec: work.bytesPerSec, basis: "measured" } : expectedLink(work.node, work.fleet);
+  const still = work.bytesPerSec <= 0 && standsStill(work);
   const arrivals = arrivalsOf(work.pulls, link.bytesPerSec);
   for (const pull of known) {
     const downloads = pull.layers.some((layer) => !isThere(layer.phase));
-    if (downloads && (link.basis === "typical" || (work.bytesPerSec <= 0 && standsStill(work)))) continue;
+    if (downloads && (link.basis === "typical" || still)) continue;
     const estimate = estimateOf(pull, arrivals, work);
     if (!Number.isFinite(estimate.milliseconds) || estimate.milliseconds > longestMs) continue;
     estimates.set(pull.id, {
