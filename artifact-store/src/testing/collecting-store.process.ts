@@ -9,7 +9,13 @@ import { mediaTypes } from "../manifests/index.ts";
  * Prints `push <digest>` when a manifest is acknowledged, `deleting <digest>` before it asks for a deletion.
  */
 const [root = ""] = process.argv.slice(2);
-const limits: Partial<StoreLimits> = { leaseMs: 20, graceMs: 5, looseBlobMs: 20, orphanGraceMs: 0, collectEveryMs: 0 };
+const limits: Partial<StoreLimits> = {
+  leaseMs: 400,
+  graceMs: 10,
+  looseBlobMs: 400,
+  orphanGraceMs: 5000,
+  collectEveryMs: 0,
+};
 const store = await openStore({ root, limits });
 const repository = parseRepositoryName("acme/killed");
 process.stdout.write("open\n");
