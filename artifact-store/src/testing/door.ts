@@ -94,10 +94,12 @@ export async function openDoor(options: Partial<RegistryOptions> = {}) {
       return { content, digest: digestOf(content) };
     },
     /** Writes these bytes to a connection of their own, and answers what came until it was closed. */
-    raw: (text: string | Uint8Array, then: "wait" | "leave" = "wait"): Promise<string> =>
+    raw: (text: string | Uint8Array, then: "wait" | "leave" | "end" = "wait"): Promise<string> =>
       new Promise((resolve) => {
         const socket = connect(server.port, "127.0.0.1", () => {
           socket.write(text, () => {
+            // No more will come, and who waits for it need not; what is being answered gets its time.
+            if (then === "end") setTimeout(() => socket.end(), 200);
             if (then === "leave") setTimeout(() => socket.destroy(), 20);
           });
         });
