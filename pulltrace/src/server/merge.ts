@@ -1,6 +1,7 @@
 import { nothingLearned, type Speeds } from "../answers/index.ts";
-import type { AgentReport, LayerWait, ReportedPull } from "../contract/index.ts";
+import type { AgentReport, ReportedPull } from "../contract/index.ts";
 import { agentClock } from "./agent-clock.ts";
+import { addArrival, arrivalSpeed, arrivedIn } from "./arrival.ts";
 import {
   answered,
   explained,
@@ -16,7 +17,8 @@ import { finishedPulls, idForReported, oldestForgettable } from "./finished.ts";
 import { keyOf } from "./identity.ts";
 import type { NodeState, TrackedPull } from "./node.ts";
 import { calmPull, endPull, isEnd, mergePull, type PullContext } from "./pull.ts";
-import { addSample, spanOf, speedOf, type SpeedWindow } from "./speed.ts";
+import { speedOf } from "./speed.ts";
+import { waitsIn } from "./waits.ts";
 
 export interface MergeOptions {
   /** What was learned of all nodes together. */
@@ -53,17 +55,6 @@ export interface MergeResult {
 }
 
 const defaultIntervalMs = 1_000;
-/** containerd writes pieces of 1 MiB, so that a node's speed shows over a longer time only, a slow one's over longer. */
-const arrivalMs = { usual: 20_000, slow: 90_000, shortest: 2_000 } as const;
-const manyPieces = 8 * 1024 * 1024;
-
-function arrivalSpanMs(arrival: SpeedWindow, now: number): number {
-  const recent = arrival.find(({ at }) => now - at <= arrivalMs.usual);
-  const last = arrival.at(-1);
-  const bytes = recent === undefined || last === undefined ? 0 : last.bytes - recent.bytes;
-  return bytes >= manyPieces ? arrivalMs.usual : arrivalMs.slow;
-}
-
 /**
  * Previous state of a node + its report + the time → next state, events to tell, and what did not fit. Pure: the same
  * input gives the same output, and the previous state is not changed.
@@ -145,8 +136,8 @@ export function mergeReport(
   const arrived = previous === undefined ? 0 : arrivedIn(previous, merged, () => true);
   const arrivedBytes = before.arrivedBytes + arrived;
   const downloads = merged.some(({ status }) => status.layers.some(({ phase }) => phase === "downloading"));
-  const arrival = downloads ? addSample(before.arrival, now, arrivedBytes, arrivalSpanMs(before.arrival, now)) : [];
-  const bytesPerSec = spanOf(arrival) < arrivalMs.shortest ? 0 : speedOf(arrival);
+  const arrival = downloads ? addArrival(before.arrival, now, arrivedBytes) : [];
+  const bytesPerSec = arrivalSpeed(arrival);
   const lessons = lessonsOf(turns, bytesPerSec, previous === undefined ? 0 : now - previous.lastReportAt);
   const speeds = lessons.reduce((known, lesson) => learn(known, lesson, now), before.speeds);
   const answers: AnswerContext = {
@@ -214,27 +205,6 @@ function lessonsOf(
   return lessons;
 }
 
-/** What readers see of a pull of the same report that another one waits for: of another tenant's its id only. */
-function waitsIn(
-  report: AgentReport,
-  idOf: (reported: ReportedPull) => string | undefined,
-  tenantOf: MergeOptions["tenantOf"],
-): (reportedId: string, tenant: string | undefined) => LayerWait | undefined {
-  const known = new Map<string, { readonly wait: LayerWait; readonly tenant: string | undefined } | undefined>();
-  const find = (reportedId: string) => {
-    const pull = report.pulls.find(({ id }) => id === reportedId);
-    const pullId = pull === undefined || (pull.phase !== undefined && isEnd(pull.phase)) ? undefined : idOf(pull);
-    if (pull === undefined || pullId === undefined) return undefined;
-    return { wait: { pullId, imageRef: pull.imageRef }, tenant: tenantOf(pull.imageRef) };
-  };
-  return (reportedId, tenant) => {
-    if (!known.has(reportedId)) known.set(reportedId, find(reportedId));
-    const other = known.get(reportedId);
-    if (other === undefined) return undefined;
-    return other.tenant === tenant ? other.wait : { pullId: other.wait.pullId };
-  };
-}
-
 function silentNode(nodeName: string, now: number): NodeState {
   return {
     nodeName,
@@ -285,40 +255,6 @@ function missPull(pull: TrackedPull, now: number): TrackedPull {
         { phase: "failed", error: "The agent no longer sees this pull and did not see how it ended." },
         now,
       );
-}
-
-/** Shared layers are downloaded once, however many pulls wait for them: the most any pull saw of each, less what was there. */
-function arrivedIn(
-  previous: NodeState,
-  merged: readonly TrackedPull[],
-  counts: (pull: TrackedPull) => boolean,
-): number {
-  const arrived = new Map<string, number>();
-  let there: ReadonlyMap<string, number> | undefined;
-  for (const pull of merged) {
-    if (!counts(pull)) continue;
-    const before = previous.running.get(pull.key);
-    for (const [digest, layer] of pull.layers) {
-      if (layer.transferredBytes === (before?.layers.get(digest)?.transferredBytes ?? 0)) continue;
-      there ??= downloadedIn(previous);
-      const came = layer.status.downloadedBytes - (there.get(digest) ?? 0);
-      arrived.set(digest, Math.max(arrived.get(digest) ?? 0, came));
-    }
-  }
-  let sum = 0;
-  for (const bytes of arrived.values()) sum += bytes;
-  return Math.min(Number.MAX_SAFE_INTEGER, sum);
-}
-
-/** Bytes of each layer that any running pull saw arrive. */
-function downloadedIn(node: NodeState): ReadonlyMap<string, number> {
-  const bytes = new Map<string, number>();
-  for (const pull of node.running.values()) {
-    for (const [digest, { status }] of pull.layers) {
-      if (!status.cached) bytes.set(digest, Math.max(bytes.get(digest) ?? 0, status.downloadedBytes));
-    }
-  }
-  return bytes;
 }
 
 function countLayers(pulls: Iterable<TrackedPull>): number {
