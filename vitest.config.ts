@@ -19,6 +19,8 @@ export default defineConfig({
           include: ["*/src/**/*.test.{ts,tsx}"],
           exclude: ["**/*.real.test.ts", "tests/**", "**/node_modules/**"],
           testTimeout: 20_000,
+          // Many wait for timers and sockets: more workers than cores.
+          maxWorkers: 4,
         },
       },
       {
