@@ -1,9 +1,8 @@
-import { sql, type Dialect } from "@waybill/foundation/database";
+import { sql } from "@waybill/foundation/database";
 import type { BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import { recordRemoval } from "./collection.ts";
-import { locksRows } from "./locks.ts";
 import type { Catalog } from "./schema.ts";
 
 export interface BlobRow {
@@ -14,9 +13,6 @@ export interface BlobRow {
   /** Nothing referred to it at the last review: only a new lease keeps it. */
   readonly condemned: boolean;
 }
-
-/** As many digests as one statement asks for: below every database's limit of parameters. */
-const batch = 500;
 
 /** The blob, if this repository may show it. */
 export async function blobOf(
@@ -114,26 +110,4 @@ export async function unlinkBlob(tx: Catalog, repository: number, digest: Digest
     .returning("digest")
     .executeTakeFirst();
   return gone !== undefined;
-}
-
-/** Those of `digests` that the repository does not show. The others cannot be collected before the transaction ends. */
-export async function missingBlobs(
-  catalog: Catalog,
-  repository: number,
-  digests: readonly Digest[],
-  dialect: Dialect,
-): Promise<Digest[]> {
-  const missing = new Set(digests);
-  const wanted = [...missing];
-  for (let start = 0; start < wanted.length; start += batch) {
-    const rows = await catalog
-      .selectFrom("store_repository_blobs")
-      .select("digest")
-      .where("repository_id", "=", repository)
-      .where("digest", "in", wanted.slice(start, start + batch))
-      .$if(locksRows(dialect), (query) => query.forKeyShare())
-      .execute();
-    for (const row of rows) missing.delete(row.digest as Digest);
-  }
-  return [...missing];
 }

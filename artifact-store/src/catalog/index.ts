@@ -4,7 +4,8 @@
  * groups them into one commit is the store.
  */
 export { storeMigrations, type Catalog, type StoreTables } from "./schema.ts";
-export { blobOf, keyOfBlob, leaseBlob, linkBlob, missingBlobs, recordBlob, unlinkBlob } from "./blobs.ts";
+export { missingBlobs, missingManifests } from "./missing.ts";
+export { blobOf, keyOfBlob, leaseBlob, linkBlob, recordBlob, unlinkBlob } from "./blobs.ts";
 export {
   blobState,
   condemnBlob,
@@ -49,14 +50,7 @@ export {
   type HoldRow,
   type Tombstone,
 } from "./retention.ts";
-export {
-  deleteManifest,
-  findManifest,
-  insertManifest,
-  missingManifests,
-  pageReferrers,
-  useManifest,
-} from "./manifests.ts";
+export { deleteManifest, findManifest, insertManifest, pageReferrers, useManifest } from "./manifests.ts";
 export { Commits } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";

@@ -1,7 +1,5 @@
-import type { Dialect } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
-import { locksRows } from "./locks.ts";
 import type { Catalog } from "./schema.ts";
 
 export interface ManifestRow {
@@ -23,8 +21,6 @@ export interface NewManifest extends ManifestRow {
   readonly class: string;
   readonly expiresAt: number | undefined;
 }
-
-const batch = 500;
 
 /** The manifest that a tag points to, or that has this digest, in one query. */
 export async function findManifest(
@@ -115,28 +111,6 @@ export async function deleteManifest(tx: Catalog, repository: number, digest: Di
     .returning("digest")
     .executeTakeFirst();
   return gone !== undefined;
-}
-
-/** Those of `digests` that are no manifests of the repository. The others cannot be deleted before the transaction ends. */
-export async function missingManifests(
-  catalog: Catalog,
-  repository: number,
-  digests: readonly Digest[],
-  dialect: Dialect,
-): Promise<Digest[]> {
-  const missing = new Set(digests);
-  const wanted = [...missing];
-  for (let start = 0; start < wanted.length; start += batch) {
-    const rows = await catalog
-      .selectFrom("store_manifests")
-      .select("digest")
-      .where("repository_id", "=", repository)
-      .where("digest", "in", wanted.slice(start, start + batch))
-      .$if(locksRows(dialect), (query) => query.forKeyShare())
-      .execute();
-    for (const row of rows) missing.delete(row.digest as Digest);
-  }
-  return [...missing];
 }
 
 /** Manifests whose subject this is, by digest, after `after`. */
