@@ -1,0 +1,109 @@
+import type { Access } from "@waybill/foundation/auth";
+import { Problem } from "@waybill/foundation/errors";
+import { readJson, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
+import { z } from "zod";
+import { withProblems } from "./problems.ts";
+
+/** A schema of an object whose fields arrive as text: parameters of the query. */
+export type QuerySchema = z.ZodObject<Record<string, z.ZodType>>;
+
+/**
+ * One call of `/api/v1` as data: its requests are checked with it, the OpenAPI document is made of it, and it says who may
+ * make it at all (what they then see is the gate's matter).
+ */
+export interface Operation {
+  /** Unique; the name in generated clients. */
+  readonly id: string;
+  readonly method: HttpRoute["method"];
+  /** In OpenAPI's syntax; `{name}` is a repository and may hold slashes. */
+  readonly path: string;
+  readonly tag: string;
+  readonly access: Access;
+  readonly summary: string;
+  readonly description?: string;
+  readonly query?: QuerySchema;
+  readonly body?: z.ZodType;
+  readonly bodyExample?: unknown;
+  readonly answer: {
+    readonly status: 200 | 201 | 204;
+    readonly description: string;
+    /** Absent: no body. */
+    readonly schema?: z.ZodType;
+    readonly example?: unknown;
+  };
+  /** Statuses that this call in particular can answer, beside those that every call can. */
+  readonly problems?: readonly number[];
+}
+
+type Output<S, Absent> = S extends z.ZodType ? z.output<S> : Absent;
+
+/** What a handler is given once a request is found to be well-formed. */
+export interface OperationInput<O extends Operation> {
+  readonly query: Output<O["query"], Record<string, never>>;
+  readonly body: Output<O["body"], undefined>;
+}
+
+const bodyLimitBytes = 64 * 1024;
+
+/** An operation as a route: checks what came, hands it to `handle`, and answers what that returns as JSON. */
+export function routeOf<const O extends Operation>(
+  operation: O,
+  handle: (
+    c: HttpContext,
+    input: OperationInput<O>,
+  ) => Promise<z.input<NonNullable<O["answer"]["schema"]>> | Response | undefined>,
+): HttpRoute {
+  const path = operation.path.replaceAll(/\{([A-Za-z]+)\}/g, (_, name: string) =>
+    name === "name" ? ":name{.+}" : `:${name}`,
+  );
+  return {
+    method: operation.method,
+    path,
+    access: operation.access,
+    handler: withProblems(async (c) => {
+      const query = queryOf(operation.query, c);
+      const body =
+        operation.body === undefined ? undefined : checked(operation.body, await readJson(c, bodyLimitBytes));
+      // The schemas of the operation made these values, so they have the operation's types.
+      const answer = await handle(c, { query, body } as OperationInput<O>);
+      if (answer instanceof Response) return answer;
+      const headers = { "cache-control": "no-store" };
+      if (answer === undefined) return new Response(null, { status: operation.answer.status, headers });
+      return Response.json(answer, { status: operation.answer.status, headers });
+    }),
+  };
+}
+
+/** Each parameter at most once; those that the call does not know are refused, so that a typing error is noticed. */
+function queryOf(schema: QuerySchema | undefined, c: HttpContext): unknown {
+  const given: Record<string, string> = {};
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    const [value = "", ...more] = values;
+    if (more.length > 0) throw invalid(`The query has ${name.slice(0, 64)} more than once.`);
+    given[name] = value;
+  }
+  const parsed = (schema ?? z.strictObject({})).safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (issue?.code === "unrecognized_keys") {
+    throw invalid(`This call has no query parameter ${String(issue.keys[0]).slice(0, 64)}.`);
+  }
+  throw invalid(`${String(issue?.path[0])}: ${issue?.message ?? "not allowed"}`);
+}
+
+function checked(schema: z.ZodType, document: unknown): unknown {
+  const parsed = schema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
+    pointer: issue.path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+    detail: issue.message,
+  }));
+  throw invalid(
+    `The body is not as it should be: ${errors[0]?.pointer ?? ""} ${errors[0]?.detail ?? ""}`.trim(),
+    errors,
+  );
+}
+
+function invalid(detail: string, errors: Problem["errors"] = []): Problem {
+  return new Problem({ code: "INVALID", status: 400, title: "The request cannot be read", detail, errors });
+}

@@ -1,0 +1,37 @@
+import { Problem } from "@waybill/foundation/errors";
+import type { HttpRoute } from "@waybill/foundation/http";
+import { StoreError, type StoreErrorCode } from "../errors/index.ts";
+
+/** Status and title of each of the store's codes where errors are problem+json (RFC 9457). */
+const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly title: string }>> = {
+  BLOB_DAMAGED: { status: 500, title: "The bytes are damaged" },
+  BLOB_UNKNOWN: { status: 404, title: "No such blob" },
+  BLOB_UPLOAD_UNKNOWN: { status: 404, title: "No such upload" },
+  DIGEST_INVALID: { status: 400, title: "Not this digest" },
+  HELD: { status: 409, title: "Something keeps it" },
+  MANIFEST_BLOB_UNKNOWN: { status: 400, title: "Content is missing" },
+  MANIFEST_INVALID: { status: 400, title: "No valid manifest" },
+  MANIFEST_UNKNOWN: { status: 404, title: "No such manifest" },
+  NAME_INVALID: { status: 400, title: "No valid name" },
+  NAME_UNKNOWN: { status: 404, title: "No such repository" },
+  RANGE_INVALID: { status: 416, title: "Not the next byte" },
+  RETENTION_INVALID: { status: 400, title: "No valid retention" },
+  SIZE_INVALID: { status: 400, title: "Not this size" },
+  STORAGE_FULL: { status: 507, title: "No room left" },
+  TAG_INVALID: { status: 400, title: "No valid tag" },
+  TOO_LARGE: { status: 413, title: "Too large" },
+  UPLOAD_BUSY: { status: 409, title: "Another request writes it" },
+  UPLOAD_TRUNCATED: { status: 400, title: "The body ended early" },
+};
+
+/** Lets a handler of `/api/v1` throw what the store throws. */
+export function withProblems(handler: HttpRoute["handler"]): HttpRoute["handler"] {
+  return async (c) => {
+    try {
+      return await handler(c);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new Problem({ code: error.code, ...told[error.code], detail: error.message, cause: error });
+    }
+  };
+}
