@@ -49,4 +49,20 @@ export {
   type TagRules,
   type TagVerdict,
 } from "./retention/index.ts";
+export {
+  archiveFormats,
+  type ArchiveFormat,
+  type ArchiveOptions,
+  type NewPackage,
+  type OpenPackageFile,
+  type Package,
+  type PackageDescription,
+  type PackageFile,
+  type PackageFilePage,
+  type PackageLink,
+  type PackagePage,
+  type PackageQuery,
+  type Packages,
+  type PackageState,
+} from "./packages/index.ts";
 export type { StoreEvent } from "./events/index.ts";

@@ -10,19 +10,30 @@
  * - `UPLOAD_BUSY`: another request is writing this upload; ask again when it is through.
  * - `UPLOAD_TRUNCATED`: the source ended before what it announced; what arrived is kept and the upload can go on.
  * - `STORAGE_FULL`: no room left on the device.
+ * - `PACKAGE_UNKNOWN`, `FILE_UNKNOWN`: not there, or not for this caller's eyes. `PACKAGE_GONE`: only its record is left.
+ * - `PACKAGE_INVALID`, `PATH_INVALID`, `ARCHIVE_INVALID`: a description, a path, an archive that cannot be.
+ * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path or key.
  * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put.
  */
 export type StoreErrorCode =
+  | "ARCHIVE_INVALID"
   | "BLOB_DAMAGED"
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_UNKNOWN"
   | "DIGEST_INVALID"
+  | "FILE_UNKNOWN"
   | "HELD"
   | "MANIFEST_BLOB_UNKNOWN"
   | "MANIFEST_INVALID"
   | "MANIFEST_UNKNOWN"
   | "NAME_INVALID"
   | "NAME_UNKNOWN"
+  | "PACKAGE_CONFLICT"
+  | "PACKAGE_GONE"
+  | "PACKAGE_INVALID"
+  | "PACKAGE_SEALED"
+  | "PACKAGE_UNKNOWN"
+  | "PATH_INVALID"
   | "RANGE_INVALID"
   | "RETENTION_INVALID"
   | "SIZE_INVALID"

@@ -1,0 +1,20 @@
+/**
+ * Packages: files with a description that become one OCI manifest. What a program says of them, how they come in and go
+ * out, also as archives, and how they are found again.
+ */
+export {
+  archiveFormats,
+  type ArchiveFormat,
+  type ArchiveOptions,
+  type NewPackage,
+  type OpenPackageFile,
+  type Package,
+  type PackageDescription,
+  type PackageFile,
+  type PackageFilePage,
+  type PackageLink,
+  type PackagePage,
+  type PackageQuery,
+  type Packages,
+  type PackageState,
+} from "./contract.ts";
