@@ -14,11 +14,11 @@ export type {
   PullCause,
   TimeLeft,
 } from "./answers.ts";
+export { type Failure, type FailureCode, failureCodes } from "./failure.ts";
 export type {
   LayerPhase,
   LayerStatus,
   NodeStatus,
-  PodReference,
   PullEvent,
   PullEventType,
   PullList,
@@ -27,3 +27,13 @@ export type {
 } from "./pull.ts";
 export { pullEventTypes } from "./pull.ts";
 export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
+export type {
+  Failure,
+  FailureCode,
+  PodPart,
+  PodReference,
+  PullWait,
+  PullWaitKind,
+  WaitingPod,
+  WaitingPodList,
+} from "./waiting.ts";

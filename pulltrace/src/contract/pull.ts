@@ -1,4 +1,5 @@
 import type { LayerWait, PullCause, TimeLeft } from "./answers.ts";
+import type { Failure, PodReference, PullWait } from "./waiting.ts";
 
 /**
  * What one image pull looks like to a reader: the API, the event stream, the log line and the page share this shape.
@@ -6,22 +7,18 @@ import type { LayerWait, PullCause, TimeLeft } from "./answers.ts";
  * stands after the line "additions" is optional to older readers.
  */
 
-/** Where a pull stands. `cancelled` is a pull that its client gave up; `failed` one that could not go on. */
-export type PullPhase = "resolving" | "downloading" | "unpacking" | "done" | "failed" | "cancelled";
+/**
+ * Where a pull stands. `waiting`: pods on the node need the image, and nothing has begun (`waitsFor` says why).
+ * `cancelled` is a pull that its client gave up; `failed` one that could not go on. A failed pull with a `nextTryAt` or
+ * with `waitsFor` is alive: pods still need it.
+ */
+export type PullPhase = "waiting" | "resolving" | "downloading" | "unpacking" | "done" | "failed" | "cancelled";
 
 /**
  * Where a layer stands. `waiting` has no bytes yet and is not slow: it has no free download slot, or another pull
  * fetches it. `cached` was on the node before the pull began.
  */
 export type LayerPhase = "waiting" | "downloading" | "downloaded" | "unpacking" | "done" | "cached" | "failed";
-
-/** A pod that waits for the pull. */
-export interface PodReference {
-  readonly namespace: string;
-  readonly podName: string;
-  readonly container: string;
-  readonly image: string;
-}
 
 export interface LayerStatus {
   readonly pullId: string;
@@ -76,6 +73,7 @@ export interface PullStatus {
   readonly completedAt?: string;
   /** One sentence that a person can act on; set in the phases failed and cancelled. */
   readonly error?: string;
+  /** Those that wait for it, as long as they do; after its end those that waited then. Empty without Kubernetes. */
   readonly pods: readonly PodReference[];
   /** In the order of the manifest: base first. */
   readonly layers: readonly LayerStatus[];
@@ -98,6 +96,17 @@ export interface PullStatus {
   readonly cause?: PullCause;
   /** When it will be over, unpacking included (`etaSeconds` ends with the last byte). */
   readonly timeLeft?: TimeLeft;
+  /** Why nothing is being pulled, in the phases `waiting` and `failed`. */
+  readonly waitsFor?: PullWait;
+  /** Why it failed, or why the last try did. */
+  readonly failure?: Failure;
+  /** Failed tries, the last one included; where kubelet or the agent told of them. */
+  readonly attempts?: number;
+  /**
+   * RFC 3339: about when kubelet tries again, reckoned from its back-off (10 s, doubled up to 300 s); a second or ten
+   * off, since kubelet looks at its pods in rounds. Only in phase `failed`, while pods need the image.
+   */
+  readonly nextTryAt?: string;
 }
 
 export const pullEventTypes = [
