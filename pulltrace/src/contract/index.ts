@@ -27,13 +27,4 @@ export type {
 } from "./pull.ts";
 export { pullEventTypes } from "./pull.ts";
 export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
-export type {
-  Failure,
-  FailureCode,
-  PodPart,
-  PodReference,
-  PullWait,
-  PullWaitKind,
-  WaitingPod,
-  WaitingPodList,
-} from "./waiting.ts";
+export type { PodPart, PodReference, PullWait, PullWaitKind, WaitingPod, WaitingPodList } from "./waiting.ts";

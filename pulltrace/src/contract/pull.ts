@@ -1,5 +1,6 @@
 import type { LayerWait, PullCause, TimeLeft } from "./answers.ts";
-import type { Failure, PodReference, PullWait } from "./waiting.ts";
+import type { Failure } from "./failure.ts";
+import type { PodReference, PullWait } from "./waiting.ts";
 
 /**
  * What one image pull looks like to a reader: the API, the event stream, the log line and the page share this shape.

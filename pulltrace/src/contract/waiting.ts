@@ -1,32 +1,6 @@
-/** What Kubernetes adds: why nothing is being pulled yet, why a try failed, and which pods wait. */
+import type { Failure } from "./failure.ts";
 
-/** What a failed pull has for a cause, so that a program can tell them apart. */
-export type FailureCode =
-  | "not-found"
-  | "unauthorized"
-  | "certificate"
-  | "name-resolution"
-  | "timeout"
-  | "connection"
-  | "rate-limited"
-  | "no-space"
-  | "digest-mismatch"
-  | "platform-missing"
-  | "invalid-name"
-  | "cancelled"
-  | "server-error"
-  | "unknown";
-
-/** Why a pull failed, in words for a person. */
-export interface Failure {
-  readonly code: FailureCode;
-  /** What happened, with the host where the message names one. */
-  readonly sentence: string;
-  /** What to do about it, one sentence. */
-  readonly advice: string;
-  /** RFC 3339: the registry takes requests again; only when the message says so. */
-  readonly retryAt?: string;
-}
+/** What Kubernetes adds: why nothing is being pulled yet, and which pods wait. */
 
 /**
  * Why a node that needs an image pulls nothing.

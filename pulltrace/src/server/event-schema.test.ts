@@ -5,13 +5,18 @@ import {
   type EstimateBasis,
   type LayerPhase,
   type LayerStatus,
+  type Failure,
+  type FailureCode,
   type LayerWait,
+  type PodPart,
   type PodReference,
   type PullCause,
   type PullEvent,
   type PullEventType,
   type PullPhase,
   type PullStatus,
+  type PullWait,
+  type PullWaitKind,
   type TimeLeft,
 } from "../contract/index.ts";
 import { mergeReport } from "./merge.ts";
@@ -40,7 +45,17 @@ const event: Fields<PullEvent> = {
   pull: "object?",
   layer: "object?",
 };
-const pod: Fields<PodReference> = { namespace: "string", podName: "string", container: "string", image: "string" };
+const pod: Fields<PodReference> = {
+  namespace: "string",
+  podName: "string",
+  container: "string",
+  image: "string",
+  part: "string?",
+  reason: "string?",
+  since: "string?",
+};
+const failure: Fields<Failure> = { code: "string", sentence: "string", advice: "string", retryAt: "string?" };
+const pullWait: Fields<PullWait> = { kind: "string", sentence: "string", pullsAhead: "number?" };
 const layer: Fields<LayerStatus> = {
   pullId: "string",
   digest: "string",
@@ -87,6 +102,28 @@ const pull: Fields<PullStatus> = {
   recording: "boolean?",
   cause: "object?",
   timeLeft: "object?",
+  waitsFor: "object?",
+  failure: "object?",
+  attempts: "number?",
+  nextTryAt: "string?",
+};
+const podParts: Record<PodPart, true> = { container: true, init: true, sidecar: true, ephemeral: true, volume: true };
+const waitKinds: Record<PullWaitKind, true> = { queue: true, "not-begun": true, "back-off": true, never: true };
+const failureCodes: Record<FailureCode, true> = {
+  "not-found": true,
+  unauthorized: true,
+  certificate: true,
+  "name-resolution": true,
+  timeout: true,
+  connection: true,
+  "rate-limited": true,
+  "no-space": true,
+  "digest-mismatch": true,
+  "platform-missing": true,
+  "invalid-name": true,
+  cancelled: true,
+  "server-error": true,
+  unknown: true,
 };
 const causeKinds: Record<CauseKind, true> = {
   "other-pull": true,
@@ -100,6 +137,7 @@ const causeKinds: Record<CauseKind, true> = {
 };
 const bases: Record<EstimateBasis, true> = { measured: true, node: true, fleet: true, typical: true };
 const pullPhases: Record<PullPhase, true> = {
+  waiting: true,
   resolving: true,
   downloading: true,
   unpacking: true,
@@ -162,12 +200,17 @@ describe("docs/schemas/pull-event-v1.json", () => {
     expect(fieldsOf(definition("layer"))).toEqual(layer);
     expect(fieldsOf(definition("pod"))).toEqual(pod);
     expect(fieldsOf(definition("layerWait"))).toEqual(layerWait);
+    expect(fieldsOf(definition("failure"))).toEqual(failure);
+    expect(fieldsOf(definition("pullWait"))).toEqual(pullWait);
     expect(fieldsOf(definition("cause"))).toEqual(cause);
     expect(fieldsOf(definition("timeLeft"))).toEqual(timeLeft);
   });
 
   it("names the types of events and the phases", () => {
     expect(definition("cause").properties?.["kind"]?.enum).toEqual(Object.keys(causeKinds));
+    expect(definition("pod").properties?.["part"]?.enum).toEqual(Object.keys(podParts));
+    expect(definition("pullWait").properties?.["kind"]?.enum).toEqual(Object.keys(waitKinds));
+    expect(definition("failure").properties?.["code"]?.enum).toEqual(Object.keys(failureCodes));
     expect(definition("timeLeft").properties?.["basis"]?.enum).toEqual(Object.keys(bases));
     expect(schema.properties?.["type"]?.enum).toEqual(Object.keys(eventTypes));
     expect(pullEventTypes.toSorted()).toEqual(Object.keys(eventTypes).toSorted());
@@ -196,7 +239,7 @@ describe("docs/schemas/pull-event-v1.json", () => {
   it("takes events with every optional field", () => {
     expect(full.map(({ type }) => type)).toEqual(["pull.started", "layer.started", "layer.completed", "pull.failed"]);
     expect(full.flatMap(faultsOf)).toEqual([]);
-    const running = new Set(["cause", "timeLeft"]);
+    const running = new Set(["cause", "timeLeft", "waitsFor", "failure", "attempts", "nextTryAt"]);
     const told = Object.keys(pull).filter((name) => !running.has(name));
     expect(Object.keys(full[3]!.pull!).toSorted()).toEqual(told.toSorted());
   });
