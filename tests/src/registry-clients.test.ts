@@ -3,11 +3,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createTokenAuthority } from "@waybill/foundation/auth";
-import { temporaryFolder } from "@waybill/foundation/testing";
+import { goTool, temporaryFolder } from "@waybill/foundation/testing";
 import { buildSampleImage, writeOciLayout, type SampleImage } from "@waybill/waybill/sample";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerdMissing, startContainerd } from "./harness/containerd.ts";
-import { goTool } from "./harness/go-tool.ts";
 import { startWaybill, type RunningWaybill } from "./harness/waybill.ts";
 
 /** The clients that people use, each with a log-in, against a registry with authentication. */

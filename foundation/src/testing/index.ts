@@ -3,6 +3,7 @@
  * the `real` project, started once by `postgres.setup.ts`), processes that can be killed, a logger that says nothing.
  */
 export { startProcess, type TestProcess } from "./child-process.ts";
+export { goTool, type GoTool } from "./go-tool.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";
 export { databaseKinds, type DatabaseKind, testDatabaseUrl, type TestDatabase } from "./test-database.ts";

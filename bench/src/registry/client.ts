@@ -11,14 +11,21 @@ export interface RegistryClient {
   pullBlob(repository: string, digest: string): Promise<number>;
   pushImage(repository: string, image: Image): Promise<void>;
   pullImage(repository: string): Promise<void>;
-  headManifest(repository: string): Promise<void>;
+  /** Puts the manifest alone, under one more tag. */
+  tagManifest(repository: string, tag: string, image: Image): Promise<void>;
+  headManifest(repository: string, tag?: string): Promise<void>;
+  /** One answer of tags/list: all, or a page. */
+  tags(repository: string, limit?: number, last?: string): Promise<string[]>;
+  deleteManifest(repository: string, digest: string): Promise<void>;
   close(): void;
 }
 
 /** Bytes with their digest, hashed beforehand. */
 export interface Blob {
-  readonly bytes: Buffer;
+  readonly size: number;
   readonly digest: string;
+  /** The bytes, in order; each run gives them anew. */
+  parts(): Iterable<Buffer>;
 }
 
 export interface Image {
@@ -29,7 +36,23 @@ export interface Image {
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
 export function makeBlob(bytes: Buffer): Blob {
-  return { bytes, digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
+  return blobOf(bytes.byteLength, () => [bytes]);
+}
+
+/** A blob of `times` times the same random bytes, of which only the first eight tell one from another. */
+export function largeBlob(random: Buffer, times: number, seed: number): Blob {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(seed);
+  return blobOf(head.byteLength + random.byteLength * times, () => [
+    head,
+    ...Array.from({ length: times }, () => random),
+  ]);
+}
+
+function blobOf(size: number, parts: () => readonly Buffer[]): Blob {
+  const hash = createHash("sha256");
+  for (const part of parts()) hash.update(part);
+  return { size, digest: `sha256:${hash.digest("hex")}`, parts };
 }
 
 /** An image of `layers` random layers that nothing else shares. */
@@ -41,7 +64,7 @@ export function makeImage(layers: number, layerBytes: number): Image {
   const descriptor = (mediaType: string, blob: Blob): object => ({
     mediaType,
     digest: blob.digest,
-    size: blob.bytes.byteLength,
+    size: blob.size,
   });
   const manifest = Buffer.from(
     JSON.stringify({
@@ -56,7 +79,7 @@ export function makeImage(layers: number, layerBytes: number): Image {
 
 interface Call {
   readonly method: string;
-  readonly body?: Buffer;
+  readonly body?: Pick<Blob, "size" | "parts">;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sends the body in pieces without saying its length. */
   readonly chunked?: boolean;
@@ -73,17 +96,19 @@ export function registryClient(url: string): RegistryClient {
           ? { "content-length": "0" }
           : chunked === true
             ? {}
-            : { "content-length": String(body.byteLength) };
+            : { "content-length": String(body.size) };
       const outgoing = request(target, { method, agent, headers: { ...length, ...headers } }, resolve);
       outgoing.once("error", reject);
       if (body === undefined) outgoing.end();
-      else void send(body);
+      else void send(body.parts());
 
-      async function send(bytes: Buffer): Promise<void> {
+      async function send(parts: Iterable<Buffer>): Promise<void> {
         const step = 1024 * 1024;
-        for (let at = 0; at < bytes.byteLength; at += step) {
-          if (!outgoing.write(bytes.subarray(at, at + step))) {
-            await new Promise<void>((drained) => outgoing.once("drain", drained));
+        for (const part of parts) {
+          for (let at = 0; at < part.byteLength; at += step) {
+            if (!outgoing.write(part.subarray(at, at + step))) {
+              await new Promise<void>((drained) => outgoing.once("drain", drained));
+            }
           }
         }
         outgoing.end();
@@ -116,14 +141,11 @@ export function registryClient(url: string): RegistryClient {
   const client: RegistryClient = {
     async pushBlobByPut(repository, blob) {
       const location = await openUpload(repository);
-      await finish(
-        await call(withDigest(location, blob.digest), { method: "PUT", body: blob.bytes, headers: octets }),
-        201,
-      );
+      await finish(await call(withDigest(location, blob.digest), { method: "PUT", body: blob, headers: octets }), 201);
     },
     async pushBlobByPatch(repository, blob) {
       const location = await openUpload(repository);
-      const patched = await call(location, { method: "PATCH", body: blob.bytes, headers: octets, chunked: true });
+      const patched = await call(location, { method: "PATCH", body: blob, headers: octets, chunked: true });
       await finish(patched, 202);
       await finish(await call(withDigest(patched.headers.location ?? location, blob.digest), { method: "PUT" }), 201);
     },
@@ -136,15 +158,24 @@ export function registryClient(url: string): RegistryClient {
     },
     async pushImage(repository, image) {
       for (const blob of image.blobs) await client.pushBlobByPut(repository, blob);
-      const body = image.manifest;
-      await finish(
-        await call(`/v2/${repository}/manifests/latest`, {
-          method: "PUT",
-          body,
-          headers: { "content-type": manifestType },
-        }),
-        201,
-      );
+      await client.tagManifest(repository, "latest", image);
+    },
+    async tagManifest(repository, tag, image) {
+      const { manifest } = image;
+      const answer = await call(`/v2/${repository}/manifests/${tag}`, {
+        method: "PUT",
+        body: { size: manifest.byteLength, parts: () => [manifest] },
+        headers: { "content-type": manifestType },
+      });
+      await finish(answer, 201);
+    },
+    async tags(repository, limit, last) {
+      const query = limit === undefined ? "" : `?n=${limit}${last === undefined ? "" : `&last=${last}`}`;
+      const body = await finish(await call(`/v2/${repository}/tags/list${query}`, { method: "GET" }), 200);
+      return (JSON.parse(body.toString()) as { tags: string[] | null }).tags ?? [];
+    },
+    async deleteManifest(repository, digest) {
+      await finish(await call(`/v2/${repository}/manifests/${digest}`, { method: "DELETE" }), 202);
     },
     async pullImage(repository) {
       const response = await call(`/v2/${repository}/manifests/latest`, {
@@ -157,9 +188,9 @@ export function registryClient(url: string): RegistryClient {
       };
       for (const { digest } of [manifest.config, ...manifest.layers]) await client.pullBlob(repository, digest);
     },
-    async headManifest(repository) {
+    async headManifest(repository, tag = "latest") {
       await finish(
-        await call(`/v2/${repository}/manifests/latest`, { method: "HEAD", headers: { accept: manifestType } }),
+        await call(`/v2/${repository}/manifests/${tag}`, { method: "HEAD", headers: { accept: manifestType } }),
         200,
       );
     },
