@@ -1,4 +1,4 @@
-import { sql } from "@waybill/foundation/database";
+import { preparedQuery, sql } from "@waybill/foundation/database";
 import type { BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
@@ -14,20 +14,25 @@ export interface BlobRow {
   readonly condemned: boolean;
 }
 
+const shownBlob = preparedQuery(
+  ["repository", "digest"],
+  (catalog: Catalog, parameter: { repository: string; digest: string }) =>
+    catalog
+      .selectFrom("store_repositories as r")
+      .innerJoin("store_repository_blobs as l", "l.repository_id", "r.id")
+      .innerJoin("store_blobs as b", "b.digest", "l.digest")
+      .select(["b.size", "b.leased_until", "b.storage_key", "b.condemned_at"])
+      .where("r.name", "=", parameter.repository)
+      .where("l.digest", "=", parameter.digest),
+);
+
 /** The blob, if this repository may show it. */
 export async function blobOf(
   catalog: Catalog,
   repository: RepositoryName,
   digest: Digest,
 ): Promise<BlobRow | undefined> {
-  const row = await catalog
-    .selectFrom("store_repositories as r")
-    .innerJoin("store_repository_blobs as l", "l.repository_id", "r.id")
-    .innerJoin("store_blobs as b", "b.digest", "l.digest")
-    .select(["b.size", "b.leased_until", "b.storage_key", "b.condemned_at"])
-    .where("r.name", "=", repository)
-    .where("l.digest", "=", digest)
-    .executeTakeFirst();
+  const [row] = await shownBlob(catalog, { repository, digest });
   return (
     row && {
       digest,

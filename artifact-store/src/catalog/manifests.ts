@@ -1,3 +1,4 @@
+import { preparedQuery } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
 import type { Catalog } from "./schema.ts";
@@ -22,25 +23,41 @@ export interface NewManifest extends ManifestRow {
   readonly expiresAt: number | undefined;
 }
 
+const columns = ["m.repository_id", "m.digest", "m.media_type", "m.size", "m.content", "m.used_at"] as const;
+
+const byTag = preparedQuery(["repository", "tag"], (catalog: Catalog, parameter: { repository: string; tag: string }) =>
+  catalog
+    .selectFrom("store_repositories as r")
+    .innerJoin("store_tags as t", "t.repository_id", "r.id")
+    .innerJoin("store_manifests as m", (join) =>
+      join.onRef("m.repository_id", "=", "t.repository_id").onRef("m.digest", "=", "t.digest"),
+    )
+    .where("r.name", "=", parameter.repository)
+    .where("t.name", "=", parameter.tag)
+    .select(columns),
+);
+
+const byDigest = preparedQuery(
+  ["repository", "digest"],
+  (catalog: Catalog, parameter: { repository: string; digest: string }) =>
+    catalog
+      .selectFrom("store_repositories as r")
+      .innerJoin("store_manifests as m", "m.repository_id", "r.id")
+      .where("r.name", "=", parameter.repository)
+      .where("m.digest", "=", parameter.digest)
+      .select(columns),
+);
+
 /** The manifest that a tag points to, or that has this digest, in one query. */
 export async function findManifest(
   catalog: Catalog,
   repository: RepositoryName,
   reference: { readonly tag: Tag } | { readonly digest: Digest },
 ): Promise<FoundManifest | undefined> {
-  const named = catalog.selectFrom("store_repositories as r").where("r.name", "=", repository);
-  const found =
+  const [row] =
     "tag" in reference
-      ? named
-          .innerJoin("store_tags as t", "t.repository_id", "r.id")
-          .innerJoin("store_manifests as m", (join) =>
-            join.onRef("m.repository_id", "=", "t.repository_id").onRef("m.digest", "=", "t.digest"),
-          )
-          .where("t.name", "=", reference.tag)
-      : named.innerJoin("store_manifests as m", "m.repository_id", "r.id").where("m.digest", "=", reference.digest);
-  const row = await found
-    .select(["m.repository_id", "m.digest", "m.media_type", "m.size", "m.content", "m.used_at"])
-    .executeTakeFirst();
+      ? await byTag(catalog, { repository, tag: reference.tag })
+      : await byDigest(catalog, { repository, digest: reference.digest });
   return (
     row && {
       repositoryId: row.repository_id,

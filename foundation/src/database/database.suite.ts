@@ -8,8 +8,10 @@ import {
   DatabaseMisuse,
   DatabaseUnavailable,
   isDuplicate,
+  type Kysely,
   type MigrationSet,
   openDatabase,
+  preparedQuery,
   sql,
 } from "./index.ts";
 import { pairMigrations, type PairTables } from "./testing/pair-migrations.ts";
@@ -227,6 +229,30 @@ export function databaseSuite(kind: DatabaseKind): void {
         await expect(async () => {
           for await (const row of database.read.selectFrom("depot").selectAll().stream()) expect(row).toBeUndefined();
         }).rejects.toThrow(/read a page by key/);
+      });
+    });
+
+    describe("prepared queries", () => {
+      const inTown = preparedQuery(
+        ["town", "least"],
+        (from: Kysely<Tables>, parameter: { town: string; least: number }) =>
+          from
+            .selectFrom("depot")
+            .select("id")
+            .where("town", "=", parameter.town)
+            .where("id", ">=", parameter.least)
+            .where("name", "!=", "depot 3")
+            .orderBy("id"),
+      );
+
+      it("answer each call by its own parameters, in and out of a transaction", async () => {
+        await database.transaction(async (tx) => {
+          for (const id of [1, 2, 3, 4]) await tx.insertInto("depot").values(depot(id)).execute();
+          expect(await inTown(tx, { town: "Aachen", least: 4 })).toEqual([{ id: 4 }]);
+        });
+        expect(await inTown(database.read, { town: "Aachen", least: 2 })).toEqual([{ id: 2 }, { id: 4 }]);
+        expect(await inTown(database.read, { town: "Aachen", least: 1 })).toEqual([{ id: 1 }, { id: 2 }, { id: 4 }]);
+        expect(await inTown(database.read, { town: "' or 1=1 --", least: 1 })).toEqual([]);
       });
     });
 

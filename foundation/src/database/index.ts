@@ -14,4 +14,5 @@ export {
   type UnavailableReason,
 } from "./failure.ts";
 export { openDatabase } from "./open.ts";
+export { preparedQuery } from "./prepared-query.ts";
 export { type Generated, type Kysely, type Selectable, sql, type Transaction } from "kysely";
