@@ -31,6 +31,8 @@ export interface Blob {
 export interface Image {
   readonly blobs: readonly Blob[];
   readonly manifest: Buffer;
+  /** Of the manifest. */
+  readonly digest: string;
 }
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -74,7 +76,15 @@ export function makeImage(layers: number, layerBytes: number): Image {
       layers: blobs.map((blob) => descriptor("application/vnd.oci.image.layer.v1.tar+gzip", blob)),
     }),
   );
-  return { blobs: [config, ...blobs], manifest };
+  return { blobs: [config, ...blobs], manifest, digest: makeBlob(manifest).digest };
+}
+
+/** The same content under a manifest of its own, as each build of a branch makes one. */
+export function taggedVariant(image: Image, index: number): Image {
+  const manifest = JSON.parse(image.manifest.toString()) as Record<string, unknown>;
+  const annotations = { "org.opencontainers.image.revision": String(index) };
+  const variant = Buffer.from(JSON.stringify({ ...manifest, annotations }));
+  return { blobs: image.blobs, manifest: variant, digest: makeBlob(variant).digest };
 }
 
 interface Call {

@@ -87,11 +87,11 @@ const giantWorks: readonly Work[] = [
   },
 ];
 
-const { peers, stop } = await startPeers();
+const started = await startPeers();
 try {
-  await compare(peers, works, rounds);
+  await compare(started.peers, works, rounds);
   console.log();
-  if (largeRounds > 0) await compare(peers, giantWorks, largeRounds);
+  if (largeRounds > 0) await compare(started.peers, giantWorks, largeRounds);
 } finally {
-  await stop();
+  await started.stop();
 }

@@ -1,0 +1,73 @@
+/**
+ * The pull server under load: simulated agents at 1 Hz and clients of the event stream, each kind in a process of its
+ * own on this machine. Prints figures; nothing here passes or fails. Arguments name scenarios (`1000x200`, …).
+ */
+import { play, type Outcome, type Scenario } from "./scenario.ts";
+
+const seconds = Number(process.env["BENCH_SECONDS"] ?? 30);
+const nodeFlags = (process.env["BENCH_SERVER_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+const everything = { path: "/api/v1/events", view: "events" } as const;
+const page = { path: "/api/v1/events?view=page", view: "page" } as const;
+const thousand = { nodes: 1_000, pulls: 2, layers: 6 };
+const fiveThousand = { nodes: 5_000, pulls: 2, layers: 8 };
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  "1000x10": {
+    name: "1,000 × 2 × 6, 10 clients, all events",
+    workload: thousand,
+    clients: 10,
+    ...everything,
+    gzip: false,
+  },
+  "1000x10gz": { name: "the same, gzip", workload: thousand, clients: 10, ...everything, gzip: true },
+  "1000x200": {
+    name: "1,000 × 2 × 6, 200 clients, all events",
+    workload: thousand,
+    clients: 200,
+    ...everything,
+    gzip: false,
+  },
+  "1000x200gz": { name: "the same, gzip", workload: thousand, clients: 200, ...everything, gzip: true },
+  "5000x10": {
+    name: "5,000 × 2 × 8, 10 clients, all events",
+    workload: fiveThousand,
+    clients: 10,
+    ...everything,
+    gzip: false,
+  },
+  "5000x10gz": { name: "the same, gzip", workload: fiveThousand, clients: 10, ...everything, gzip: true },
+  "5000x0": { name: "5,000 × 2 × 8, no client", workload: fiveThousand, clients: 0, ...everything, gzip: false },
+  "5000x10000page": {
+    name: "5,000 × 2 × 8, 10,000 clients, page",
+    workload: fiveThousand,
+    clients: 10_000,
+    ...page,
+    gzip: false,
+  },
+};
+
+function row(name: string, outcome: Outcome): string {
+  const { agents, clients } = outcome;
+  return [
+    name,
+    outcome.reportsPerSecond.toFixed(0),
+    `${agents.refused} / ${agents.late}`,
+    outcome.messagesPerSecond.toFixed(0),
+    outcome.megabytesPerSecond.toFixed(0),
+    `${outcome.lost} / ${clients.stream.bad}`,
+    `${outcome.p50} / ${outcome.p99} / ${outcome.slowest}`,
+    outcome.cores.toFixed(2),
+    `${outcome.residentMiB.toFixed(0)} (${outcome.peakMiB.toFixed(0)})`,
+  ].join(" | ");
+}
+
+console.log(
+  "| load | reports/s | refused / late | events/s to each | MB/s to all | lost / bad | p50 / p99 / max ms | cores | RSS (peak) MiB |",
+);
+console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+const asked = process.argv.slice(2);
+for (const key of asked.length === 0 ? Object.keys(scenarios) : asked) {
+  const scenario = scenarios[key];
+  if (scenario === undefined) throw new Error(`there is no ${key}; there are ${Object.keys(scenarios).join(", ")}`);
+  console.log(`| ${row(scenario.name, await play(scenario, { seconds, nodeFlags }))} |`);
+}

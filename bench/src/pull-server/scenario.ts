@@ -1,0 +1,132 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { processFigures } from "../process-figures.ts";
+import type { AgentsFigures, AgentsOrder } from "./agents.process.ts";
+import type { ClientsFigures, ClientsOrder } from "./clients.process.ts";
+import { quantile, totalOf } from "./latencies.ts";
+import type { Workload } from "./workload.ts";
+
+export interface Scenario {
+  readonly name: string;
+  readonly workload: Workload;
+  readonly clients: number;
+  readonly path: string;
+  readonly view: "events" | "page";
+  readonly gzip: boolean;
+}
+
+export interface Outcome {
+  readonly agents: AgentsFigures;
+  readonly clients: ClientsFigures;
+  readonly lost: number;
+  readonly reportsPerSecond: number;
+  readonly messagesPerSecond: number;
+  readonly megabytesPerSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly slowest: number;
+  /** Of one. */
+  readonly cores: number;
+  readonly residentMiB: number;
+  readonly peakMiB: number;
+}
+
+async function startServer(nodeFlags: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork(join(import.meta.dirname, "server.process.ts"), { execArgv: [...nodeFlags] });
+  const [{ port }] = (await once(child, "message")) as [{ port: number }];
+  return { child, port };
+}
+
+function startHelper(file: string): ChildProcess {
+  return fork(join(import.meta.dirname, file), { execArgv: ["--max-semi-space-size=32"] });
+}
+
+async function ask<T>(child: ChildProcess, message: object, field: string): Promise<T> {
+  const answer = new Promise<T>((resolve, reject) => {
+    const over = (): void => reject(new Error("a load process ended"));
+    const take = (reply: Record<string, T>): void => {
+      const value = reply[field];
+      if (value === undefined) return;
+      child.off("message", take);
+      child.off("exit", over);
+      resolve(value);
+    };
+    child.on("message", take);
+    child.once("exit", over);
+  });
+  child.send(message);
+  return answer;
+}
+
+async function stop(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  if (signal === undefined) child.disconnect();
+  else child.kill(signal);
+  await ended;
+}
+
+/** Plays a scenario against a server of its own: five seconds to warm up, then `seconds` that count. */
+export async function play(
+  scenario: Scenario,
+  options: { readonly seconds: number; readonly nodeFlags?: readonly string[] },
+): Promise<Outcome> {
+  await using stack = new AsyncDisposableStack();
+  const server = await startServer(options.nodeFlags ?? []);
+  stack.defer(() => stop(server.child, "SIGTERM"));
+  const readers = stack.adopt(startHelper("clients.process.ts"), (child) => stop(child));
+  const agents = stack.adopt(startHelper("agents.process.ts"), (child) => stop(child));
+  const epoch = Date.now();
+  const { port } = server;
+  const pid = server.child.pid ?? 0;
+  const { clients, path, view, gzip } = scenario;
+  await ask(readers, { start: { port, clients, path, view, gzip, epoch } satisfies ClientsOrder }, "started");
+  await sleep(1_500);
+  readers.send({ begin: true });
+  await ask(agents, { start: { port, workload: scenario.workload, epoch } satisfies AgentsOrder }, "started");
+  await sleep(5_000);
+
+  readers.send({ measure: true });
+  const before = await processFigures(pid);
+  const agentsBefore = await ask<AgentsFigures>(agents, { figures: true }, "figures");
+  const clientsBefore = await ask<ClientsFigures>(readers, { figures: true }, "figures");
+  await sleep(options.seconds * 1_000);
+  const after = await processFigures(pid);
+  const agentsAfter = await ask<AgentsFigures>(agents, { figures: true }, "figures");
+  const clientsAfter = await ask<ClientsFigures>(readers, { figures: true }, "figures");
+
+  await ask(agents, { stop: true }, "stopped");
+  const newest = await newestNumber(port);
+  let last = clientsAfter;
+  for (let wait = 0; wait < 50; wait += 1) {
+    last = await ask<ClientsFigures>(readers, { figures: true }, "figures");
+    if (last.complete === clients && (view === "page" || last.stream.lastNumber >= newest)) break;
+    await sleep(200);
+  }
+  const behind = view === "events" ? Math.max(0, newest - last.stream.lastNumber) : 0;
+  const messages = clientsAfter.stream.messages - clientsBefore.stream.messages;
+  return {
+    agents: agentsAfter,
+    clients: last,
+    lost: last.stream.gaps + behind + last.different + last.cut,
+    reportsPerSecond: (agentsAfter.taken - agentsBefore.taken) / options.seconds,
+    messagesPerSecond: messages / options.seconds,
+    megabytesPerSecond: (clientsAfter.bytes - clientsBefore.bytes) / 1e6 / options.seconds,
+    p50: quantile(last.latencies, 0.5),
+    p99: quantile(last.latencies, 0.99),
+    slowest: quantile(last.latencies, totalOf(last.latencies) > 0 ? 1 : 0),
+    cores: (after.cpuSeconds - before.cpuSeconds) / options.seconds,
+    residentMiB: after.residentMiB,
+    peakMiB: after.peakMiB,
+  };
+}
+
+/** Number of the newest event, after the last report was answered. */
+async function newestNumber(port: number): Promise<number> {
+  await sleep(1_000);
+  const answer = await fetch(`http://127.0.0.1:${port}/api/v1/pulls?node=nobody`);
+  const { lastEventId } = (await answer.json()) as { lastEventId: string };
+  return Number(lastEventId.slice(lastEventId.lastIndexOf("-") + 1));
+}
