@@ -10,6 +10,7 @@ export {
   type BlobStat,
   type Collection,
   type ManifestRetention,
+  type ManifestPage,
   type ManifestReference,
   type Manifests,
   type OpenBlob,
@@ -25,12 +26,26 @@ export {
   type Tags,
   type Uploads,
 } from "./store/index.ts";
-export { storeMigrations, type StoreTables, type Visible } from "./catalog/index.ts";
+export {
+  storeMigrations,
+  type Extension,
+  type HoldRow,
+  type ListedManifest,
+  type StoreTables,
+  type Tombstone,
+  type Visible,
+} from "./catalog/index.ts";
 export { digestOf, parseDigest, type Digest } from "./digest/index.ts";
 export { StoreError, type StoreErrorCode } from "./errors/index.ts";
 export { parseRepositoryName, parseTag, tenantOfRepository, type RepositoryName, type Tag } from "./names/index.ts";
-export { manifestLimitBytes, mediaTypes } from "./manifests/index.ts";
-export type { ByteSource, SweepResult, UploadStatus } from "./uploads/index.ts";
+export {
+  contentsOf,
+  manifestLimitBytes,
+  mediaTypes,
+  type ManifestContents,
+  type ManifestPart,
+} from "./manifests/index.ts";
+export type { ByteSource, RunningUpload, SweepResult, UploadStatus } from "./uploads/index.ts";
 export type { BlobReader, ByteRange } from "./blobs/index.ts";
 export { resolveRange, type RangeRequest } from "./blobs/index.ts";
 export type {

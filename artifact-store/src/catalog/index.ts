@@ -30,8 +30,10 @@ export {
 export { recordReferences, releaseReferences, reviewBlob, reviewManifest, unindexedManifests } from "./references.ts";
 export {
   allClasses,
+  classInUse,
   classOfRepository,
   defineClass,
+  deleteClass,
   extensionsOf,
   findClass,
   findTombstone,
@@ -51,6 +53,7 @@ export {
   type Tombstone,
 } from "./retention.ts";
 export { deleteManifest, findManifest, insertManifest, pageReferrers, useManifest } from "./manifests.ts";
+export { pageManifests, pageTombstones, pageUploads, type ListedManifest } from "./listings.ts";
 export { Commits } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";

@@ -43,6 +43,21 @@ export async function defineClass(tx: Catalog, rules: RetentionClass, now: numbe
     .execute();
 }
 
+/** Whether a repository or a manifest is in the class. */
+export async function classInUse(catalog: Catalog, name: string): Promise<boolean> {
+  for (const table of ["store_repositories", "store_manifests"] as const) {
+    const user = await catalog.selectFrom(table).select("class").where("class", "=", name).limit(1).executeTakeFirst();
+    if (user !== undefined) return true;
+  }
+  return false;
+}
+
+/** Says whether it was defined. */
+export async function deleteClass(tx: Catalog, name: string): Promise<boolean> {
+  const gone = await tx.deleteFrom("store_classes").where("name", "=", name).returning("name").executeTakeFirst();
+  return gone !== undefined;
+}
+
 export async function allClasses(catalog: Catalog): Promise<RetentionClass[]> {
   const rows = await catalog.selectFrom("store_classes").select("rules").orderBy("name").execute();
   const defined = rows.map((row) => parseRetentionClass(JSON.parse(row.rules) as RetentionClass));

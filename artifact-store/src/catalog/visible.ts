@@ -62,14 +62,16 @@ export async function pageRepositories(
 function within(catalog: Catalog, { tenant, names }: Visible) {
   let query = catalog.selectFrom("store_repositories as r").select("r.name");
   if (tenant !== undefined) {
-    // A range of names and not a pattern: the index on names serves it. "0" follows "/" in byte order.
+    const { above, below } = rangeOfTenant(tenant);
     query = query.where((where) =>
-      where.or([
-        where("r.name", "=", tenant),
-        where.and([where("r.name", ">", `${tenant}/`), where("r.name", "<", `${tenant}0`)]),
-      ]),
+      where.or([where("r.name", "=", tenant), where.and([where("r.name", ">", above), where("r.name", "<", below)])]),
     );
   }
   if (names !== undefined) query = query.where("r.name", "in", [...names]);
   return query;
+}
+
+/** A range of names and not a pattern: an index on names serves it. "0" follows "/" in byte order. */
+export function rangeOfTenant(tenant: string): { readonly above: string; readonly below: string } {
+  return { above: `${tenant}/`, below: `${tenant}0` };
 }

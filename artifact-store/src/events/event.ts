@@ -39,13 +39,14 @@ type RepositoryEvent =
 export type StoreEvent =
   | ({ readonly repository: RepositoryName } & RepositoryEvent)
   | { readonly type: "blob.deleted"; readonly digest: Digest; readonly size: number }
-  | { readonly type: "class.defined"; readonly class: string };
+  | { readonly type: "class.defined"; readonly class: string }
+  | { readonly type: "class.removed"; readonly class: string };
 
 /** As a line of the log: the subject is `<repository>@<digest>` or `<repository>:<tag>`, or what belongs to no repository. */
 export function eventOf(event: StoreEvent): NewEvent {
   const { type, ...data } = event;
   if (event.type === "blob.deleted") return { type, subject: event.digest, data };
-  if (event.type === "class.defined") return { type, subject: event.class, data };
+  if (event.type === "class.defined" || event.type === "class.removed") return { type, subject: event.class, data };
   return {
     type,
     subject: "tag" in event ? `${event.repository}:${event.tag}` : `${event.repository}@${event.digest}`,

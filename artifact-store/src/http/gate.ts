@@ -23,8 +23,12 @@ export class Gate {
    * caller: it hears what it would hear of one that nobody ever made.
    */
   repository(c: HttpContext, action: Action): RepositoryName {
+    return this.enter(c, parseRepositoryName(c.req.param("name") ?? ""), action);
+  }
+
+  /** The same for one that the path does not name. */
+  enter(c: HttpContext, name: RepositoryName, action: Action): RepositoryName {
     const { principal } = c.var;
-    const name = parseRepositoryName(c.req.param("name") ?? "");
     if (!this.#mayPull(principal, name)) {
       // Somebody who proved nothing may have more to show: asked for it alike whether the repository exists or not.
       if (principal.anonymous) throw this.#unauthorized(c, "log in to use this repository");
@@ -66,6 +70,12 @@ export class Gate {
       throw this.#unauthorized(c, "this token is not for the catalog: get one with the scope in the challenge");
     }
     return this.#tenant(principal);
+  }
+
+  /** For what concerns the whole store: a role that is above tenants is not enough when the token names one. */
+  wholeStore(c: HttpContext): void {
+    if (!seesAllTenants(c.var.principal))
+      throw refusal(403, "DENIED", "this is for callers that are above all tenants");
   }
 
   /** What of a scope a caller may be given; undefined: nothing. */

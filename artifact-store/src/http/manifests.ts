@@ -94,7 +94,7 @@ function parseReference(text = ""): ManifestReference {
 }
 
 /** What can be no reference is one that nobody ever stored: 404 rather than 400. */
-function existing(text = ""): ManifestReference {
+export function existing(text = ""): ManifestReference {
   const digest: Digest | undefined = parseDigest(text);
   if (digest !== undefined) return { digest };
   try {

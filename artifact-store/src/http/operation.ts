@@ -1,6 +1,6 @@
 import type { Access } from "@waybill/foundation/auth";
 import { Problem } from "@waybill/foundation/errors";
-import { readJson, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
+import { ALREADY_SENT, readJson, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
 import { z } from "zod";
 import { withProblems } from "./problems.ts";
 
@@ -66,6 +66,8 @@ export function routeOf<const O extends Operation>(
         operation.body === undefined ? undefined : checked(operation.body, await readJson(c, bodyLimitBytes));
       // The schemas of the operation made these values, so they have the operation's types.
       const answer = await handle(c, { query, body } as OperationInput<O>);
+      // Made before the server puts its own class in the place of Response: no instance of what is called so now.
+      if (answer === ALREADY_SENT) return ALREADY_SENT;
       if (answer instanceof Response) return answer;
       const headers = { "cache-control": "no-store" };
       if (answer === undefined) return new Response(null, { status: operation.answer.status, headers });

@@ -5,12 +5,15 @@ import type { Logger } from "@waybill/foundation/telemetry";
 import type { Store } from "../store/index.ts";
 import { blobRoutes } from "./blobs.ts";
 import { catalogRoutes } from "./catalog.ts";
+import { collectionRoutes } from "./collection.ts";
 import { challengeOf, registryService } from "./challenge.ts";
 import { ociErrorResponse, withStoreErrors } from "./errors.ts";
 import { Gate } from "./gate.ts";
+import { listingRoutes } from "./listings.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { warningOf } from "./notice.ts";
 import { publicRepositories } from "./public-repositories.ts";
+import { retentionRoutes } from "./retention.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenRoutes, type TokenSource } from "./token.ts";
 import { uploadRoutes } from "./uploads.ts";
@@ -49,6 +52,10 @@ export function registryGroups(store: Store, options: RegistryOptions): RouteGro
       errorResponse: ociErrorResponse,
       challenge: (c) => (tokens === undefined ? `Basic realm="${registryService}"` : challengeOf(c, publicUrl)),
       notFoundPrefix: "/v2/",
+    },
+    {
+      name: "store management",
+      routes: [...retentionRoutes(store, gate), ...listingRoutes(store, gate), ...collectionRoutes(store, gate)],
     },
     { name: "store events", routes: eventLogRoutes(store.events, { path: "/events", access: access.everyone }) },
   ];

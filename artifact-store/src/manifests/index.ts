@@ -5,3 +5,4 @@
 export { mediaTypes, parseMediaType } from "./media-type.ts";
 export { manifestLimitBytes, parseManifest, type Descriptor } from "./manifest.ts";
 export { referrerDescriptor, type ReferrerDescriptor } from "./referrer.ts";
+export { contentsOf, type ManifestContents, type ManifestPart } from "./contents.ts";

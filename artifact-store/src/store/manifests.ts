@@ -8,6 +8,7 @@ import {
   manifestFacts,
   missingBlobs,
   missingManifests,
+  pageManifests,
   pageReferrers,
   pointTag,
   recordReferences,
@@ -18,6 +19,7 @@ import {
   useManifest,
   type Catalog,
   type Commits,
+  type ListedManifest,
 } from "../catalog/index.ts";
 import { removeManifest } from "../collection/index.ts";
 import { algorithmOf, digestOf, type Digest } from "../digest/index.ts";
@@ -35,6 +37,13 @@ export interface StoredManifest {
   readonly size: number;
   /** The very bytes that were pushed. */
   readonly content: Uint8Array;
+}
+
+/** One page of a repository's manifests. */
+export interface ManifestPage {
+  readonly manifests: readonly ListedManifest[];
+  /** Whether there are more behind the last of these. */
+  readonly more: boolean;
 }
 
 /** One page of what refers to a manifest. */
@@ -131,6 +140,35 @@ export class Manifests {
       if (!used) throw await this.#unknown(repository, reference);
     }
     return manifest;
+  }
+
+  /** Up to `limit` manifests by digest, those after `after`; with tags and without. @throws StoreError NAME_UNKNOWN */
+  async list(
+    repository: RepositoryName,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<ManifestPage> {
+    const home = await repositoryId(this.#catalog, repository);
+    if (home === undefined) throw new StoreError("NAME_UNKNOWN", `there is no repository ${repository}`);
+    const rows = await pageManifests(this.#catalog, home, { after: page.after ?? "", limit: page.limit + 1 });
+    return { manifests: rows.slice(0, page.limit), more: rows.length > page.limit };
+  }
+
+  /**
+   * What `list` says of one. Unlike `get` it is no use of the manifest, and keeps nothing alive: for people who ask why it
+   * is kept.
+   * @throws StoreError NAME_UNKNOWN, MANIFEST_UNKNOWN
+   */
+  async look(
+    repository: RepositoryName,
+    reference: ManifestReference,
+  ): Promise<ListedManifest & { readonly content: Uint8Array }> {
+    const found = await findManifest(this.#catalog, repository, reference);
+    const [listed] =
+      found === undefined
+        ? []
+        : await pageManifests(this.#catalog, found.repositoryId, { after: "", limit: 1, only: found.digest });
+    if (found === undefined || listed === undefined) throw await this.#unknown(repository, reference);
+    return { ...listed, content: found.content };
   }
 
   /**

@@ -1,8 +1,10 @@
 import type { Transaction } from "@waybill/foundation/database";
 import {
   allClasses,
+  classInUse,
   classOfRepository,
   defineClass,
+  deleteClass,
   deleteTag,
   ensureRepository,
   extensionsOf,
@@ -12,6 +14,7 @@ import {
   lockManifest,
   lockManifests,
   manifestFacts,
+  pageTombstones,
   placeHold,
   recordExtension,
   releaseHold,
@@ -37,6 +40,7 @@ import {
   extendedUntil,
   judgeTags,
   parseRetentionClass,
+  standardClass,
   type Eligibility,
   type NamedReason,
   type RetentionClass,
@@ -87,6 +91,24 @@ export class Retention {
     await this.#commits.commit(async (tx, tell) => {
       await defineClass(tx, checked, this.#now());
       tell({ type: "class.defined", class: checked.name });
+    });
+  }
+
+  /**
+   * Forgets a class that nothing is in. Answers whether it was defined; `standard` then is what it was at first.
+   * @throws StoreError HELD
+   */
+  async removeClass(name: string): Promise<boolean> {
+    return await this.#commits.commit(async (tx, tell) => {
+      if (name !== standardClass.name && (await classInUse(tx, name))) {
+        throw new StoreError(
+          "HELD",
+          `class ${name} is in use: put its repositories and manifests into another one first`,
+        );
+      }
+      const was = await deleteClass(tx, name);
+      if (was) tell({ type: "class.removed", class: name });
+      return was;
     });
   }
 
@@ -182,6 +204,15 @@ export class Retention {
   /** What is left of a manifest that was deleted; also when it was pushed again since. */
   async tombstone(repository: RepositoryName, digest: Digest): Promise<Tombstone | undefined> {
     return await findTombstone(this.#catalog, (await repositoryId(this.#catalog, repository)) ?? 0, digest);
+  }
+
+  /** What is left of deleted manifests, by digest, up to `limit` after `after`. */
+  async tombstones(
+    repository: RepositoryName,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<readonly (Tombstone & { readonly digest: Digest })[]> {
+    const home = (await repositoryId(this.#catalog, repository)) ?? 0;
+    return await pageTombstones(this.#catalog, home, { after: page.after ?? "", limit: page.limit });
   }
 
   /** What rules would do to the tags of a repository. @throws StoreError RETENTION_INVALID */

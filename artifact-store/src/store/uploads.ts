@@ -1,6 +1,7 @@
+import type { Visible } from "../catalog/index.ts";
 import type { Digest, DigestAlgorithm } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import type { ByteSource, Sessions, SweepResult, UploadStatus } from "../uploads/index.ts";
+import type { ByteSource, RunningUpload, Sessions, SweepResult, UploadStatus } from "../uploads/index.ts";
 import type { Blobs, BlobStat } from "./blobs.ts";
 
 /**
@@ -57,6 +58,22 @@ export class Uploads {
       (writer, bytes) => this.#blobs.adopt(repository, id, writer, { digest, size: bytes }),
     );
     return { digest, size };
+  }
+
+  /** Uploads that somebody may see, by id; one without bytes appears a second after it began. */
+  async list(page: {
+    readonly limit: number;
+    readonly after?: string;
+    readonly visible?: Visible;
+  }): Promise<{ readonly uploads: readonly RunningUpload[]; readonly more: boolean }> {
+    const { visible = {}, after = "", limit } = page;
+    const uploads = await this.#sessions.list({ visible, after, limit: limit + 1 });
+    return { uploads: uploads.slice(0, limit), more: uploads.length > limit };
+  }
+
+  /** Which repository an upload is of. @throws StoreError BLOB_UPLOAD_UNKNOWN */
+  async repositoryOf(id: string): Promise<RepositoryName> {
+    return await this.#sessions.repositoryOf(id);
   }
 
   async cancel(repository: RepositoryName, id: string): Promise<void> {

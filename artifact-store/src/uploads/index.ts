@@ -4,5 +4,5 @@
  * at the same time, within a fixed amount of memory.
  */
 export { Intake, type ByteSource } from "./intake.ts";
-export { Sessions, type UploadStatus } from "./sessions.ts";
+export { Sessions, type RunningUpload, type UploadStatus } from "./sessions.ts";
 export { sweepUploads, type SweepResult } from "./sweep.ts";

@@ -1,7 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobBackend, StageWriter } from "../blobs/index.ts";
-import { deleteUpload, extendUpload, findUpload, insertUpload, type Catalog, type Commits } from "../catalog/index.ts";
+import {
+  deleteUpload,
+  extendUpload,
+  findUpload,
+  insertUpload,
+  pageUploads,
+  type Catalog,
+  type Commits,
+  type Visible,
+} from "../catalog/index.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { RepositoryName } from "../names/index.ts";
@@ -12,6 +21,14 @@ export interface UploadStatus {
   readonly id: string;
   /** Bytes that are kept: where the next one belongs. */
   readonly offset: number;
+}
+
+/** An upload that runs, as a list shows it. Times are milliseconds since 1970. */
+export interface RunningUpload extends UploadStatus {
+  readonly repository: RepositoryName;
+  readonly createdAt: number;
+  /** When it ends unless somebody continues it. */
+  readonly expiresAt: number;
 }
 
 /**
@@ -135,6 +152,34 @@ export class Sessions {
       }
       return size;
     });
+  }
+
+  /** Those that are written down, by id. */
+  async list(page: {
+    readonly visible: Visible;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<RunningUpload[]> {
+    const { catalog, backend, now } = this.#parts;
+    const rows = await pageUploads(catalog, { ...page, now: now() });
+    return await Promise.all(
+      rows.map(async (row) => ({
+        id: row.id,
+        repository: row.repository,
+        offset: (await backend.stageSize(row.id)) ?? 0,
+        createdAt: row.createdAt,
+        // What lives in memory is extended before the catalog hears of it.
+        expiresAt: this.#live.get(row.id)?.upload.expiresAt ?? row.expiresAt,
+      })),
+    );
+  }
+
+  /** @throws StoreError BLOB_UPLOAD_UNKNOWN */
+  async repositoryOf(id: string): Promise<RepositoryName> {
+    const upload =
+      this.#live.get(id)?.upload ?? (uuid.test(id) ? await findUpload(this.#parts.catalog, id) : undefined);
+    if (upload === undefined) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "there is no such upload");
+    return upload.repository;
   }
 
   async cancel(repository: RepositoryName, id: string): Promise<void> {

@@ -1,0 +1,125 @@
+import { Problem } from "@waybill/foundation/errors";
+import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
+import type { Digest } from "../digest/index.ts";
+import type { RepositoryName } from "../names/index.ts";
+import type { Eligibility, NamedReason, RetentionClass } from "../retention/index.ts";
+import type { Store } from "../store/index.ts";
+import { timeText } from "./api-schemas.ts";
+import type { Gate } from "./gate.ts";
+import { existing } from "./manifests.ts";
+import { routeOf } from "./operation.ts";
+import { retentionOperations as operations } from "./retention-operations.ts";
+import type { Action } from "./scope.ts";
+
+/** Why a manifest is kept and for how long: of packages and of images, which are the same here. */
+export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
+  const { retention } = store;
+
+  /** The manifest that the path names. Looking at it is no use of it. */
+  async function manifestOf(
+    c: HttpContext,
+    action: Action,
+  ): Promise<{ readonly repository: RepositoryName; readonly digest: Digest }> {
+    const repository = gate.repository(c, action);
+    const { digest } = await store.manifests.look(repository, existing(c.req.param("reference")));
+    return { repository, digest };
+  }
+
+  async function record({ repository, digest }: { readonly repository: RepositoryName; readonly digest: Digest }) {
+    const { class: name, expiresAt, extensions, holds } = await retention.show(repository, digest);
+    const told = (pin: boolean): NamedReason[] =>
+      holds.filter((hold) => hold.pin === pin).map(({ name: title, holder, why }) => ({ name: title, holder, why }));
+    return {
+      repository,
+      digest,
+      class: name,
+      expiresAt: expiresAt === undefined ? null : timeText(expiresAt),
+      extensions: extensions.map(({ holder, why, until, at }) => ({
+        holder,
+        why,
+        until: timeText(until),
+        at: timeText(at),
+      })),
+      holds: told(false),
+      pins: told(true),
+    };
+  }
+
+  return [
+    routeOf(operations.getRetention, async (c) => record(await manifestOf(c, "pull"))),
+    routeOf(operations.getEligibility, async (c, { query }) => {
+      const { repository, digest } = await manifestOf(c, "pull");
+      const at = query.at === undefined ? Date.now() : Date.parse(query.at);
+      return {
+        repository,
+        digest,
+        at: timeText(at),
+        ...verdictOf(await retention.eligibility(repository, digest, at)),
+      };
+    }),
+    routeOf(operations.putHold, async (c, { body }) => {
+      const manifest = await manifestOf(c, "push");
+      const hold = { name: c.req.param("hold") ?? "", holder: c.var.principal.subject, why: body.why };
+      await retention.hold(manifest.repository, manifest.digest, hold);
+      return await record(manifest);
+    }),
+    routeOf(operations.deleteHold, async (c) => {
+      const { repository, digest } = await manifestOf(c, "push");
+      const name = c.req.param("hold") ?? "";
+      if (!(await retention.release(repository, digest, name)))
+        throw notThere(`${repository}@${digest} has no hold ${name}`);
+      return undefined;
+    }),
+    routeOf(operations.createExtension, async (c, { body }) => {
+      const { repository, digest } = await manifestOf(c, "push");
+      const until = await retention.extend(repository, digest, {
+        until: Date.parse(body.until),
+        holder: c.var.principal.subject,
+        why: body.why,
+      });
+      return { expiresAt: timeText(until) };
+    }),
+    routeOf(operations.putManifestClass, async (c, { body }) => {
+      const manifest = await manifestOf(c, "push");
+      await retention.classify(manifest.repository, manifest.digest, body.class);
+      return await record(manifest);
+    }),
+    routeOf(operations.listRetentionClasses, async () => ({ items: (await retention.classes()).map(told) })),
+    routeOf(operations.getRetentionClass, async (c) => told(await classOf(store, c.req.param("class") ?? ""))),
+    routeOf(operations.putRetentionClass, async (c, { body }) => {
+      gate.wholeStore(c);
+      const rules = { name: c.req.param("class") ?? "", ...body };
+      await retention.defineClass(rules);
+      return rules;
+    }),
+    routeOf(operations.deleteRetentionClass, async (c) => {
+      gate.wholeStore(c);
+      const name = c.req.param("class") ?? "";
+      if (!(await retention.removeClass(name)))
+        throw notThere(`there is no class ${JSON.stringify(name.slice(0, 80))}`);
+      return undefined;
+    }),
+  ];
+}
+
+async function classOf(store: Store, name: string): Promise<RetentionClass> {
+  const found = (await store.retention.classes()).find((one) => one.name === name);
+  if (found === undefined) throw notThere(`there is no class ${JSON.stringify(name.slice(0, 80))}`);
+  return found;
+}
+
+function told({ name, lifetimeMs, longestMs, untaggedMs, locked }: RetentionClass) {
+  return { name, lifetimeMs, longestMs, untaggedMs, locked };
+}
+
+function verdictOf(eligibility: Eligibility) {
+  const { verdict, because, sentence } = eligibility;
+  return eligibility.verdict === "kept"
+    ? { verdict, because, sentence, until: eligibility.until === undefined ? null : timeText(eligibility.until) }
+    : { verdict, because, sentence, since: timeText(eligibility.since) };
+}
+
+/** What belongs to something that is there, and is not there itself. */
+function notThere(detail: string): Problem {
+  return new Problem({ code: "NOT_FOUND", status: 404, title: "Not found", detail });
+}
