@@ -3,6 +3,7 @@
  * wanted, each with its own containerd, kubelet and kube-proxy in namespaces of its own. `docs/test-cluster.md` says how
  * it works and how to use it.
  */
+export { startApiServer } from "./api-server.ts";
 export type {
   ApiServer,
   ApiServerOptions,
@@ -17,3 +18,4 @@ export type {
   NodeOptions,
   WaitOptions,
 } from "./contract.ts";
+export { apiServerMissing, clusterMissing } from "./missing.ts";

@@ -1,0 +1,3 @@
+module waybill.test/cluster/programs
+
+go 1.24.0

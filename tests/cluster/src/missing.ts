@@ -1,0 +1,54 @@
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+import { findPrograms } from "./programs/index.ts";
+
+/** Program, and the Debian package that brings it. */
+const system: readonly (readonly [string, string])[] = [
+  ["containerd", "containerd"],
+  ["ctr", "containerd"],
+  ["containerd-shim-runc-v2", "containerd"],
+  ["runc", "runc"],
+  ["nft", "nftables"],
+  ["iptables", "iptables"],
+  ["conntrack", "conntrack"],
+  ["ip", "iproute2"],
+  ["tc", "iproute2"],
+  ["unshare", "util-linux"],
+  ["nsenter", "util-linux"],
+  ["mount", "mount"],
+  ["sysctl", "procps"],
+];
+/** Where Debian's containernetworking-plugins are. */
+export const networkPlugins = "/usr/lib/cni";
+
+async function isProgram(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function onPath(program: string): Promise<boolean> {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  for (const folder of folders) if (await isProgram(join(folder, program))) return true;
+  return false;
+}
+
+/** The reason why no API server can be started here, as a sentence that says how to get it; undefined when one can. */
+export async function apiServerMissing(): Promise<string | undefined> {
+  if (process.platform !== "linux") return "Kubernetes' programs run on Linux only";
+  return (await findPrograms()).missing;
+}
+
+/** The reason why no cluster with nodes can be started here, as a sentence that says how to get it. */
+export async function clusterMissing(): Promise<string | undefined> {
+  const programs = await apiServerMissing();
+  if (programs !== undefined) return programs;
+  if (process.getuid?.() !== 0)
+    return "nodes have namespaces, mounts and control groups of their own, which needs root";
+  const packages = new Set<string>();
+  for (const [program, name] of system) if (!(await onPath(program))) packages.add(name);
+  if (!(await isProgram(join(networkPlugins, "bridge")))) packages.add("containernetworking-plugins");
+  if (packages.size === 0) return undefined;
+  return `not installed: apt-get install --no-install-recommends ${[...packages].join(" ")} (make test-cluster does it)`;
+}

@@ -1,0 +1,59 @@
+/** A program that is built with Go: what, out of which package, with which linker flags. */
+interface GoProgram {
+  readonly name: string;
+  /** As `go build` takes it: `./kube`, or the main package of a dependency. */
+  readonly package: string;
+  readonly linkerFlags: readonly string[];
+}
+
+/** Programs that share a go.mod, and with it one version of each dependency. */
+export interface GoModule {
+  readonly name: string;
+  readonly programs: readonly GoProgram[];
+}
+
+const kubernetesVersion = "1.34.4";
+const helmVersion = "3.19.5";
+const [major, minor] = kubernetesVersion.split(".");
+/** Without symbol table and debug information: a third of the size. */
+const stripped = ["-s", "-w"];
+const set = (variable: string, value: string | undefined): string[] => ["-X", `${variable}=${value}`];
+
+/** Left out, `kubectl version` and the node's `status.nodeInfo` would say v0.0.0, and helm's charts would refuse it. */
+const kubernetesVersionFlags = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((name) => [
+  ...set(`${name}.gitVersion`, `v${kubernetesVersion}`),
+  ...set(`${name}.gitMajor`, major),
+  ...set(`${name}.gitMinor`, minor),
+  ...set(`${name}.gitTreeState`, "clean"),
+]);
+/** What `helm template` and `helm lint` take the cluster's version to be when they cannot ask one. */
+const helmVersionFlags = [
+  ...set("helm.sh/helm/v3/internal/version.version", `v${helmVersion}`),
+  ...["lint/rules", "chartutil"].flatMap((name) => [
+    ...set(`helm.sh/helm/v3/pkg/${name}.k8sVersionMajor`, major),
+    ...set(`helm.sh/helm/v3/pkg/${name}.k8sVersionMinor`, minor),
+  ]),
+];
+
+/** The small one first: what is wrong with Go itself shows in a second. */
+export const modules: readonly GoModule[] = [
+  {
+    name: "programs",
+    programs: ["pause", "web", "certificates"].map((name) => ({
+      name,
+      package: `./${name}`,
+      linkerFlags: stripped,
+    })),
+  },
+  {
+    name: "kubernetes",
+    programs: [
+      { name: "kube", package: "./kube", linkerFlags: [...stripped, ...kubernetesVersionFlags] },
+      { name: "helm", package: "helm.sh/helm/v3/cmd/helm", linkerFlags: [...stripped, ...helmVersionFlags] },
+      { name: "coredns", package: "./coredns", linkerFlags: stripped },
+    ],
+  },
+];
+
+export type ProgramName = "pause" | "web" | "certificates" | "kube" | "helm" | "coredns";
+export const programNames: readonly ProgramName[] = ["pause", "web", "certificates", "kube", "helm", "coredns"];
