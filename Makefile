@@ -1,6 +1,6 @@
 # Says what runs, nothing more. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-real check bench docs screenshot clean
+.PHONY: help setup up test test-unit test-real check bench docs images screenshot clean
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -33,6 +33,10 @@ check: ## types, lint, format, import rules, dead code, same versions
 bench: ## measure side by side with docker-registry
 	@scripts/setup.sh test bench
 	@npm run --silent bench --workspace @waybill/bench
+
+images: ## container images as an OCI layout in dist/images; ARGS="--push http://127.0.0.1:8080" pushes them
+	@scripts/setup.sh images
+	@node deploy/images/src/main.ts $(ARGS)
 
 docs: ## write the generated pages of docs/
 	@scripts/setup.sh

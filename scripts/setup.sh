@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing, and only that: again and again without harm.
 #
-#   scripts/setup.sh [up] [test] [bench]
+#   scripts/setup.sh [up] [test] [bench] [images]
 #
 # Always: the npm packages of the lock file (with them the pinned Node) and the built console.
 # Each word adds the Debian packages that this purpose needs. A system package is announced before it is installed;
@@ -66,9 +66,10 @@ required=no
 for purpose in "$@"; do
   case $purpose in
     up) needs containerd containerd; needs runc runc ;;
-    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus ;;
+    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus; needs strip binutils ;;
     bench) required=yes; needs docker-registry docker-registry ;;
-    *) fail "unknown purpose '$purpose'; there are: up, test, bench" ;;
+    images) required=yes; needs strip binutils ;;
+    *) fail "unknown purpose '$purpose'; there are: up, test, bench, images" ;;
   esac
 done
 if [ -n "$missing" ]; then

@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { exitCodes } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
 import type { CommandEntry } from "./command.ts";
+import { exitCodeHelp } from "./exit-code-help.ts";
 import { commandTree } from "./tree.ts";
 
 const examples = `
@@ -10,11 +10,6 @@ Examples:
   waybill doctor                               what works here, and what to do about the rest
   waybill pulltrace agent --node-name "$(hostname)" --server-url http://127.0.0.1:8080
 `;
-
-function exitCodeHelp(): string {
-  const lines = Object.values(exitCodes).map(({ code, meaning }) => `  ${String(code).padEnd(4)} ${meaning}`);
-  return `\nExit codes:\n${lines.join("\n")}\n`;
-}
 
 /** Loads a command's body when the command line asks for it; `all` loads every one (for completion). */
 async function add(parent: Command, entry: CommandEntry, words: readonly string[] | "all"): Promise<void> {

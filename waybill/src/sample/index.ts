@@ -12,5 +12,4 @@ export {
   type SampleLayer,
   type SampleLayerInit,
 } from "./layer.ts";
-export { writeOciLayout } from "./layout.ts";
-export { pushImage, PushError, type PushOptions, type PushProgress } from "./push.ts";
+export { writeOciLayout, pushImage, PushError, type PushOptions, type PushProgress } from "../oci-image/index.ts";

@@ -2,7 +2,8 @@ import { request as plain, type IncomingMessage, type OutgoingHttpHeaders } from
 import { request as secure } from "node:https";
 import { Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { SampleImage } from "./image.ts";
+import type { Document } from "./document.ts";
+import type { OciImage } from "./image.ts";
 
 export interface PushProgress {
   readonly digest: string;
@@ -119,10 +120,10 @@ async function pushBlob(
 }
 
 /**
- * Pushes an image through `/v2/`: layers, config, then the manifest by tag. Streams; memory does not grow with size.
+ * Pushes an image through `/v2/`: layers, config, manifest, then what the tag means (the index, if there is one). Streams; memory does not grow with size.
  * @throws PushError when the registry refuses.
  */
-export async function pushImage(image: SampleImage, options: PushOptions): Promise<void> {
+export async function pushImage(image: OciImage, options: PushOptions): Promise<void> {
   const config = {
     digest: image.config.digest,
     sizeBytes: image.config.size,
@@ -137,11 +138,15 @@ export async function pushImage(image: SampleImage, options: PushOptions): Promi
       options.onProgress?.({ digest: blob.digest, doneBytes, totalBytes });
     });
   }
-  await call(options, {
-    method: "PUT",
-    url: new URL(`/v2/${image.name}/manifests/${image.tag}`, options.registry),
-    headers: { "content-type": image.manifest.mediaType, "content-length": image.manifest.size },
-    body: Readable.from([image.manifest.bytes]),
-    expected: [201],
-  });
+  const put = (document: Document, reference: string): Promise<Answer> =>
+    call(options, {
+      method: "PUT",
+      url: new URL(`/v2/${image.name}/manifests/${reference}`, options.registry),
+      headers: { "content-type": document.mediaType, "content-length": document.size },
+      body: Readable.from([document.bytes]),
+      expected: [201],
+    });
+  // An index may name only what is there: the manifest first, by digest.
+  if (image.index !== undefined) await put(image.manifest, image.manifest.digest);
+  await put(image.index ?? image.manifest, image.tag);
 }

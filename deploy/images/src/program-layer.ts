@@ -1,0 +1,94 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { build, type Metafile } from "esbuild";
+import { UserError } from "@waybill/foundation/errors";
+import type { ArchiveEntry } from "@waybill/waybill/oci-image";
+
+const root = resolve(import.meta.dirname, "../../..");
+
+/**
+ * Three folders deep, as the file that looks for the page is in the sources (`../../../console/dist` from there): the
+ * program finds its page in the image as it does in a checkout.
+ */
+const programFolder = "opt/waybill/program";
+const pageFolder = "opt/console/dist";
+
+export interface ProgramLayer {
+  readonly entries: ReadonlyMap<string, ArchiveEntry>;
+  /** Absolute path of the program in the image. */
+  readonly program: string;
+}
+
+/**
+ * One program as one file, with the licences of what it is made of, and the page if it serves it.
+ * @param name of a file in waybill/src/commands/programs
+ */
+export async function programLayer(name: string, options: { readonly page: boolean }): Promise<ProgramLayer> {
+  const program = `${programFolder}/${name}/main.mjs`;
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [`waybill/src/commands/programs/${name}.ts`],
+    outfile: program,
+    write: false,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    minify: true,
+    metafile: true,
+    legalComments: "none",
+    // An optional native part of pg that is not installed; the import is in a try block.
+    external: ["pg-native"],
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    logLevel: "error",
+  });
+  const bundle = result.outputFiles[0];
+  if (bundle === undefined) throw new Error(`esbuild wrote nothing for ${name}`);
+  const entries = new Map<string, ArchiveEntry>([
+    [program, { kind: "file", content: bundle.contents }],
+    [
+      `${programFolder}/${name}/LICENSES.txt`,
+      { kind: "file", content: Buffer.from(await licences(packagesOf(result.metafile))) },
+    ],
+  ]);
+  if (options.page) for await (const [path, entry] of page()) entries.set(path, entry);
+  return { entries, program: `/${program}` };
+}
+
+async function* page(): AsyncGenerator<readonly [string, ArchiveEntry]> {
+  const built = join(root, "console/dist");
+  if (!existsSync(join(built, "index.html"))) {
+    throw new UserError("the page has not been built", "Run `make setup`, which builds it.");
+  }
+  for (const file of await readdir(built, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile()) continue;
+    const source = join(file.parentPath, file.name);
+    yield [`${pageFolder}/${source.slice(built.length + 1)}`, { kind: "file", source }];
+  }
+}
+
+/** Folders of the npm packages whose code got into the bundle. */
+function packagesOf(metafile: Metafile): string[] {
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  const folders = used
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .map(([path]) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+    .filter((folder) => folder !== undefined);
+  return [...new Set(folders)].toSorted();
+}
+
+async function licences(packages: readonly string[]): Promise<string> {
+  const parts: string[] = [await readFile(join(root, "LICENSE"), "utf8")];
+  for (const folder of packages) {
+    const about = JSON.parse(await readFile(join(root, folder, "package.json"), "utf8")) as {
+      readonly name: string;
+      readonly version: string;
+      readonly license?: string;
+    };
+    const file = (await readdir(join(root, folder))).toSorted().find((name) => /^licen[cs]e/i.test(name));
+    const words = file === undefined ? "" : await readFile(join(root, folder, file), "utf8");
+    parts.push(`${about.name} ${about.version} (${about.license ?? "licence not named"})\n\n${words}`);
+  }
+  return parts.map((part) => part.trim()).join(`\n\n${"-".repeat(80)}\n\n`);
+}
