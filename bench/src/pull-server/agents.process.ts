@@ -87,7 +87,7 @@ function report(order: AgentsOrder): void {
   }, slotMs);
 }
 
-process.on("message", async (message: { start?: AgentsOrder; stop?: true; figures?: true }) => {
+async function obey(message: { start?: AgentsOrder; stop?: true; figures?: true }): Promise<void> {
   if (message.start !== undefined) {
     const order = message.start;
     for (let index = 0; index < order.workload.nodes; index += 100) {
@@ -103,5 +103,6 @@ process.on("message", async (message: { start?: AgentsOrder; stop?: true; figure
     timer = undefined;
     process.send?.({ stopped: true });
   }
-});
+}
+process.on("message", (message: { start?: AgentsOrder; stop?: true; figures?: true }) => void obey(message));
 process.on("disconnect", () => process.exit(0));

@@ -164,7 +164,14 @@ function figures(): ClientsFigures {
   };
 }
 
-process.on("message", async (message: { start?: ClientsOrder; begin?: true; measure?: boolean; figures?: true }) => {
+interface Order {
+  readonly start?: ClientsOrder;
+  readonly begin?: true;
+  readonly measure?: boolean;
+  readonly figures?: true;
+}
+
+async function obey(message: Order): Promise<void> {
   if (message.start !== undefined) {
     const order = message.start;
     prepare(order);
@@ -181,5 +188,6 @@ process.on("message", async (message: { start?: ClientsOrder; begin?: true; meas
     measured = message.measure;
   }
   if (message.figures === true) process.send?.({ figures: figures() });
-});
+}
+process.on("message", (message: Order) => void obey(message));
 process.on("disconnect", () => process.exit(0));

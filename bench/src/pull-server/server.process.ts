@@ -15,8 +15,7 @@ const app = createApp({
 });
 const running = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log });
 process.send?.({ port: running.port });
-process.once("SIGTERM", async () => {
+process.once("SIGTERM", () => {
   server.close();
-  await running.close();
-  process.exit(0);
+  void running.close().then(() => process.exit(0));
 });

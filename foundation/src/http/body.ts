@@ -1,5 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import { Problem } from "../errors/index.ts";
-import type { HttpContext } from "./route.ts";
+import type { HttpContext, HttpEnv } from "./route.ts";
 
 /** Deeper JSON than this is no document of ours; it would overflow the stack of whoever walks it. */
 const maximumJsonDepth = 64;
@@ -35,21 +36,49 @@ export function clientIsGone(error: unknown): boolean {
 export async function readBody(c: HttpContext, limitBytes: number): Promise<Uint8Array> {
   const declared = c.req.header("content-length");
   if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
-  const stream: ReadableStream<Uint8Array> | null = c.req.raw.body;
-  if (stream === null) return new Uint8Array(0);
+  const incoming = (c.env as Partial<HttpEnv["Bindings"]> | undefined)?.incoming;
   const chunks: Uint8Array[] = [];
-  let bytes = 0;
   try {
-    for await (const chunk of stream) {
-      bytes += chunk.byteLength;
-      if (bytes > limitBytes) throw tooLarge(limitBytes);
-      chunks.push(chunk);
-    }
+    if (incoming !== undefined) await collect(incoming, limitBytes, chunks);
+    else for await (const chunk of c.req.raw.body ?? []) add(chunk, limitBytes, chunks);
   } catch (error) {
     if (error instanceof Problem) throw error;
     throw malformed("The body ended before it was complete.");
   }
-  return Buffer.concat(chunks, bytes);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+function add(chunk: Uint8Array, limitBytes: number, chunks: Uint8Array[]): void {
+  let bytes = chunk.byteLength;
+  for (const { byteLength } of chunks) bytes += byteLength;
+  if (bytes > limitBytes) throw tooLarge(limitBytes);
+  chunks.push(chunk);
+}
+
+/** From Node's own stream, which costs a fraction of a web stream; it stays open, so that an early answer gets through. */
+function collect(incoming: IncomingMessage, limitBytes: number, chunks: Uint8Array[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (error?: Error): void => {
+      incoming.off("data", onData).off("end", onEnd).off("error", finish).off("close", onClose);
+      if (error === undefined) resolve();
+      else {
+        incoming.pause();
+        reject(error);
+      }
+    };
+    const onData = (chunk: Buffer): void => {
+      try {
+        add(chunk, limitBytes, chunks);
+      } catch (error) {
+        finish(error as Error);
+      }
+    };
+    const onEnd = (): void => finish();
+    const onClose = (): void => finish(new Error("the client went away"));
+    incoming.on("data", onData).on("end", onEnd).on("error", finish).on("close", onClose);
+    if (incoming.readableEnded) finish();
+    else if (incoming.destroyed) onClose();
+  });
 }
 
 function depthOf(text: string): number {

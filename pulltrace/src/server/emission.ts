@@ -1,4 +1,4 @@
-import type { LayerStatus, PullEvent, PullEventType, PullStatus } from "../contract/index.ts";
+import type { LayerStatus, PodReference, PullEvent, PullEventType, PullStatus } from "../contract/index.ts";
 import { layerEventsOf } from "./layer.ts";
 import type { TrackedPull } from "./node.ts";
 import { isEnd, samePull } from "./pull.ts";
@@ -7,6 +7,8 @@ import { isEnd, samePull } from "./pull.ts";
 export interface Emission {
   readonly event: PullEvent;
   readonly tenant?: string;
+  readonly imageRef?: string;
+  readonly pods?: readonly PodReference[];
   readonly counted: boolean;
 }
 
@@ -16,9 +18,12 @@ export interface Emission {
  */
 export function emissionsOf(previous: TrackedPull | undefined, next: TrackedPull, now: number): readonly Emission[] {
   const { status } = next;
+  const timestamp = new Date(now).toISOString();
   const emit = (type: PullEventType, content: { pull: PullStatus } | { layer: LayerStatus }): Emission => ({
-    event: { schemaVersion: "v1", timestamp: new Date(now).toISOString(), type, nodeName: status.nodeName, ...content },
+    event: { schemaVersion: "v1", timestamp, type, nodeName: status.nodeName, ...content },
     ...(status.tenant === undefined ? {} : { tenant: status.tenant }),
+    imageRef: status.imageRef,
+    pods: status.pods,
     counted: next.counted,
   });
   const emissions: Emission[] = [];

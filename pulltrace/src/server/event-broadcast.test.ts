@@ -15,6 +15,8 @@ function connection(reading = true) {
   let waiting = 0;
   const client: ClientConnection & { closed: boolean } = {
     closed: false,
+    encoding: "identity",
+    sendEncoded: (bytes) => client.send(bytes as never),
     send(frame) {
       frames.push(frame);
       if (!reading) waiting += frame.length;

@@ -1,9 +1,13 @@
+import { encodeFrames, type StreamEncoding } from "@waybill/foundation/http";
 import type { EventRing } from "./event-ring.ts";
 import { filterKey, isVisible, type ReaderFilter } from "./reader-filter.ts";
 
 /** The sending side of one client's connection; `eventStream` of foundation/http is one. */
 export interface ClientConnection {
-  send(frame: string | Uint8Array): boolean;
+  readonly encoding: StreamEncoding;
+  send(frame: string): boolean;
+  /** Bytes in the connection's encoding. */
+  sendEncoded(bytes: Uint8Array): boolean;
   /** Bytes that the client has not taken yet. */
   bufferedBytes(): number;
   close(): void;
@@ -67,7 +71,7 @@ export function createEventBroadcast(options: {
     }
     return chunk;
   };
-  const encode = ({ position, filter }: Client): Chunk => {
+  const encode = ({ position, filter, connection }: Client): Chunk => {
     const frames: string[] = [];
     let characters = 0;
     let last = position;
@@ -76,11 +80,16 @@ export function createEventBroadcast(options: {
       number += 1;
       const entry = ring.entry(number);
       if (entry === undefined || !isVisible(filter, entry)) continue;
-      frames.push(entry.frame);
-      characters += entry.frame.length;
+      const frame = ring.frameOf(entry);
+      frames.push(frame);
+      characters += frame.length;
       last = number;
     }
-    return { bytes: frames.length === 0 ? undefined : Buffer.from(frames.join("")), upTo: number, last };
+    return {
+      bytes: frames.length === 0 ? undefined : encodeFrames(frames.join(""), connection.encoding),
+      upTo: number,
+      last,
+    };
   };
 
   /** True when the client has everything, false when it is behind. */
@@ -97,7 +106,7 @@ export function createEventBroadcast(options: {
       client.position = chunk.upTo;
       if (chunk.bytes === undefined) continue;
       client.toldPosition = chunk.last;
-      client.connection.send(chunk.bytes);
+      client.connection.sendEncoded(chunk.bytes);
     }
     return true;
   };
@@ -144,7 +153,7 @@ export function createEventBroadcast(options: {
       const client: Client = {
         connection,
         filter,
-        key: filterKey(filter),
+        key: `${connection.encoding} ${filterKey(filter)}`,
         connectedAt: now(),
         position,
         toldPosition: position,

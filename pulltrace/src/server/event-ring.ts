@@ -1,19 +1,20 @@
 import { randomBytes } from "node:crypto";
+import type { PullEvent } from "../contract/index.ts";
 import type { Emission } from "./emission.ts";
+import type { Filtered } from "./reader-filter.ts";
 
-/** An event as it goes over the wire, encoded once for everybody. */
-export interface RingEntry {
+/** An event of the ring, with what decides who sees it. */
+export interface RingEntry extends Filtered {
   /** 1, 2, 3… without gaps within a run of the server. */
   readonly number: number;
-  readonly nodeName: string;
-  readonly tenant?: string;
-  /** The whole SSE message, blank line included. */
-  readonly frame: string;
+  readonly event: PullEvent;
 }
 
 export interface EventRing {
   append(emission: Emission): void;
   entry(number: number): RingEntry | undefined;
+  /** The whole SSE message, blank line included. */
+  frameOf(entry: RingEntry): string;
   /** Number of the newest event; 0 before the first. */
   newest(): number;
   /** Number of the oldest event kept; `newest() + 1` when there is none. */
@@ -24,7 +25,15 @@ export interface EventRing {
   resumable(id: string): number | undefined;
 }
 
-/** The last events, in order, bounded in number and in characters. Older ones make room. */
+/** Roughly what an event takes, in memory and on the wire: its own fields, and each layer. */
+function charactersOf({ pull, layer }: PullEvent): number {
+  return 300 + (layer === undefined ? 0 : 450) + (pull === undefined ? 0 : 700 + 450 * pull.layers.length);
+}
+
+/**
+ * The last events, in order, bounded in number and (roughly) in characters. Older ones make room. They are kept as they
+ * are and not as text: where nobody reads them, nothing is encoded.
+ */
 export function createEventRing(limits: { readonly ringEvents: number; readonly ringCharacters: number }): EventRing {
   const run = randomBytes(6).toString("hex");
   const slots: (RingEntry | undefined)[] = [];
@@ -35,7 +44,8 @@ export function createEventRing(limits: { readonly ringEvents: number; readonly 
   const entry = (number: number): RingEntry | undefined =>
     number < oldest || number > newest ? undefined : slots[number % limits.ringEvents];
   const dropOldest = (): void => {
-    characters -= entry(oldest)?.frame.length ?? 0;
+    const last = entry(oldest);
+    if (last !== undefined) characters -= charactersOf(last.event);
     slots[oldest % limits.ringEvents] = undefined;
     oldest += 1;
   };
@@ -48,22 +58,24 @@ export function createEventRing(limits: { readonly ringEvents: number; readonly 
   };
 
   return {
-    append({ event, tenant }) {
+    append({ event, tenant, imageRef, pods }) {
       const number = newest + 1;
-      // JSON has no line breaks, so one data field holds it.
-      const frame = `id: ${run}-${number}\ndata: ${JSON.stringify(event)}\n\n`;
       if (number - oldest >= limits.ringEvents) dropOldest();
       slots[number % limits.ringEvents] = {
         number,
         nodeName: event.nodeName,
         ...(tenant === undefined ? {} : { tenant }),
-        frame,
+        ...(imageRef === undefined ? {} : { imageRef }),
+        ...(pods === undefined ? {} : { pods }),
+        event,
       };
       newest = number;
-      characters += frame.length;
+      characters += charactersOf(event);
       makeRoom();
     },
     entry,
+    // JSON has no line breaks, so one data field holds it.
+    frameOf: ({ number, event }) => `id: ${run}-${number}\ndata: ${JSON.stringify(event)}\n\n`,
     newest: () => newest,
     oldest: () => oldest,
     idOf: (number) => `${run}-${number}`,

@@ -4,12 +4,12 @@ import { isVisible, type ReaderFilter } from "./reader-filter.ts";
 
 /**
  * A node as this reader sees it; undefined when it does not see it. A reader who is bound to a tenant, or asks for one,
- * sees the nodes that have pulls of that tenant, and counts only those.
+ * a namespace or an image, sees the nodes that have such pulls, and counts only those.
  */
 export function nodeStatusOf(node: NodeState, filter: ReaderFilter): NodeStatus | undefined {
   const { nodeName } = node;
   if (filter.nodeName !== undefined && filter.nodeName !== nodeName) return undefined;
-  const narrowed = filter.boundTo !== undefined || filter.tenant !== undefined;
+  const narrowed = [filter.boundTo, filter.tenant, filter.namespace, filter.image].some((one) => one !== undefined);
   const running = [...node.running.values()].filter(({ status }) => isVisible(filter, status));
   if (
     narrowed &&

@@ -7,20 +7,33 @@ export interface ReaderFilter {
   readonly boundTo?: string;
   readonly tenant?: string;
   readonly nodeName?: string;
+  /** Pulls that a pod of this namespace waits for. */
+  readonly namespace?: string;
+  /** A whole reference, or one without tag and digest for all of the repository. */
+  readonly image?: string;
+}
+
+/** What decides whether a reader sees something of a pull. */
+export interface Filtered {
+  readonly nodeName: string;
+  readonly tenant?: string;
+  readonly imageRef?: string;
+  readonly pods?: readonly { readonly namespace: string }[];
 }
 
 /** @throws Problem 400 for a filter that is too long to be a name. */
 export function readerFilter(
   principal: Principal,
-  query: { readonly node?: string | undefined; readonly tenant?: string | undefined },
+  query: Readonly<Partial<Record<"node" | "tenant" | "namespace" | "image", string | undefined>>>,
 ): ReaderFilter {
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value.length > 253) {
+    const most = name === "image" ? 1_024 : 253;
+    if (value !== undefined && value.length > most) {
       throw new Problem({
         code: "PT-400",
         status: 400,
         title: "Bad filter",
-        detail: `?${name}= takes a name of at most 253 characters.`,
+        detail: `?${name}= takes at most ${most} characters.`,
       });
     }
   }
@@ -28,21 +41,28 @@ export function readerFilter(
     ...(seesAllTenants(principal) ? {} : { boundTo: principal.tenant ?? "" }),
     ...(query.tenant === undefined || query.tenant === "" ? {} : { tenant: query.tenant }),
     ...(query.node === undefined || query.node === "" ? {} : { nodeName: query.node }),
+    ...(query.namespace === undefined || query.namespace === "" ? {} : { namespace: query.namespace }),
+    ...(query.image === undefined || query.image === "" ? {} : { image: query.image }),
   };
 }
 
-export function isVisible(
-  filter: ReaderFilter,
-  item: { readonly nodeName: string; readonly tenant?: string },
-): boolean {
+export function isVisible(filter: ReaderFilter, item: Filtered): boolean {
   return (
     (filter.boundTo === undefined || item.tenant === filter.boundTo) &&
     (filter.tenant === undefined || item.tenant === filter.tenant) &&
-    (filter.nodeName === undefined || item.nodeName === filter.nodeName)
+    (filter.nodeName === undefined || item.nodeName === filter.nodeName) &&
+    (filter.namespace === undefined || item.pods?.some(({ namespace }) => namespace === filter.namespace) === true) &&
+    (filter.image === undefined || isOfImage(item.imageRef ?? "", filter.image))
   );
+}
+
+function isOfImage(imageRef: string, image: string): boolean {
+  if (!imageRef.startsWith(image)) return false;
+  const next = imageRef[image.length];
+  return next === undefined || next === "@" || (next === ":" && !imageRef.slice(image.length).includes("/"));
 }
 
 /** Readers with the same key see the same events, so that one encoding serves them all. */
 export function filterKey(filter: ReaderFilter): string {
-  return JSON.stringify([filter.boundTo ?? null, filter.tenant ?? null, filter.nodeName ?? null]);
+  return JSON.stringify([filter.boundTo, filter.tenant, filter.nodeName, filter.namespace, filter.image]);
 }

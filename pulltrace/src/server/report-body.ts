@@ -1,12 +1,15 @@
 import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { gunzip, gunzipSync } from "node:zlib";
 import { Problem } from "@waybill/foundation/errors";
 import { readBody, type HttpContext } from "@waybill/foundation/http";
 import type { AgentReport } from "../contract/index.ts";
 import type { ServerLimits } from "./limits.ts";
 import { checkReport } from "./report.ts";
 
-const inflate = promisify(gunzip);
+const inflateAside = promisify(gunzip);
+/** Inflating so little takes less time than handing it to another thread; what is larger must not hold up the rest. */
+const inflatedHereBytes = 256 * 1024;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * The report in a request's body, plain or gzip'ed.
@@ -52,7 +55,10 @@ async function inflated(sent: Uint8Array, encoding: string | undefined, limitByt
     });
   }
   try {
-    return await inflate(sent, { maxOutputLength: limitBytes });
+    return (
+      inflatedHere(sent, Math.min(limitBytes, inflatedHereBytes)) ??
+      (await inflateAside(sent, { maxOutputLength: limitBytes }))
+    );
   } catch (error) {
     if (error instanceof RangeError) {
       throw new Problem({
@@ -66,9 +72,20 @@ async function inflated(sent: Uint8Array, encoding: string | undefined, limitByt
   }
 }
 
+/** Undefined when it is larger than that. */
+function inflatedHere(sent: Uint8Array, mostBytes: number): Uint8Array | undefined {
+  if (sent.byteLength > mostBytes) return undefined;
+  try {
+    return gunzipSync(sent, { maxOutputLength: mostBytes });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 function parsed(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return JSON.parse(utf8.decode(bytes)) as unknown;
   } catch {
     throw new Problem({ code: "PT-400", status: 400, title: "Bad report", detail: "The body is not valid JSON." });
   }

@@ -85,6 +85,8 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     let leave: (() => void) | undefined;
     let closed = false;
     const stream = eventStream(c, {
+      gzip: true,
+      untilClose: true,
       // Not all at once when the server comes back.
       retryMs: 1_000 + Math.floor(Math.random() * 2_000),
       onClose: () => {
@@ -117,7 +119,8 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 const jsonHeaders = { "content-type": "application/json", "cache-control": "no-store" };
 
 function filterOf(c: HttpContext) {
-  return readerFilter(c.var.principal, { node: c.req.query("node"), tenant: c.req.query("tenant") });
+  const { node, tenant, namespace, image } = c.req.query();
+  return readerFilter(c.var.principal, { node, tenant, namespace, image });
 }
 
 function noPlace(detail: string): Problem {
