@@ -13,10 +13,16 @@ export type GoTool =
   | { readonly program?: never; readonly missing: string };
 
 /**
- * A client that is published as a Go module: built once, and kept until the version changes or node_modules goes.
+ * A program that is published as a Go module: built once, and kept until the version changes or node_modules goes. The
+ * build gives way to everything else on the machine.
  * @param module path of its main package, e.g. `helm.sh/helm/v3/cmd/helm`
+ * @param options.tags build tags
  */
-export async function goTool(module: string, version: string): Promise<GoTool> {
+export async function goTool(
+  module: string,
+  version: string,
+  options: { readonly tags?: readonly string[] } = {},
+): Promise<GoTool> {
   const name = module.split("/").at(-1) ?? "";
   const folder = join(cache, `${name}-${version}`);
   const program = join(folder, name);
@@ -29,7 +35,8 @@ export async function goTool(module: string, version: string): Promise<GoTool> {
   await mkdir(folder, { recursive: true });
   process.stdout.write(`building ${name} ${version} with Go, once; this may take minutes\n`);
   try {
-    await run("go", ["install", `${module}@${version}`], {
+    const tags = options.tags === undefined ? [] : ["-tags", options.tags.join(",")];
+    await run("nice", ["-n", "19", "go", "install", ...tags, `${module}@${version}`], {
       env: { ...process.env, GOBIN: folder, GOOS: "", GOARCH: "" },
     });
     return { program };

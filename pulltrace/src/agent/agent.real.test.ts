@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { silentLogger } from "@waybill/foundation/testing";
 import type { AgentReport, ReportedPull } from "../contract/index.ts";
 import {
-  containerdMissing,
+  containerdPrograms,
   type MadeImage,
   type MadeRegistry,
   type RateLimitedProxy,
@@ -19,11 +19,8 @@ import {
 import { type Agent, startAgent } from "./index.ts";
 
 const MiB = 1024 * 1024;
-/** Another containerd than the one on PATH, such as a 2.2 that was built from its Go module. */
-const { WAYBILL_TEST_CONTAINERD: program, WAYBILL_TEST_CTR: ctr } = process.env;
-const chosen = { ...(program === undefined ? {} : { program }), ...(ctr === undefined ? {} : { ctr }) };
-const missing = containerdMissing();
-if (missing !== undefined) console.log(`agent against a real containerd: skipped, ${missing}`);
+const { programs, missing } = await containerdPrograms();
+for (const reason of missing) console.log(`agent against a real containerd: skipped in part, ${reason}`);
 
 let registry: MadeRegistry;
 let imageA: MadeImage;
@@ -43,11 +40,11 @@ beforeAll(async () => {
 });
 afterAll(() => registry.close());
 
-describe.skipIf(missing !== undefined)("the agent beside a real containerd", () => {
+describe.skipIf(programs.length === 0).each(programs)("the agent beside a real containerd $release", (program) => {
   beforeEach(async () => {
     receiver = await startReceiver();
     proxy = await rateLimitedProxy({ target: { host: "127.0.0.1", port: registry.port }, bytesPerSecond: 4 * MiB });
-    containerd = await startContainerd(chosen);
+    containerd = await startContainerd(program);
     agent = await newAgent();
   });
   afterEach(async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { failureCodes } from "../contract/index.ts";
 import { explainFailure } from "./failure.ts";
@@ -8,7 +9,18 @@ const pull = `rpc error: code = Unknown desc = failed to pull and unpack image "
 const resolve = `${pull}failed to resolve reference "${image}": `;
 const head = `failed to do request: Head "https://registry.example:5000/v2/team/shop/manifests/1.4": `;
 
-/** As containerd's CRI plugin and kubelet 1.34 write them; those of ctr 1.6 and 2.2 are provoked in failure.real.test.ts. */
+interface Recorded {
+  readonly containerd: string;
+  readonly by: string;
+  readonly code: string;
+  readonly message: string;
+}
+/** What containerd 1.6 and 2.2 said when pulls were made to fail (testing/record-failures.ts). */
+const recorded = JSON.parse(
+  readFileSync(new URL("fixtures/failure-messages.json", import.meta.url), "utf8"),
+) as Recorded[];
+
+/** As containerd's CRI plugin and kubelet 1.34 write them. */
 const messages: readonly (readonly [string, string])[] = [
   [
     "not-found",
@@ -129,6 +141,10 @@ const messages: readonly (readonly [string, string])[] = [
 ];
 
 describe("a message of a failed pull", () => {
+  it.each(recorded)("of containerd $containerd, by $by: $code", ({ code, message }) => {
+    expect(explainFailure(message, at).code).toBe(code);
+  });
+
   it.each(messages)("%s: %s", (code, message) => {
     const failure = explainFailure(message, at);
     expect(failure.code).toBe(code);

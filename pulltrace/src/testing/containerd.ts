@@ -14,6 +14,8 @@ export interface PullOptions {
   readonly namespace?: string;
   /** Layers at a time; containerd's own choice (all) when left out. */
   readonly maxConcurrentDownloads?: number;
+  /** The client fetches, as it always does with 1.6; without it containerd 2.x does (its transfer service). */
+  readonly clientFetches?: boolean;
 }
 
 /** A `ctr images pull` that runs. */
@@ -56,10 +58,16 @@ export function containerdMissing(): string | undefined {
 /**
  * Starts a containerd of its own: root, state and socket stand in a temp folder, the CRI plugin is off, nothing of the
  * machine's own containerd is touched. Runs as root. `program` and `ctr` choose another version than the one on PATH;
- * `snapshotter` defaults to overlayfs.
+ * `snapshotter` defaults to overlayfs. With `rootLimitBytes` its root is a memory disk of that size.
  */
 export async function startContainerd(
-  options: { program?: string; ctr?: string; snapshotter?: "overlayfs" | "native"; configVersion?: 2 | 3 } = {},
+  options: {
+    program?: string;
+    ctr?: string;
+    snapshotter?: "overlayfs" | "native";
+    configVersion?: 2 | 3;
+    rootLimitBytes?: number;
+  } = {},
 ): Promise<RunningContainerd> {
   const program = options.program ?? "containerd";
   const ctrProgram = options.ctr ?? "ctr";
@@ -69,6 +77,10 @@ export async function startContainerd(
   const hosts = join(folder, "hosts");
   const config = join(folder, "config.toml");
   await mkdir(hosts);
+  if (options.rootLimitBytes !== undefined) {
+    await mkdir(join(folder, "root"));
+    await run("mount", ["-t", "tmpfs", "-o", `size=${options.rootLimitBytes}`, "tmpfs", join(folder, "root")]);
+  }
   await writeFile(config, configuration(folder, socket, options.configVersion ?? 2));
   const pulls = new Set<RunningPull>();
   let daemon: ChildProcess | undefined;
@@ -132,6 +144,7 @@ export async function startContainerd(
         if (how.maxConcurrentDownloads !== undefined) {
           args.push("--max-concurrent-downloads", String(how.maxConcurrentDownloads));
         }
+        if (how.clientFetches === true) args.push("--local");
         const pull = runningPull(ref, spawn(ctrProgram, [...args, ref], { stdio: ["ignore", "pipe", "pipe"] }));
         pulls.add(pull);
         void pull.finished.then(() => pulls.delete(pull));

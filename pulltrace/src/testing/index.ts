@@ -6,5 +6,7 @@ export {
   type RunningPull,
   startContainerd,
 } from "./containerd.ts";
+export { type ContainerdProgram, containerdPrograms } from "./containerd-programs.ts";
 export { type RateLimitedProxy, rateLimitedProxy } from "./proxy.ts";
+export { type Fault, type RegistryProxy, startRegistryProxy, type Transfer } from "./registry-proxy.ts";
 export { type MadeImage, type MadeLayer, type MadeRegistry, startMadeRegistry } from "./registry.ts";

@@ -10,9 +10,14 @@ export interface MadeRegistry {
   readonly port: number;
   /**
    * Builds an image and serves it as `name:tag`. Layers that are equal in seed and size are the same blob. With `index`
-   * it stands under an index, beside an image of a platform that no test runs on.
+   * it stands under an index, beside an image of a platform that no test runs on; with `foreign` that one is alone there.
    */
-  add(name: string, tag: string, layers: readonly MadeLayer[], options?: { index?: boolean }): MadeImage;
+  add(
+    name: string,
+    tag: string,
+    layers: readonly MadeLayer[],
+    options?: { index?: boolean; foreign?: boolean },
+  ): MadeImage;
   close(): Promise<void>;
 }
 
@@ -52,10 +57,14 @@ export async function startMadeRegistry(): Promise<MadeRegistry> {
     add(name, tag, layers, options = {}) {
       const image = keepImage(keep, native, layers);
       let root = image.manifest;
-      if (options.index === true) {
+      if (options.index === true || options.foreign === true) {
         const foreign = keepImage(keep, "s390x", [{ seed: 390, bytes: 64 * 1024 }]);
         root = keep(
-          json({ schemaVersion: 2, mediaType: ociIndex, manifests: [foreign, image].map(entryOf) }),
+          json({
+            schemaVersion: 2,
+            mediaType: ociIndex,
+            manifests: (options.foreign === true ? [foreign] : [foreign, image]).map(entryOf),
+          }),
           ociIndex,
         );
       }
