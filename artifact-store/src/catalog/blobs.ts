@@ -59,29 +59,34 @@ export async function keyOfBlob(catalog: Catalog, digest: Digest): Promise<BlobK
 }
 
 /**
- * Names a blob that is durable in the backend, and leases it. One that is named already stays where it is, lives again
- * if it was condemned, and its lease grows; the second copy is then removed.
+ * Names a blob that is durable in the backend, and leases it. One that is named already gets the new bytes, so that a
+ * damaged one heals wherever they lie, lives again if it was condemned, and its lease grows. Bytes that lay elsewhere are
+ * removed when nobody reads them any more, which is taken to be at the end of the new lease.
  */
 export async function recordBlob(
   tx: Catalog,
   blob: { readonly digest: Digest; readonly size: number; readonly leasedUntil: number; readonly key: BlobKey },
   now: number,
 ): Promise<void> {
-  const named = await tx
+  const key = blob.key === blob.digest ? null : blob.key;
+  const { digest, size } = blob;
+  const made = await tx
     .insertInto("store_blobs")
-    .values({
-      digest: blob.digest,
-      size: blob.size,
-      created_at: now,
-      leased_until: blob.leasedUntil,
-      storage_key: blob.key === blob.digest ? null : blob.key,
-    })
-    .onConflict((conflict) =>
-      conflict.column("digest").doUpdateSet({ leased_until: atLeast(blob.leasedUntil), condemned_at: null }),
-    )
+    .values({ digest, size, created_at: now, leased_until: blob.leasedUntil, storage_key: key })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("digest")
+    .executeTakeFirst();
+  if (made !== undefined) return;
+  // Two statements: the first locks the row, so that what it answers is what the second one replaces.
+  const before = await tx
+    .updateTable("store_blobs")
+    .set({ leased_until: atLeast(blob.leasedUntil), condemned_at: null })
+    .where("digest", "=", digest)
     .returning("storage_key")
     .executeTakeFirstOrThrow();
-  if ((named.storage_key ?? blob.digest) !== blob.key) await recordRemoval(tx, blob, now);
+  if (before.storage_key === key) return;
+  await tx.updateTable("store_blobs").set({ storage_key: key }).where("digest", "=", digest).execute();
+  await recordRemoval(tx, { key: (before.storage_key ?? digest) as BlobKey, size }, now, blob.leasedUntil);
 }
 
 /** Leases a blob that is named; a condemned one lives again. False when it is not named, or no longer. */

@@ -1,9 +1,11 @@
 import type { Dialect } from "@waybill/foundation/database";
-import type { BlobKey } from "../blobs/index.ts";
+import { digestOfKey, uploadOfKey, type BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import { locksRows } from "./locks.ts";
+import { openPackagesNaming } from "./package-files.ts";
 import type { Catalog } from "./schema.ts";
+import { findUpload } from "./uploads.ts";
 
 export interface ManifestReview {
   readonly repositoryId: number;
@@ -19,7 +21,7 @@ export interface BlobState {
   readonly condemnedAt: number | undefined;
   /** Repositories that show it, and since when. */
   readonly links: readonly BlobLink[];
-  /** Repositories in which manifests name it, and how many. */
+  /** Repositories in which manifests and open packages name it, and how many. */
   readonly namedIn: ReadonlyMap<number, number>;
 }
 
@@ -123,6 +125,10 @@ export async function blobState(catalog: Catalog, digest: Digest): Promise<BlobS
     .where("blob", "=", digest)
     .groupBy("repository_id")
     .execute();
+  const namedIn = new Map(named.map((one) => [one.repository_id, one.manifests]));
+  for (const [repository, files] of await openPackagesNaming(catalog, digest)) {
+    namedIn.set(repository, (namedIn.get(repository) ?? 0) + files);
+  }
   const links = await catalog
     .selectFrom("store_repository_blobs as l")
     .innerJoin("store_repositories as r", "r.id", "l.repository_id")
@@ -140,7 +146,7 @@ export async function blobState(catalog: Catalog, digest: Digest): Promise<BlobS
       repository: link.name as RepositoryName,
       since: link.created_at,
     })),
-    namedIn: new Map(named.map((one) => [one.repository_id, one.manifests])),
+    namedIn,
   };
 }
 
@@ -199,20 +205,22 @@ export async function forgetBlob(tx: Catalog, digest: Digest, removal: Removal, 
   return true;
 }
 
-export async function recordRemoval(tx: Catalog, removal: Removal, now: number): Promise<void> {
+/** @param dueAt not before: somebody may be reading the bytes. Milliseconds since 1970 */
+export async function recordRemoval(tx: Catalog, removal: Removal, now: number, dueAt = 0): Promise<void> {
   await tx
     .insertInto("store_removals")
-    .values({ storage_key: removal.key, size: removal.size, created_at: now })
+    .values({ storage_key: removal.key, size: removal.size, created_at: now, due_at: dueAt })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }
 
-/** Bytes to remove, by key. */
-export async function removals(catalog: Catalog, after: string, limit: number): Promise<Removal[]> {
+/** Bytes to remove, by key, that are due at `until`. */
+export async function removals(catalog: Catalog, after: string, limit: number, until: number): Promise<Removal[]> {
   const rows = await catalog
     .selectFrom("store_removals")
     .select(["storage_key", "size"])
     .where("storage_key", ">", after)
+    .where("due_at", "<=", until)
     .orderBy("storage_key")
     .limit(limit)
     .execute();
@@ -224,14 +232,16 @@ export async function settleRemoval(tx: Catalog, key: BlobKey): Promise<void> {
   await tx.deleteFrom("store_removals").where("storage_key", "=", key).execute();
 }
 
-/** Whether a blob has this key, or bytes under it wait to be removed. */
-export async function isNamedKey(catalog: Catalog, digest: Digest, key: BlobKey): Promise<boolean> {
-  const row = await catalog
-    .selectFrom("store_blobs")
-    .select("storage_key")
-    .where("digest", "=", digest)
-    .executeTakeFirst();
+/** Whether a blob has this key, an upload that goes on may still become one under it, or bytes under it wait to be removed. */
+export async function isNamedKey(catalog: Catalog, key: BlobKey): Promise<boolean> {
+  const digest = digestOfKey(key);
+  const blobs = catalog.selectFrom("store_blobs").select("storage_key");
+  const row = await (
+    digest === undefined ? blobs.where("storage_key", "=", key) : blobs.where("digest", "=", digest)
+  ).executeTakeFirst();
   if (row !== undefined && (row.storage_key ?? digest) === key) return true;
+  const upload = uploadOfKey(key);
+  if (upload !== undefined && (await findUpload(catalog, upload)) !== undefined) return true;
   return await isBeingRemoved(catalog, key);
 }
 

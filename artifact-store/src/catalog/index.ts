@@ -54,6 +54,30 @@ export {
 } from "./retention.ts";
 export { deleteManifest, findManifest, insertManifest, pageReferrers, useManifest } from "./manifests.ts";
 export { pageManifests, pageTombstones, pageUploads, type ListedManifest } from "./listings.ts";
+export {
+  endPackages,
+  expiredPackages,
+  findPackage,
+  insertPackage,
+  lockPackage,
+  packageFacts,
+  packagesOf,
+  releaseFiles,
+  searchPackages,
+  updatePackage,
+  writeLabels,
+  type PackageRow,
+  type PackageSearch,
+} from "./packages.ts";
+export {
+  fileInTheWay,
+  findPackageFile,
+  insertPackageFiles,
+  packageBacklog,
+  pagePackageFiles,
+  settleBacklog,
+  type PackageFileRow,
+} from "./package-files.ts";
 export { Commits } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";

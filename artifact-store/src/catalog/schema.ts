@@ -1,7 +1,8 @@
 import type { Generated, Kysely, MigrationSet } from "@waybill/foundation/database";
+import { packageMigration, type PackageTables } from "./package-tables.ts";
 
 /** Times are milliseconds since 1970. Digests and names are text in their checked form. */
-export interface StoreTables {
+export interface StoreTables extends PackageTables {
   store_repositories: {
     id: Generated<number>;
     name: string;
@@ -79,6 +80,8 @@ export interface StoreTables {
     storage_key: string;
     size: number;
     created_at: number;
+    /** Not before: somebody may be reading them. */
+    due_at: Generated<number>;
   };
   store_classes: {
     name: string;
@@ -274,5 +277,7 @@ export const storeMigrations: MigrationSet = {
     },
     { name: "collection and retention", sql: collectionAndRetention },
     { name: "identity", sql: "create table store_identity (id text primary key)" },
+    packageMigration,
+    placesMigration,
   ],
 };

@@ -1,5 +1,5 @@
 import type { Transaction } from "@waybill/foundation/database";
-import { deleteManifest, recordTombstone, releaseReferences, type StoreTables } from "../catalog/index.ts";
+import { deleteManifest, endPackages, recordTombstone, releaseReferences, type StoreTables } from "../catalog/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { StoreEvent } from "../events/index.ts";
 import type { RepositoryName } from "../names/index.ts";
@@ -19,6 +19,7 @@ export async function removeManifest(
   await releaseReferences(tx, repositoryId, digest, now);
   if (!(await deleteManifest(tx, repositoryId, digest))) return false;
   await recordTombstone(tx, repositoryId, digest, { reason: reason ?? "somebody deleted it", deletedAt: now });
+  for (const ended of await endPackages(tx, repositoryId, digest, reason ?? "somebody deleted its manifest")) tell(ended);
   tell({ type: "manifest.removed", repository, digest, ...(reason === undefined ? {} : { reason }) });
   return true;
 }

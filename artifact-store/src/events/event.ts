@@ -29,7 +29,28 @@ type RepositoryEvent =
     }
   | { readonly type: "manifest.classified"; readonly digest: Digest; readonly class: string }
   | { readonly type: "tag.moved"; readonly tag: Tag; readonly digest: Digest; readonly before: Digest | null }
-  | { readonly type: "tag.removed"; readonly tag: Tag; readonly digest: Digest; readonly reason?: string };
+  | { readonly type: "tag.removed"; readonly tag: Tag; readonly digest: Digest; readonly reason?: string }
+  | PackageEvent;
+
+/** What happens to a package; each line says all that somebody who follows its links needs to know. */
+type PackageEvent = Omit<PackageFacts, "repository"> &
+  (
+    | { readonly type: "package.opened" | "package.sealed" | "package.described" }
+    | { readonly type: "package.deleted"; readonly reason: string }
+  );
+
+export interface PackageFacts {
+  readonly repository: RepositoryName;
+  /** Its id. */
+  readonly package: string;
+  readonly producer: string;
+  readonly kind: string;
+  readonly runId: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly links: readonly { readonly rel: string; readonly href: string }[];
+  /** Of its manifest; null while it is open. */
+  readonly digest: Digest | null;
+}
 
 /**
  * A blob's lines say that a repository shows it from now on, or no longer; the bytes are stored once for all, and
@@ -42,14 +63,19 @@ export type StoreEvent =
   | { readonly type: "class.defined"; readonly class: string }
   | { readonly type: "class.removed"; readonly class: string };
 
-/** As a line of the log: the subject is `<repository>@<digest>` or `<repository>:<tag>`, or what belongs to no repository. */
+/** As a line of the log: the subject is `<repository>@<digest>`, `<repository>:<tag>`, `packages/<id>`, or what belongs to no repository. */
 export function eventOf(event: StoreEvent): NewEvent {
   const { type, ...data } = event;
   if (event.type === "blob.deleted") return { type, subject: event.digest, data };
   if (event.type === "class.defined" || event.type === "class.removed") return { type, subject: event.class, data };
   return {
     type,
-    subject: "tag" in event ? `${event.repository}:${event.tag}` : `${event.repository}@${event.digest}`,
+    subject:
+      "package" in event
+        ? `packages/${event.package}`
+        : "tag" in event
+          ? `${event.repository}:${event.tag}`
+          : `${event.repository}@${event.digest}`,
     tenant: tenantOfRepository(event.repository),
     data,
   };

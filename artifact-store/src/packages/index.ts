@@ -18,3 +18,14 @@ export {
   type Packages,
   type PackageState,
 } from "./contract.ts";
+export { checkDescription, checkLabels, checkLinks, checkSize, type CheckedDescription } from "./description.ts";
+export {
+  emptyConfig,
+  isPackage,
+  manifestBytesOf,
+  packageArtifactType,
+  packageContent,
+  packageManifest,
+} from "./manifest.ts";
+export { checkPath, foldPath, PathSet, shownPath } from "./path.ts";
+export { mediaTypeOfPath } from "./media-type.ts";

@@ -14,6 +14,14 @@ export interface StoreLimits {
   readonly graceMs: number;
   /** How long a repository shows a blob that none of its manifests names. Milliseconds since upload or mount. */
   readonly looseBlobMs: number;
+  /** How long an open package that nobody adds to is kept. Milliseconds. */
+  readonly packageLifetimeMs: number;
+  /** Files of one package. */
+  readonly packageFiles: number;
+  /** Bytes of all files of one package together, also of what one archive unpacks to. */
+  readonly packageBytes: number;
+  /** How many times larger than its packed bytes an archive may unpack to, beyond its first 16 MiB. */
+  readonly archiveRatio: number;
   /** Between two collections in the background; 0: only when asked for. Milliseconds. */
   readonly collectEveryMs: number;
 }
@@ -26,5 +34,9 @@ export const defaultStoreLimits: StoreLimits = {
   leaseMs: 60 * 60 * 1000,
   graceMs: 10 * 60 * 1000,
   looseBlobMs: 24 * 60 * 60 * 1000,
+  packageLifetimeMs: 24 * 60 * 60 * 1000,
+  packageFiles: 10_000,
+  packageBytes: 1024 ** 4,
+  archiveRatio: 200,
   collectEveryMs: 60 * 1000,
 };

@@ -2,20 +2,13 @@ import {
   classOfRepository,
   ensureRepository,
   findManifest,
-  insertManifest,
   lockManifest,
-  lockManifests,
   manifestFacts,
   missingBlobs,
   missingManifests,
   pageManifests,
   pageReferrers,
-  pointTag,
-  recordReferences,
   repositoryId,
-  reviewManifest,
-  targetsOf,
-  untagManifest,
   useManifest,
   type Catalog,
   type Commits,
@@ -27,6 +20,8 @@ import { StoreError } from "../errors/index.ts";
 import { parseManifest, referrerDescriptor, type Descriptor, type ReferrerDescriptor } from "../manifests/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
 import { blockOf } from "../retention/index.ts";
+import { recordImported } from "./package-records.ts";
+import { putManifest } from "./put-manifest.ts";
 
 /** By which a manifest is asked for. */
 export type ManifestReference = { readonly tag: Tag } | { readonly digest: Digest };
@@ -94,7 +89,6 @@ export class Manifests {
     const now = this.#now();
     const subject = manifest.subject?.digest;
     const { mediaType, artifactType } = manifest;
-    const size = content.byteLength;
     await this.#commits.commit(async (tx, tell) => {
       const home = await ensureRepository(tx, repository, now);
       const references = { blobs: digestsOf(manifest.blobs), manifests: digestsOf(manifest.manifests) };
@@ -104,26 +98,14 @@ export class Manifests {
         ...(await missingManifests(tx, home, references.manifests, dialect)),
       ];
       if (missing.length > 0) throw unknownContent(repository, missing);
-      const tags = (as.tags ?? []).toSorted();
-      await lockManifests(tx, home, [digest, ...(await targetsOf(tx, home, tags))], dialect);
       const rules = await classOfRepository(tx, home);
-      const expiresAt = rules.lifetimeMs === null ? undefined : now + rules.lifetimeMs;
-      const row = { digest, mediaType, size, content, artifactType, subject, class: rules.name, expiresAt };
-      if (await insertManifest(tx, home, row, now)) {
-        await recordReferences(tx, home, digest, references);
-        tell({ type: "manifest.stored", repository, digest, size, mediaType });
-      }
-      if (expiresAt !== undefined || rules.untaggedMs !== null) {
-        await reviewManifest(tx, home, digest, now + this.#leaseMs);
-      }
-      for (const tag of tags) {
-        const before = await pointTag(tx, home, tag, digest, now);
-        if (before === digest) continue;
-        tell({ type: "tag.moved", repository, tag, digest, before: before ?? null });
-        if (before === undefined) continue;
-        await untagManifest(tx, home, before, now);
-        await reviewManifest(tx, home, before, now);
-      }
+      const made = await putManifest(
+        tx,
+        tell,
+        { repository, home, digest, mediaType, artifactType, subject, content, references, tags: as.tags ?? [] },
+        { rules, dialect, leaseMs: this.#leaseMs, now },
+      );
+      if (made) await recordImported(tx, tell, { repository, home, digest, mediaType, content }, now);
     });
     return { digest, subject };
   }

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
@@ -7,11 +7,13 @@ import { Commits, storeMigrations, type StoreTables } from "../catalog/index.ts"
 import { Collector, Writing } from "../collection/index.ts";
 import { HashPool } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
+import type { Packages } from "../packages/index.ts";
 import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/index.ts";
 import { Blobs } from "./blobs.ts";
 import { Collection } from "./collection.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
+import { StoredPackages } from "./packages.ts";
 import { Repositories } from "./repositories.ts";
 import { Retention } from "./retention.ts";
 import { matchFolder } from "./folder-identity.ts";
@@ -42,6 +44,7 @@ export interface Store {
   readonly repositories: Repositories;
   readonly retention: Retention;
   readonly collection: Collection;
+  readonly packages: Packages;
   readonly events: EventLog;
   readonly limits: StoreLimits;
   /** Rejects when the store cannot be written to now: folder or catalog. */
@@ -93,8 +96,15 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   const onError =
     options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
   const blobs = new Blobs({ backend, catalog, commits, pool, intake, writing, leaseMs: limits.leaseMs, now });
+  // What a crash left of archives that were being looked at.
+  const spool = join(root, "spool");
+  await rm(spool, { recursive: true, force: true });
+  const packages = new StoredPackages({ catalog, commits, blobs, limits, now, spool });
   const sweeper = sweepRegularly(
-    () => sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now }),
+    async () => {
+      await packages.sweep();
+      return await sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now });
+    },
     limits.sweepEveryMs,
     onError,
   );
@@ -120,6 +130,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     repositories: new Repositories({ catalog }),
     retention: new Retention({ catalog, commits, leaseMs, now }),
     collection,
+    packages,
     events,
     limits,
     check: async () => void (await Promise.all([backend.check(), database.check()])),

@@ -1,0 +1,3 @@
+import { describePackages } from "./packages.suite.ts";
+
+describePackages("postgres");
