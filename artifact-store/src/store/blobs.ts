@@ -95,8 +95,15 @@ export class Blobs {
   /**
    * Makes a stage whose digest has been verified a blob of the repository: first the bytes are durable, then the catalog
    * names them, then the caller may promise them. A session of the same id ends in the same commit.
+   * @param also something more to do in that commit
    */
-  async adopt(repository: RepositoryName, stage: string, writer: StageWriter, blob: BlobStat): Promise<void> {
+  async adopt(
+    repository: RepositoryName,
+    stage: string,
+    writer: StageWriter,
+    blob: BlobStat,
+    also?: (tx: Catalog, blob: BlobStat) => Promise<void>,
+  ): Promise<void> {
     await this.#writing.write(blob.digest, async () => {
       const key = await this.#keyFor(blob.digest);
       await writer.commit(key);
@@ -106,6 +113,7 @@ export class Blobs {
         const leasedUntil = now + this.#leaseMs;
         await recordBlob(tx, { ...blob, key, leasedUntil }, now);
         await deleteUpload(tx, stage);
+        await also?.(tx, blob);
         if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
         // Rows in the order in which everybody takes them: blob, link, review.
         await reviewBlob(tx, blob.digest, leasedUntil);

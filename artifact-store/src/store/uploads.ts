@@ -1,4 +1,4 @@
-import type { Visible } from "../catalog/index.ts";
+import type { Catalog, Visible } from "../catalog/index.ts";
 import type { Digest, DigestAlgorithm } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import type { ByteSource, RunningUpload, Sessions, SweepResult, UploadStatus } from "../uploads/index.ts";
@@ -42,22 +42,24 @@ export class Uploads {
 
   /**
    * Takes the last bytes, if there are any, and makes the upload a blob, durable and visible when this resolves.
+   * @param digest that the bytes must have; undefined: any
+   * @param also something more to do in the commit that ends the upload
    * @throws StoreError DIGEST_INVALID: the upload is gone then
    */
   async finish(
     repository: RepositoryName,
     id: string,
-    digest: Digest,
+    digest: Digest | undefined,
     last?: { readonly source: ByteSource; readonly offset?: number },
+    also?: (tx: Catalog, blob: BlobStat) => Promise<void>,
   ): Promise<BlobStat> {
-    const size = await this.#sessions.finish(
+    return await this.#sessions.finish(
       repository,
       id,
       digest,
       last && { source: last.source, offset: last.offset },
-      (writer, bytes) => this.#blobs.adopt(repository, id, writer, { digest, size: bytes }),
+      (writer, blob) => this.#blobs.adopt(repository, id, writer, blob, also),
     );
-    return { digest, size };
   }
 
   /** Uploads that somebody may see, by id; one without bytes appears a second after it began. */

@@ -11,6 +11,8 @@ export interface ByteSource {
   readonly givenAway?: boolean;
   /** How many bytes it must have; SIZE_INVALID otherwise. */
   readonly length?: number;
+  /** How many bytes it may have at most; SIZE_INVALID beyond. */
+  readonly most?: number;
 }
 
 export interface Taken {
@@ -42,7 +44,11 @@ export class Intake {
    * @throws StoreError SIZE_INVALID, TOO_LARGE, STORAGE_FULL
    */
   async takeIn(source: ByteSource, offset: number, writer: StageWriter, hasher: Hasher): Promise<Taken> {
-    const room = Math.min(source.length ?? Number.MAX_SAFE_INTEGER, this.#largestBlob - offset);
+    const room = Math.min(
+      source.length ?? Number.MAX_SAFE_INTEGER,
+      source.most ?? Number.MAX_SAFE_INTEGER,
+      this.#largestBlob - offset,
+    );
     let batch: Uint8Array[] = [];
     let held = 0;
     let taken = 0;
@@ -96,8 +102,8 @@ export class Intake {
   }
 
   #tooMuch(source: ByteSource, room: number): StoreError {
-    return room === source.length
-      ? new StoreError("SIZE_INVALID", `${source.length} bytes were announced, and more came`)
+    return room === source.length || room === source.most
+      ? new StoreError("SIZE_INVALID", `${room} bytes were announced, and more came`)
       : new StoreError("TOO_LARGE", `a blob may have at most ${this.#largestBlob} bytes`);
   }
 }

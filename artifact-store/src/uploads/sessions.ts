@@ -21,6 +21,8 @@ export interface UploadStatus {
   readonly id: string;
   /** Bytes that are kept: where the next one belongs. */
   readonly offset: number;
+  /** When it ends if nobody continues it. Milliseconds since 1970. */
+  readonly expiresAt: number;
 }
 
 /** An upload that runs, as a list shows it. Times are milliseconds since 1970. */
@@ -91,14 +93,14 @@ export class Sessions {
       throw error;
     }
     this.#remember(live);
-    return { id: upload.id, offset: 0 };
+    return { id: upload.id, offset: 0, expiresAt: upload.expiresAt };
   }
 
   async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
     // Whoever asks after a broken connection wants to hear where the last of it ends.
     await this.#quiet(id);
     const live = await this.#find(repository, id);
-    return { id, offset: await live.size() };
+    return { id, offset: await live.size(), expiresAt: live.upload.expiresAt };
   }
 
   /** @param offset where the sender believes its first byte belongs; undefined: at the end */
@@ -111,7 +113,8 @@ export class Sessions {
     return await this.#alone(id, async () => {
       const live = await this.#find(repository, id);
       try {
-        return { id, offset: await live.take(source, offset, this.#parts.intake) };
+        const end = await live.take(source, offset, this.#parts.intake);
+        return { id, offset: end, expiresAt: live.upload.expiresAt };
       } finally {
         // Also after a connection that broke: what came before is kept.
         await this.#save(live);
@@ -123,26 +126,27 @@ export class Sessions {
   /**
    * Takes the last bytes, if any, checks the whole against `digest` and hands the stage over: `commit` makes it a blob
    * and ends the session in the catalog. A wrong digest ends the session, too.
+   * @param digest undefined: whatever the bytes have
    */
   async finish(
     repository: RepositoryName,
     id: string,
-    digest: Digest,
+    digest: Digest | undefined,
     last: { readonly source: ByteSource; readonly offset: number | undefined } | undefined,
-    commit: (writer: StageWriter, size: number) => Promise<void>,
-  ): Promise<number> {
+    commit: (writer: StageWriter, blob: { readonly digest: Digest; readonly size: number }) => Promise<void>,
+  ): Promise<{ readonly digest: Digest; readonly size: number }> {
     return await this.#alone(id, async () => {
       const live = await this.#find(repository, id);
       const size = last === undefined ? await live.size() : await this.#takeLast(live, last.source, last.offset);
-      const actual = await live.digest(size, algorithmOf(digest));
-      if (actual !== digest) {
+      const actual = await live.digest(size, digest === undefined ? live.upload.algorithm : algorithmOf(digest));
+      if (digest !== undefined && actual !== digest) {
         await this.expire(id);
         const detail = `the bytes have the digest ${actual}, not ${digest}; the upload is discarded`;
         throw new StoreError("DIGEST_INVALID", detail);
       }
       const unwritten = await this.#unwritten(id);
       try {
-        await commit(await live.writer(), size);
+        await commit(await live.writer(), { digest: actual, size });
       } catch (error) {
         // Its bytes may be there still: whoever tries again finds them.
         if (unwritten) await this.#insert(live).catch(() => undefined);
@@ -150,7 +154,7 @@ export class Sessions {
       } finally {
         this.#forget(id);
       }
-      return size;
+      return { digest: actual, size };
     });
   }
 
