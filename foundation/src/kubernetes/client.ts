@@ -161,7 +161,7 @@ export function createKubernetes(connection: Connection): Kubernetes {
     server: connection.server,
     namespace: connection.namespace,
     pages,
-    async list<T extends KubernetesObject>(kind: ResourceKind, o: ListOptions = {}) {
+    async list<T extends KubernetesObject>(kind: ResourceKind, o: ListOptions = {}): Promise<ListPage<T>> {
       return withRestart(async () => {
         const items: T[] = [];
         let resourceVersion = "";
@@ -172,7 +172,7 @@ export function createKubernetes(connection: Connection): Kubernetes {
         return { items, resourceVersion };
       });
     },
-    async *watch<T extends KubernetesObject>(kind: ResourceKind, o: WatchOptions) {
+    async *watch<T extends KubernetesObject>(kind: ResourceKind, o: WatchOptions): AsyncGenerator<WatchEvent<T>> {
       const what = `watch ${described(kind, o)}`;
       const body = await transport.stream({
         method: "GET",

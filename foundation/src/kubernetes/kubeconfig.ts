@@ -100,7 +100,21 @@ export function readKubeconfig(text: string, trust: KubeconfigTrust, folder = ".
   };
 }
 
+const deepest = 50;
+
+/** A file of brackets keeps the parser busy for seconds; no kubeconfig is nested like that. */
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (const character of text) {
+    if (character === "[" || character === "{") depth += 1;
+    else if (character === "]" || character === "}") depth -= 1;
+    if (depth > deepest) return true;
+  }
+  return /(?:[-?:][ \t]+){50}/.test(text);
+}
+
 function parseYaml(text: string): Fields {
+  if (isDeep(text)) refuse("it is not valid YAML of a kubeconfig: it is nested too deep");
   try {
     // The simplest schema: no tags, no merges; aliases are how a small file becomes a large one.
     const document = parseDocument(text, { schema: "core", merge: false, strict: true, logLevel: "silent" });

@@ -43,7 +43,7 @@ export function createTransport(connection: Connection): Transport {
   const agent = secure ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
   const running = new Set<ClientRequest>();
 
-  const start = (call: ApiCall, credentials: Credentials): ClientRequest => {
+  const start = (call: ApiCall, credentials: Credentials, body: Buffer | undefined): ClientRequest => {
     const url = new URL(connection.server + call.path);
     for (const [name, value] of Object.entries(call.query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -53,7 +53,10 @@ export function createTransport(connection: Connection): Transport {
       headers: {
         accept: "application/json",
         "user-agent": "waybill",
-        ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
+        // Node sends no length with DELETE by itself, and the server would take the body for a second request.
+        ...(body === undefined
+          ? {}
+          : { "content-type": call.contentType ?? "application/json", "content-length": body.length }),
         ...(credentials.token === undefined ? {} : { authorization: `Bearer ${credentials.token}` }),
       },
     };
@@ -71,7 +74,8 @@ export function createTransport(connection: Connection): Transport {
   const once = (call: ApiCall, credentials: Credentials, signal: AbortSignal): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      const request = start(call, credentials);
+      const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
+      const request = start(call, credentials, body);
       running.add(request);
       const abort = (): void => {
         request.destroy(signal.reason instanceof Error ? signal.reason : new Error("given up"));
@@ -85,10 +89,10 @@ export function createTransport(connection: Connection): Transport {
       request.on("error", (error: NodeJS.ErrnoException) => {
         // The server closed a kept connection while our request was on its way: nothing was done yet.
         const stale = request.reusedSocket && error.code === "ECONNRESET" && call.method === "GET";
-        if (stale && !signal.aborted) once(call, credentials, signal).then(resolve, reject);
+        if (stale && !signal.aborted) resolve(once(call, credentials, signal));
         else reject(error);
       });
-      request.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+      request.end(body);
     });
 
   /** The head of the answer; a refused token is read anew once, since it may just have been replaced. */
