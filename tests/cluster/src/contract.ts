@@ -61,7 +61,7 @@ export interface ClusterOptions extends NodeOptions {
   readonly registry?: string;
   /** Registries of other names: `{ "closed.test": "http://127.0.0.1:41236" }` serves `closed.test/app:1`. */
   readonly registries?: Readonly<Record<string, string>>;
-  /** How long a silent node counts as Ready: seconds; 8 when absent (Kubernetes: 50). */
+  /** How long a silent node counts as Ready: seconds; 12 when absent (Kubernetes: 50). */
   readonly nodeMonitorGraceSeconds?: number;
   /** Says each step with its time; nothing when absent. */
   readonly onProgress?: (line: string) => void;

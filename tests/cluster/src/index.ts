@@ -4,6 +4,7 @@
  * it works and how to use it.
  */
 export { startApiServer } from "./api-server.ts";
+export { startCluster } from "./cluster.ts";
 export type {
   ApiServer,
   ApiServerOptions,
