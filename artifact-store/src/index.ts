@@ -17,6 +17,8 @@ export {
   type Repositories,
   type RepositoryPage,
   type ReferrerPage,
+  type ResumableUpload,
+  type ResumableUploads,
   type Retention,
   type Store,
   type StoreLimits,

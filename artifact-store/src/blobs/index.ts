@@ -11,6 +11,9 @@ export {
   type Stage,
   type StageWriter,
 } from "./contract.ts";
-export { digestOfKey, freshKey, type BlobKey } from "./key.ts";
+export { digestOfKey, freshKey, uploadKey, uploadOfKey, type BlobKey } from "./key.ts";
 export { openFilesystemBackend } from "./filesystem.ts";
+export { describeLocation, parseBlobLocation, type BlobLocation, type BucketLocation } from "./location.ts";
+export { openS3Backend } from "./s3.ts";
+export { Spool } from "./spool.ts";
 export { resolveRange, type RangeRequest } from "./range.ts";

@@ -81,6 +81,16 @@ export {
 export { Commits } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
+export {
+  deleteResumableUpload,
+  findResumableUpload,
+  finishResumableUpload,
+  forgetResumableUploads,
+  insertResumableUpload,
+  setUploadLength,
+  type ResumableUploadRow,
+  type UploadPart,
+} from "./resumable-uploads.ts";
 export { deleteTag, pageTags, pointTag, targetsOf, untagManifest } from "./tags.ts";
 export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {

@@ -1,8 +1,10 @@
 import type { Generated, Kysely, MigrationSet } from "@waybill/foundation/database";
 import { packageMigration, type PackageTables } from "./package-tables.ts";
+import { placesMigration, type PlaceTables } from "./place-tables.ts";
+import { resumableUploads, type ResumableUploadTables } from "./resumable-uploads.ts";
 
 /** Times are milliseconds since 1970. Digests and names are text in their checked form. */
-export interface StoreTables extends PackageTables {
+export interface StoreTables extends PackageTables, PlaceTables, ResumableUploadTables {
   store_repositories: {
     id: Generated<number>;
     name: string;
@@ -279,5 +281,6 @@ export const storeMigrations: MigrationSet = {
     { name: "identity", sql: "create table store_identity (id text primary key)" },
     packageMigration,
     placesMigration,
+    { name: "resumable uploads", sql: resumableUploads },
   ],
 };

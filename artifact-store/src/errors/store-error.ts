@@ -8,8 +8,11 @@
  * - `RETENTION_INVALID`: a retention class, rule, hold or extension that cannot be.
  * - `TOO_LARGE`: over a limit of this store.
  * - `UPLOAD_BUSY`: another request is writing this upload; ask again when it is through.
+ * - `CHECKSUM_INVALID`: a chunk is not what its checksum says; nothing of it is kept.
  * - `UPLOAD_TRUNCATED`: the source ended before what it announced; what arrived is kept and the upload can go on.
  * - `STORAGE_FULL`: no room left on the device.
+ * - `STORAGE_UNAVAILABLE`: the place of the bytes does not answer, or is overloaded; the same again later is right.
+ * - `STORAGE_REFUSED`: the place of the bytes does not let the store in, or is not set up; somebody has to do something.
  * - `PACKAGE_UNKNOWN`, `FILE_UNKNOWN`: not there, or not for this caller's eyes. `PACKAGE_GONE`: only its record is left.
  * - `PACKAGE_INVALID`, `PATH_INVALID`, `ARCHIVE_INVALID`: a description, a path, an archive that cannot be.
  * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path or key.
@@ -20,6 +23,7 @@ export type StoreErrorCode =
   | "BLOB_DAMAGED"
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_UNKNOWN"
+  | "CHECKSUM_INVALID"
   | "DIGEST_INVALID"
   | "FILE_UNKNOWN"
   | "HELD"
@@ -38,6 +42,8 @@ export type StoreErrorCode =
   | "RETENTION_INVALID"
   | "SIZE_INVALID"
   | "STORAGE_FULL"
+  | "STORAGE_REFUSED"
+  | "STORAGE_UNAVAILABLE"
   | "TAG_INVALID"
   | "TOO_LARGE"
   | "UPLOAD_BUSY"

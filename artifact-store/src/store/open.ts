@@ -15,6 +15,7 @@ import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 import { Manifests } from "./manifests.ts";
 import { StoredPackages } from "./packages.ts";
 import { Repositories } from "./repositories.ts";
+import { ResumableUploads } from "./resumable-uploads.ts";
 import { Retention } from "./retention.ts";
 import { matchFolder } from "./folder-identity.ts";
 import { lockRoot } from "./root-lock.ts";
@@ -39,6 +40,7 @@ export interface StoreOptions {
 export interface Store {
   readonly blobs: Blobs;
   readonly uploads: Uploads;
+  readonly resumableUploads: ResumableUploads;
   readonly manifests: Manifests;
   readonly tags: Tags;
   readonly repositories: Repositories;
@@ -100,9 +102,21 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   const spool = join(root, "spool");
   await rm(spool, { recursive: true, force: true });
   const packages = new StoredPackages({ catalog, commits, blobs, limits, now, spool });
+  const uploads = new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() });
+  const resumableUploads = new ResumableUploads({
+    catalog,
+    commits,
+    uploads,
+    blobs,
+    folder: spool,
+    lifetimeMs: limits.uploadLifetimeMs,
+    largestBlobBytes: limits.largestBlobBytes,
+    now,
+  });
   const sweeper = sweepRegularly(
     async () => {
       await packages.sweep();
+      await resumableUploads.sweep();
       return await sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now });
     },
     limits.sweepEveryMs,
@@ -124,7 +138,8 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   let closing: Promise<void> | undefined;
   return {
     blobs,
-    uploads: new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() }),
+    uploads,
+    resumableUploads,
     manifests: new Manifests({ catalog, commits, leaseMs, now }),
     tags: new Tags({ catalog, commits, now }),
     repositories: new Repositories({ catalog }),
