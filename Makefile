@@ -41,6 +41,7 @@ images: ## container images as an OCI layout in dist/images; ARGS="--push http:/
 docs: ## write the generated pages of docs/
 	@scripts/setup.sh
 	@bin/waybill docs settings > docs/settings.md
+	@node scripts/chart-values.ts
 
 screenshot: ## make the screenshot of the README again
 	@scripts/setup.sh test
