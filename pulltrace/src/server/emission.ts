@@ -10,6 +10,15 @@ export interface Emission {
   readonly imageRef?: string;
   readonly pods?: readonly PodReference[];
   readonly counted: boolean;
+  /** The pull begins with this event: its `pull.started` was told when pods were seen to wait for it. */
+  readonly begins?: true;
+}
+
+/** A pull that is over when it is first heard of still begins before it ends. */
+function begun(status: PullStatus): PullStatus {
+  if (!isEnd(status.phase)) return status;
+  const { completedAt: _, error: __, ...rest } = status;
+  return { ...rest, phase: "resolving", percent: Math.min(99.9, status.percent), etaSeconds: -1 };
 }
 
 /**
@@ -27,14 +36,16 @@ export function emissionsOf(previous: TrackedPull | undefined, next: TrackedPull
     counted: next.counted,
   });
   const emissions: Emission[] = [];
+  const begins = previous?.status.phase === "waiting" && status.phase !== "waiting";
   if (previous === undefined) emissions.push(emit("pull.started", { pull: status }));
+  else if (begins) emissions.push({ ...emit("pull.progress", { pull: begun(status) }), begins });
   for (const [digest, layer] of next.layers) {
     for (const type of layerEventsOf(previous?.layers.get(digest), layer))
       emissions.push(emit(type, { layer: layer.status }));
   }
   if (isEnd(status.phase)) {
     emissions.push(emit(status.phase === "done" ? "pull.completed" : "pull.failed", { pull: status }));
-  } else if (previous !== undefined && !samePull(previous.status, status)) {
+  } else if (previous !== undefined && !begins && !samePull(previous.status, status)) {
     emissions.push(emit("pull.progress", { pull: status }));
   }
   return emissions;

@@ -1,6 +1,6 @@
 import { pullId } from "./identity.ts";
 import type { PullStatus, ReportedPull } from "../contract/index.ts";
-import type { FinishedPull, TrackedPull } from "./node.ts";
+import type { FinishedPull, NodeState, TrackedPull } from "./node.ts";
 import { isEnd } from "./pull.ts";
 
 /** The finished pulls of a node while a report or a sweep changes them. Copies once, at the first change. */
@@ -46,10 +46,11 @@ export function idForReported(
   nodeName: string,
   reported: ReportedPull,
   finished: ReadonlyMap<string, FinishedPull>,
+  adopted: NodeState["adopted"],
 ): string | undefined {
   for (let generation = 0; ; generation += 1) {
     const id = pullId(nodeName, reported, generation);
-    const known = finished.get(id);
+    const known = finished.get(adopted.get(id) ?? id);
     if (known === undefined) return id;
     const sameEnd = reported.phase !== undefined && isEnd(reported.phase) && reported.phase === known.status.phase;
     if (known.endedBy === "agent" || sameEnd) return undefined;

@@ -16,6 +16,7 @@ import { emissionsOf, type Emission } from "./emission.ts";
 import { finishedPulls, idForReported, oldestForgettable } from "./finished.ts";
 import { keyOf } from "./identity.ts";
 import type { NodeState, TrackedPull } from "./node.ts";
+import type { NodePods } from "./pods/contract.ts";
 import { calmPull, endPull, isEnd, mergePull, type PullContext } from "./pull.ts";
 import { speedOf } from "./speed.ts";
 import { waitsIn } from "./waits.ts";
@@ -26,6 +27,8 @@ export interface MergeOptions {
   /** How other nodes fare with a registry now. */
   readonly registry?: (host: string) => { readonly nodes: number; readonly slow: number };
   readonly tenantOf: (imageRef: string) => string | undefined;
+  /** What Kubernetes knows of the node; absent without it. */
+  readonly pods?: NodePods;
   /** How many pulls and layers may be added. */
   readonly room: { readonly pulls: number; readonly layers: number };
   readonly pullsPerNode: number;
@@ -79,13 +82,14 @@ export function mergeReport(
   const turns: { readonly known: TrackedPull | undefined; readonly pull: TrackedPull }[] = [];
   const dropped = { pulls: 0, layers: 0, history: 0 };
 
+  const adopted = new Map(before.adopted);
   let unmerged = before.running.size;
   let roomForPulls = options.room.pulls;
   let added = 0;
   const layersBefore = countLayers(before.running.values());
 
   const admit = (reported: ReportedPull): string | undefined => {
-    const id = idForReported(nodeName, reported, finished.all());
+    const id = idForReported(nodeName, reported, finished.all(), adopted);
     if (id === undefined) return undefined;
     while (unmerged + running.size + finished.all().size >= options.pullsPerNode) {
       const oldest = oldestForgettable(finished.all(), reportedKeys);
@@ -103,15 +107,20 @@ export function mergeReport(
 
   const waitFor = waitsIn(
     report,
-    (reported) => before.running.get(keyOf(reported))?.status.id ?? idForReported(nodeName, reported, before.finished),
+    (reported) =>
+      before.running.get(keyOf(reported))?.status.id ?? idForReported(nodeName, reported, before.finished, adopted),
     options.tenantOf,
   );
 
   for (const reported of report.pulls) {
     const key = keyOf(reported);
     const known = before.running.get(key);
-    const id = known?.status.id ?? admit(reported);
-    if (id === undefined) continue;
+    const admitted = known?.status.id ?? admit(reported);
+    if (admitted === undefined) continue;
+    const waited = known === undefined ? options.pods?.adopt(reported) : undefined;
+    const id = waited?.status.id ?? admitted;
+    if (waited !== undefined) adopted.set(admitted, id);
+    const pods = options.pods?.waitingFor(reported);
     if (known !== undefined) unmerged -= 1;
     const past = previous === undefined && reported.phase !== undefined && isEnd(reported.phase);
     const kept = layersBefore + added + finished.layers();
@@ -123,11 +132,13 @@ export function mergeReport(
       tenantOf: options.tenantOf,
       roomForLayers: Math.min(options.room.layers - added, options.layersPerNode - kept),
       waitFor,
+      nameOf: (one, known) => options.pods?.nameOf(one, known) ?? one.imageRef,
+      ...(pods === undefined ? {} : { pods }),
     };
     const result = mergePull(known, reported, { id, key, counted: known?.counted ?? (!recording && !past) }, context);
     added += result.pull.layers.size - (known?.layers.size ?? 0);
     dropped.layers += result.droppedLayers;
-    turns.push({ known, pull: result.pull });
+    turns.push({ known: known ?? waited, pull: result.pull });
     if (isEnd(result.pull.status.phase)) finished.add(result.pull, now, "agent");
     else running.set(key, result.pull);
   }
@@ -166,8 +177,13 @@ export function mergeReport(
     else running.set(next.key, next);
   }
 
+  if (adopted.size > 0) {
+    const ids = new Set([...running.values()].map(({ status }) => status.id));
+    for (const [admitted, id] of adopted) if (!ids.has(id) && !finished.all().has(id)) adopted.delete(admitted);
+  }
   const node: NodeState = {
     nodeName,
+    adopted,
     running,
     finished: finished.all(),
     reportedKeys,
@@ -208,6 +224,7 @@ function lessonsOf(
 function silentNode(nodeName: string, now: number): NodeState {
   return {
     nodeName,
+    adopted: new Map(),
     running: new Map(),
     finished: new Map(),
     reportedKeys: new Set(),

@@ -45,6 +45,11 @@ export interface FinishedPull {
 
 export interface NodeState {
   readonly nodeName: string;
+  /**
+   * From the id that a reported pull has by itself to the one that readers know it by, when its pods were seen to wait
+   * before it began.
+   */
+  readonly adopted: ReadonlyMap<string, string>;
   /** By key. */
   readonly running: ReadonlyMap<string, TrackedPull>;
   /** By public id, oldest end first. */

@@ -1,4 +1,4 @@
-import type { LayerStatus, LayerWait, PullPhase, PullStatus, ReportedPull } from "../contract/index.ts";
+import type { LayerStatus, LayerWait, PodReference, PullPhase, PullStatus, ReportedPull } from "../contract/index.ts";
 import { agentTime, type AgentClock } from "./agent-clock.ts";
 import { calmLayer, mergeLayer, missLayer, type LayerContext } from "./layer.ts";
 import type { TrackedLayer, TrackedPull } from "./node.ts";
@@ -17,6 +17,10 @@ export interface PullContext {
   readonly roomForLayers: number;
   /** What readers of a tenant's pull see of the pull that has this id in the report. */
   readonly waitFor: (reportedId: string, tenant: string | undefined) => LayerWait | undefined;
+  /** The name that readers see, from the reported one and the one that they saw last. */
+  readonly nameOf: (reported: ReportedPull, known: string | undefined) => string;
+  /** Those that wait for the pull now; absent when nobody knows. */
+  readonly pods?: readonly PodReference[];
 }
 
 export function isEnd(phase: PullPhase): phase is "done" | "failed" | "cancelled" {
@@ -57,7 +61,7 @@ export function mergePull(
   const status: PullStatus = {
     id: identity.id,
     nodeName: context.nodeName,
-    imageRef: reported.imageRef,
+    imageRef: context.nameOf(reported, previous?.status.imageRef),
     totalBytes: totals.totalBytes,
     downloadedBytes: totals.downloadedBytes,
     bytesPerSec,
@@ -78,7 +82,7 @@ export function mergePull(
       : {}),
     ...(phase === "failed" ? { error: reported.error ?? "The pull failed; the agent gave no reason." } : {}),
     ...(phase === "cancelled" ? { error: reported.error ?? "The pull was given up by its client." } : {}),
-    pods: previous?.status.pods ?? [],
+    pods: podsOf(previous?.status.pods, context.pods, ended),
     layers: merged.shown,
     totalKnown: totals.totalKnown,
     phase,
@@ -152,6 +156,15 @@ function mergeLayers(
   if (older && named.size < layers.size)
     return { layers, shown: [...layers.values()].map((layer) => layer.status), dropped };
   return { layers, shown, dropped };
+}
+
+/** A pull that has ended keeps those that waited for it: they have got the image meanwhile, and it says whom it hit. */
+function podsOf(
+  known: readonly PodReference[] = [],
+  now: readonly PodReference[] | undefined,
+  ended: boolean,
+): readonly PodReference[] {
+  return now === undefined || (ended && now.length === 0) ? known : now;
 }
 
 interface Totals {
