@@ -37,8 +37,15 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   "5000x10gz": { name: "the same, gzip", workload: fiveThousand, clients: 10, ...everything, gzip: true },
   "5000x0": { name: "5,000 × 2 × 8, no client", workload: fiveThousand, clients: 0, ...everything, gzip: false },
-  "5000x10000page": {
-    name: "5,000 × 2 × 8, 10,000 clients, page",
+  "5000x10000": {
+    name: "5,000 × 2 × 8, 10,000 clients, page, gzip",
+    workload: fiveThousand,
+    clients: 10_000,
+    ...page,
+    gzip: true,
+  },
+  "5000x10000plain": {
+    name: "the same, not compressed",
     workload: fiveThousand,
     clients: 10_000,
     ...page,

@@ -62,7 +62,7 @@ export function createStreamCheck(view: "events" | "page", onMark: (mark: Mark) 
       figures.bad += 1;
     }
     for (const pull of pulls) {
-      const at = pull.phase === "downloading" ? toldAt(pull.downloadedBytes ?? 0) : undefined;
+      const at = toldAt(pull.downloadedBytes ?? 0);
       if (at !== undefined) onMark({ offset, toldAt: at });
     }
   };

@@ -6,6 +6,7 @@ import type { ServerLimits } from "./limits.ts";
 import { mergeReport, type Dropped } from "./merge.ts";
 import { layerCountOf, type NodeState } from "./node.ts";
 import { nodeStatusOf } from "./node-status.ts";
+import { pageViewOf, type PageView } from "./page-view.ts";
 import { isVisible, type ReaderFilter } from "./reader-filter.ts";
 import { createRegistryWatch } from "./registry-watch.ts";
 import { sweepNode } from "./silence.ts";
@@ -25,6 +26,8 @@ export interface Board {
   sweep(elapsedMs: number): void;
   /** Running pulls first, newest start first; then finished ones, newest end first. */
   pulls(filter: ReaderFilter): readonly PullStatus[];
+  /** The first rows in that order, and sums over all. */
+  page(filter: ReaderFilter, rows: number): PageView;
   nodes(filter: ReaderFilter): readonly NodeStatus[];
   /** Images with running pulls first. */
   images(filter: ReaderFilter): readonly ImageRollout[];
@@ -174,6 +177,7 @@ export function createBoard(options: BoardOptions): Board {
       if (ends.length > 1_000 && ends.length > 2 * pullCount) ends = ends.filter(stillThere);
     },
     pulls,
+    page: (filter, rows) => pageViewOf(nodes.values(), filter, { rows, now: clock(), historyTtlMs }),
     images: (filter) => rolloutsOf(pulls(filter)),
     coldStart(imageRef, { nodeName, ...filter }) {
       // Any node's pull of the image tells its layers; the node in question is the one that would pull it.

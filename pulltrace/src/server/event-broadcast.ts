@@ -16,6 +16,8 @@ export interface ClientConnection {
 interface Client {
   readonly connection: ClientConnection;
   readonly filter: ReaderFilter;
+  readonly filterKey: string;
+  /** Clients with the same key at the same position get the same bytes. */
   readonly key: string;
   readonly connectedAt: number;
   /** Number of the last event that was sent or that the filter passed over. */
@@ -30,6 +32,10 @@ export interface EventBroadcast {
   /** Sends what comes after `position`, and goes on with what follows. Returns how to leave. */
   connect(connection: ClientConnection, filter: ReaderFilter, position: number): () => void;
   clients(): number;
+  /** Different filters that are being followed. */
+  filters(): number;
+  /** Whether somebody follows with this filter already. */
+  follows(filter: ReaderFilter): boolean;
   close(): void;
 }
 
@@ -54,6 +60,18 @@ export function createEventBroadcast(options: {
   const { ring, clientBufferBytes, onDrop } = options;
   const now = options.now ?? (() => performance.now());
   const clients = new Set<Client>();
+  /** How many clients follow with each filter. */
+  const followers = new Map<string, number>();
+  const enter = (client: Client): void => {
+    clients.add(client);
+    followers.set(client.filterKey, (followers.get(client.filterKey) ?? 0) + 1);
+  };
+  const leave = (client: Client): void => {
+    if (!clients.delete(client)) return;
+    const left = (followers.get(client.filterKey) ?? 1) - 1;
+    if (left === 0) followers.delete(client.filterKey);
+    else followers.set(client.filterKey, left);
+  };
   let timer: NodeJS.Timeout | undefined;
   let lastFlushMs = 0;
 
@@ -96,7 +114,7 @@ export function createEventBroadcast(options: {
   const feed = (client: Client, chunks: Map<string, Chunk>): boolean => {
     while (client.position < ring.newest()) {
       if (client.position + 1 < ring.oldest()) {
-        clients.delete(client);
+        leave(client);
         onDrop();
         client.connection.close();
         return true;
@@ -134,7 +152,7 @@ export function createEventBroadcast(options: {
   const tellPositions = (): void => {
     for (const client of clients) {
       if (now() - client.connectedAt > longestStreamMs) {
-        clients.delete(client);
+        leave(client);
         client.connection.close();
       } else if (client.position > client.toldPosition && client.connection.bufferedBytes() === 0) {
         client.toldPosition = client.position;
@@ -150,25 +168,30 @@ export function createEventBroadcast(options: {
       if (clients.size > 0) schedule(pause());
     },
     connect(connection, filter, position) {
+      const followed = filterKey(filter);
       const client: Client = {
         connection,
         filter,
-        key: `${connection.encoding} ${filterKey(filter)}`,
+        filterKey: followed,
+        key: `${connection.encoding} ${followed}`,
         connectedAt: now(),
         position,
         toldPosition: position,
       };
-      clients.add(client);
+      enter(client);
       connection.send(`id: ${ring.idOf(position)}\n\n`);
       if (!feed(client, new Map())) schedule(pause());
-      return () => clients.delete(client);
+      return () => leave(client);
     },
     clients: () => clients.size,
+    filters: () => followers.size,
+    follows: (filter) => followers.has(filterKey(filter)),
     close() {
       clearTimeout(timer);
       clearInterval(positions);
       for (const { connection } of clients) connection.close();
       clients.clear();
+      followers.clear();
     },
   };
 }

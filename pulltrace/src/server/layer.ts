@@ -41,6 +41,10 @@ export function mergeLayer(
   if (previous?.completed === true) return previous.missedReports === 0 ? previous : { ...previous, missedReports: 0 };
   const { clock } = context;
   const phase = phaseOf(reported, context);
+  if (previous !== undefined && phase === "waiting" && stillWaits(previous, reported)) {
+    const speed = addSample(previous.speed, clock.now, previous.transferredBytes);
+    return { ...previous, speed, missedReports: 0 };
+  }
   const completed = phase === "done" || phase === "cached";
   const cached = phase === "cached" || reported.cached === true;
   const size = sizeOf(reported, completed, cached);
@@ -75,6 +79,22 @@ export function mergeLayer(
   // The same object for the same content: later comparisons then cost nothing.
   const kept = before !== undefined && sameLayer(before, status) ? before : status;
   return { status: kept, speed, transferredBytes, missedReports: 0, started, completed };
+}
+
+/** Most layers of a busy node wait, report after report: nothing of them needs to be worked out anew. */
+function stillWaits({ status, started }: TrackedLayer, reported: ReportedLayer): boolean {
+  return (
+    !started &&
+    status.phase === "waiting" &&
+    status.waitsFor === undefined &&
+    reported.waitsFor === undefined &&
+    reported.cached !== true &&
+    reported.downloadedBytes === 0 &&
+    status.downloadedBytes === 0 &&
+    status.totalBytes === reported.totalBytes &&
+    status.totalKnown === reported.totalKnown &&
+    (reported.mediaType === "" || status.mediaType === reported.mediaType)
+  );
 }
 
 /** Fixed when the first byte is seen; until then, and for cached layers, the start of the pull. */

@@ -21,6 +21,8 @@ export interface ServerLimits {
   /** Characters of those events (their JSON). */
   readonly ringCharacters: number;
   readonly streamClients: number;
+  /** Different filters that are followed at a time: each is encoded on its own. */
+  readonly streamFilters: number;
   /** Bytes that may wait unsent for one stream client; what is beyond stays in the ring. */
   readonly clientBufferBytes: number;
 }
@@ -38,5 +40,6 @@ export const defaultLimits: ServerLimits = {
   ringEvents: 200_000,
   ringCharacters: 64 * 1024 * 1024,
   streamClients: 20_000,
+  streamFilters: 1_000,
   clientBufferBytes: 1024 * 1024,
 };

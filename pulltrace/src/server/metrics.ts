@@ -9,6 +9,8 @@ export interface PullMetrics {
   refused(): void;
   dropped(what: "pulls" | "layers" | "history" | "nodes", count: number): void;
   clientDropped(): void;
+  /** Updates of a page that slow clients did not get. */
+  updatesSkipped(count: number): void;
   close(): void;
 }
 
@@ -71,6 +73,11 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
     help: "Clients that read too slowly and were let go",
     registers,
   });
+  const skipped = new Counter({
+    name: "pulltrace_sse_updates_skipped_total",
+    help: "Updates of the page's stream that slow clients did not get; they got a fresh snapshot instead",
+    registers,
+  });
 
   return {
     emitted(emissions) {
@@ -87,6 +94,7 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
     refused: () => refused.inc(),
     dropped: (what, count) => dropped.inc({ what }, count),
     clientDropped: () => slow.inc(),
+    updatesSkipped: (count) => skipped.inc(count),
     close() {
       for (const name of metricNames) registry.removeSingleMetric(name);
     },
@@ -105,6 +113,7 @@ const metricNames = [
   "pulltrace_reports_refused_total",
   "pulltrace_dropped_total",
   "pulltrace_sse_clients_dropped_total",
+  "pulltrace_sse_updates_skipped_total",
 ] as const;
 
 function secondsOf(startedAt: string, completedAt: string | undefined): number {

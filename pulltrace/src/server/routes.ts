@@ -7,6 +7,7 @@ import type { EventBroadcast } from "./event-broadcast.ts";
 import type { EventRing } from "./event-ring.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { PullMetrics } from "./metrics.ts";
+import type { PageBroadcast } from "./page-broadcast.ts";
 import { readerFilter } from "./reader-filter.ts";
 import { readReport } from "./report-body.ts";
 
@@ -14,6 +15,7 @@ export interface RouteOptions {
   readonly board: Board;
   readonly ring: EventRing;
   readonly broadcast: EventBroadcast;
+  readonly pages: PageBroadcast;
   readonly metrics: PullMetrics;
   readonly limits: ServerLimits;
   readonly historyTtlMs: number;
@@ -22,7 +24,7 @@ export interface RouteOptions {
 }
 
 export function pullRoutes(options: RouteOptions): RouteGroup {
-  const { board, ring, broadcast, limits, clock } = options;
+  const { board, ring, broadcast, pages, limits, clock } = options;
 
   const report = async (c: HttpContext): Promise<Response> => {
     try {
@@ -76,12 +78,12 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 
   const events = (c: HttpContext): Response => {
     const filter = filterOf(c);
-    if (broadcast.clients() >= limits.streamClients)
+    const look = lookOf(c);
+    if (broadcast.clients() + pages.clients() >= limits.streamClients)
       throw noPlace(`At most ${limits.streamClients} clients may follow the events.`);
-    // The header comes from a reconnect and so is newer than what the address says; a browser's EventSource cannot set
-    // it on its first request.
-    const asked = c.req.header("last-event-id") ?? c.req.query("lastEventId");
-    const known = asked === undefined || asked === "" ? ring.newest() : ring.resumable(asked);
+    const known = look.view === "page" ? pages.follows(filter, look.rows) : broadcast.follows(filter);
+    if (!known && broadcast.filters() + pages.groups() >= limits.streamFilters)
+      throw noPlace(`At most ${limits.streamFilters} different filters may be followed at a time.`);
     let leave: (() => void) | undefined;
     let closed = false;
     const stream = eventStream(c, {
@@ -95,8 +97,16 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
       },
     });
     if (closed) return stream.response;
-    if (known === undefined) stream.send(`event: reset\nid: ${ring.idOf(ring.newest())}\ndata:\n\n`);
-    leave = broadcast.connect(stream, filter, known ?? ring.newest());
+    if (look.view === "page") {
+      leave = pages.connect(stream, filter, look.rows);
+      return stream.response;
+    }
+    // The header comes from a reconnect and so is newer than what the address says; a browser's EventSource cannot set
+    // it on its first request.
+    const asked = c.req.header("last-event-id") ?? c.req.query("lastEventId");
+    const position = asked === undefined || asked === "" ? ring.newest() : ring.resumable(asked);
+    if (position === undefined) stream.send(`event: reset\nid: ${ring.idOf(ring.newest())}\ndata:\n\n`);
+    leave = broadcast.connect(stream, filter, position ?? ring.newest());
     return stream.response;
   };
 
@@ -121,6 +131,19 @@ const jsonHeaders = { "content-type": "application/json", "cache-control": "no-s
 function filterOf(c: HttpContext) {
   const { node, tenant, namespace, image } = c.req.query();
   return readerFilter(c.var.principal, { node, tenant, namespace, image });
+}
+
+const usualRows = 50;
+const mostRows = 200;
+
+/** @throws Problem 400 for another view, or rows that are no number from 1 to 200. */
+function lookOf(c: HttpContext): { readonly view: "events" } | { readonly view: "page"; readonly rows: number } {
+  const { view = "events", rows } = c.req.query();
+  const count = rows === undefined ? usualRows : /^\d{1,3}$/.test(rows) ? Number(rows) : 0;
+  if (view === "events") return { view };
+  if (view === "page" && count >= 1 && count <= mostRows) return { view, rows: count };
+  const detail = view === "page" ? `?rows= takes a number from 1 to ${mostRows}.` : "?view= takes events or page.";
+  throw new Problem({ code: "PT-400", status: 400, title: "Bad view", detail });
 }
 
 function noPlace(detail: string): Problem {

@@ -6,6 +6,7 @@ import { createEventBroadcast } from "./event-broadcast.ts";
 import { createEventRing } from "./event-ring.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { createPullMetrics } from "./metrics.ts";
+import { createPageBroadcast } from "./page-broadcast.ts";
 import { pullRoutes } from "./routes.ts";
 import { tenantLookup, type TenantOf } from "./tenant.ts";
 
@@ -52,7 +53,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
   const metrics = createPullMetrics(options.registry, {
     activePulls: () => board.activePulls(),
     connectedAgents: () => board.connectedAgents(),
-    streamClients: () => broadcast.clients(),
+    streamClients: () => broadcast.clients() + pages.clients(),
   });
   const board = createBoard({
     historyTtlMs,
@@ -79,6 +80,13 @@ export function createPullServer(options: PullServerOptions): PullServer {
     },
   });
 
+  const pages = createPageBroadcast({
+    viewOf: (filter, rows) => board.page(filter, rows),
+    clientBufferBytes: limits.clientBufferBytes,
+    clock,
+    onSkip: (updates) => metrics.updatesSkipped(updates),
+  });
+
   let sweptAt = performance.now();
   const sweeper = setInterval(() => {
     const now = performance.now();
@@ -97,6 +105,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
       board,
       ring,
       broadcast,
+      pages,
       metrics,
       limits,
       historyTtlMs,
@@ -118,6 +127,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
     close() {
       clearInterval(sweeper);
       broadcast.close();
+      pages.close();
       metrics.close();
     },
   };

@@ -1,0 +1,100 @@
+import type { PageSummary, PullRow, PullRowChange, PullStatus } from "../contract/index.ts";
+import type { NodeState } from "./node.ts";
+import { isVisible, type ReaderFilter } from "./reader-filter.ts";
+
+/** What a page shows at one moment. */
+export interface PageView {
+  readonly summary: PageSummary;
+  /** Running pulls first, newest start first; then finished ones, newest end first. */
+  readonly rows: readonly PullStatus[];
+}
+
+/** One pass over all pulls; only the first `rows` of them are ever in order. */
+export function pageViewOf(
+  nodes: Iterable<NodeState>,
+  filter: ReaderFilter,
+  options: { readonly rows: number; readonly now: number; readonly historyTtlMs: number },
+): PageView {
+  const running = firstOf(options.rows, (pull) => pull.startedAt);
+  const finished = firstOf(options.rows, (pull) => pull.completedAt ?? "");
+  const narrowed = [filter.boundTo, filter.tenant, filter.namespace, filter.image].some((one) => one !== undefined);
+  const summary = {
+    activePulls: 0,
+    finishedPulls: 0,
+    failedPulls: 0,
+    bytesPerSec: 0,
+    nodes: 0,
+    pullingNodes: 0,
+    silentNodes: 0,
+  };
+  for (const node of nodes) {
+    if (filter.nodeName !== undefined && filter.nodeName !== node.nodeName) continue;
+    let active = 0;
+    let seen = 0;
+    for (const { status } of node.running.values()) {
+      if (!isVisible(filter, status)) continue;
+      active += 1;
+      summary.bytesPerSec += status.bytesPerSec;
+      running.add(status);
+    }
+    for (const { status, endedAt } of node.finished.values()) {
+      if (options.now - endedAt >= options.historyTtlMs || !isVisible(filter, status)) continue;
+      seen += 1;
+      if (status.phase !== "done") summary.failedPulls += 1;
+      finished.add(status);
+    }
+    if (narrowed && active + seen === 0) continue;
+    summary.activePulls += active;
+    summary.finishedPulls += seen;
+    summary.nodes += 1;
+    if (active > 0) summary.pullingNodes += 1;
+    if (!node.reporting) summary.silentNodes += 1;
+  }
+  return { summary, rows: [...running.all, ...finished.all].slice(0, options.rows) };
+}
+
+/** Keeps the latest few of many, in order; the id decides between equals, so that the order stays. */
+function firstOf(most: number, timeOf: (pull: PullStatus) => string) {
+  const all: PullStatus[] = [];
+  const isBefore = (a: PullStatus, b: PullStatus): boolean => {
+    const [first, second] = [timeOf(a), timeOf(b)];
+    return first === second ? a.id < b.id : first > second;
+  };
+  return {
+    all,
+    add(pull: PullStatus): void {
+      const last = all.at(-1);
+      if (all.length >= most && last !== undefined && !isBefore(pull, last)) return;
+      let place = all.length;
+      for (let before = all[place - 1]; before !== undefined && isBefore(pull, before); before = all[place - 1])
+        place -= 1;
+      all.splice(place, 0, pull);
+      if (all.length > most) all.pop();
+    },
+  };
+}
+
+export function rowOf(pull: PullStatus): PullRow {
+  const { layers, ...row } = pull;
+  return layers === undefined ? pull : row;
+}
+
+/** What leads from one row to the next; undefined when a reader would see no difference. */
+export function rowChange(before: PullStatus, after: PullStatus): PullRowChange | undefined {
+  if (before === after) return undefined;
+  const [old, fresh] = [rowOf(before), rowOf(after)] as readonly Record<string, unknown>[];
+  const change: Record<string, unknown> = {};
+  for (const field in { ...old, ...fresh }) {
+    const value = fresh?.[field];
+    if (isSame(old?.[field], value)) continue;
+    change[field] = value ?? null;
+  }
+  const fields = Object.keys(change);
+  // That a report came is no news.
+  if (fields.length === 0 || (fields.length === 1 && "updatedAt" in change)) return undefined;
+  return { id: after.id, ...change };
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b));
+}
