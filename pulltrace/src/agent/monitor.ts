@@ -113,7 +113,7 @@ class Rounds implements Monitor {
   private async glance(): Promise<void> {
     try {
       const seen = await this.options.observer.glance();
-      if (seen.length > 0) this.state = glance(this.state, Date.now(), seen);
+      if (seen.downloads.length > 0) this.state = glance(this.state, seen);
     } catch {
       // The next whole look tells.
     }

@@ -217,7 +217,7 @@ describe("a finished pull", () => {
     const [dead] = reportedPulls(state, silent.at, 60_000);
     expect(dead?.phase).toBe("cancelled");
     const moved = [{ namespace: "default", ingests: [ingest(top, 8, start + 71_000)] }];
-    state = glance(state, start + 71_000, moved);
+    state = glance(state, { at: start + 71_000, downloads: moved });
     expect(questionsOf(state, start + 71_000).settledLeases.size).toBe(0);
     state = attribute(state, look(71_100, { ...stays, ingests: [ingest(top, 8, start + 71_000)] }), options);
     const [alive] = reportedPulls(state, start + 71_100, 60_000);

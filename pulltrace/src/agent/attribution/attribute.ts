@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Ingest } from "../containerd/index.ts";
-import type { NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
+import type { Glance, NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
 import type { PullPhase } from "../../contract/index.ts";
 import {
   configsOf,
@@ -42,11 +41,11 @@ export function attribute(
   options: AttributionOptions,
 ): AttributionState {
   const at = observation.at;
-  const watched = glance(
-    before,
+  const watched = glance(before, {
     at,
-    observation.namespaces.map((one) => ({ namespace: one.name, ingests: one.ingests })),
-  );
+    ...(observation.fileClock === undefined ? {} : { fileClock: observation.fileClock }),
+    downloads: observation.namespaces.map((one) => ({ namespace: one.name, ingests: one.ingests })),
+  });
   const pulls = new Map<string, TrackedPull>();
   const writers = new Map(watched.writers);
   for (const namespace of observation.namespaces) {
@@ -85,17 +84,14 @@ export function attribute(
 }
 
 /** The state after a look at downloads only: cheap, and it sees a writer close that a whole look may miss. */
-export function glance(
-  before: AttributionState,
-  at: number,
-  seen: readonly { readonly namespace: string; readonly ingests: readonly Ingest[] }[],
-): AttributionState {
+export function glance(before: AttributionState, seen: Glance): AttributionState {
   const look = before.look + 1;
+  const now = { look, at: seen.at, ...(seen.fileClock === undefined ? {} : { fileClock: seen.fileClock }) };
   const writers = new Map<string, WriterWatch>();
-  for (const { namespace, ingests } of seen) {
+  for (const { namespace, ingests } of seen.downloads) {
     for (const ingest of ingests) {
       const key = `${namespace}/${ingest.ref}`;
-      writers.set(key, watchWriter(before.writers.get(key), ingest, { look, at }));
+      writers.set(key, watchWriter(before.writers.get(key), ingest, now));
     }
   }
   return { pulls: before.pulls, writers, look };

@@ -5,6 +5,7 @@ import {
   kubernetesSilenceMs,
   type OutcomeFacts,
   silenceMs,
+  stampedSilenceMs,
   unpackSilenceMs,
 } from "./outcome.ts";
 import type { TrackedLayer, TrackedPull } from "./state.ts";
@@ -125,9 +126,22 @@ describe("a pull is cancelled", () => {
     expect(ending(pull(), facts(24 * 3_600_000, proven))).toBeUndefined();
   });
 
-  it("by silence of a minute when the close may have gone unseen", () => {
+  it("by silence of three quarters of a minute when the close may have gone unseen", () => {
     expect(ending(pull(), facts(silenceMs - 1))).toBeUndefined();
     expect(ending(pull(), facts(silenceMs))?.phase).toBe("cancelled");
+  });
+
+  it("by short silence when the last byte has the time of a close, but not under kubelet", () => {
+    const stamped = { writers: [writer({ stamped: true }), writer({ stamped: true })] };
+    expect(ending(pull(), facts(stampedSilenceMs - 1, stamped))).toBeUndefined();
+    expect(ending(pull(), facts(stampedSilenceMs, stamped))?.phase).toBe("cancelled");
+    const paused = { writers: [writer({ stamped: true, longestGapMs: 10_000 })] };
+    expect(ending(pull(), facts(29_999, paused))).toBeUndefined();
+    expect(ending(pull(), facts(30_000, paused))?.phase).toBe("cancelled");
+    for (const other of [writer({ stamped: false }), writer({ stamped: true, movedAtLook: 99 }), writer({})]) {
+      expect(ending(pull(), facts(silenceMs - 1, { writers: [writer({ stamped: true }), other] }))).toBeUndefined();
+    }
+    expect(ending(pull({ namespace: "k8s.io" }), facts(silenceMs, stamped))).toBeUndefined();
   });
 
   it("by longer silence when the pull has had longer pauses before", () => {

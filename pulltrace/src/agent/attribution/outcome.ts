@@ -25,11 +25,14 @@ const closedGraceMs = 3_000;
 /** After a restart of containerd, a client may have come through: it would have moved within this time. */
 const restartGraceMs = 5_000;
 /** How long silence is borne when a close may have gone unseen, outside of kubelet's namespace. */
-export const silenceMs = 60_000;
+export const silenceMs = 45_000;
+/** … and when the time of the last byte is that of a close: long enough that a stalled registry is seldom taken for it. */
+export const stampedSilenceMs = 15_000;
 /** … and before any byte of any layer was written: the first MiB of three layers at 20 KiB/s takes 150 s. */
 export const firstByteSilenceMs = 180_000;
 /** … and in any case so many times the longest pause that this pull has had. */
 const silencePauses = 8;
+const stampedPauses = 3;
 /**
  * Under CRI containerd itself does the pull, and a pull that ends gives its lease back. Silence there is a stalled
  * registry. Only a client that is not kubelet (nerdctl -n k8s.io) can leave one behind.
@@ -103,10 +106,21 @@ function abandoned(pull: TrackedPull, facts: OutcomeFacts): Ending | undefined {
     (writer) => writer.closedAt !== undefined && facts.at - writer.closedAt >= closedGraceMs,
   );
   if (closed || facts.takenOver) return gone(pull);
+  if (closeWasStamped(pull, facts.writers) && quietMs >= stampedPatienceMs(facts.writers)) return gone(pull);
   if (quietMs < silenceMs) return undefined;
   if (facts.writers.length > 0) return quietMs >= patienceMs(pull, facts.writers) ? gone(pull) : undefined;
   if (pull.unpacking !== undefined) return quietMs >= unpackSilenceMs ? gone(pull) : undefined;
   return quietMs >= (pull.namespace === "k8s.io" ? kubernetesSilenceMs : firstByteSilenceMs) ? gone(pull) : undefined;
+}
+
+/** All downloads moved at one look, at times that only a close gives. */
+function closeWasStamped(pull: TrackedPull, writers: readonly WriterWatch[]): boolean {
+  if (writers.length === 0 || pull.namespace === "k8s.io") return false;
+  return closeMayBeUnseen(writers) && writers.every((writer) => writer.stamped === true);
+}
+
+function stampedPatienceMs(writers: readonly WriterWatch[]): number {
+  return Math.max(stampedSilenceMs, stampedPauses * Math.max(...writers.map((writer) => writer.longestGapMs)));
 }
 
 function patienceMs(pull: TrackedPull, writers: readonly WriterWatch[]): number {

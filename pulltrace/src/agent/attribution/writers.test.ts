@@ -43,6 +43,16 @@ describe("a writer", () => {
     ).toBe(2000);
   });
 
+  it("has the file's own time while it is open, and a time of its own when it was closed with its last move", () => {
+    const look = { look: 1, at: 1000, fileClock: 0.687 };
+    const moved = watchWriter(watch([[MiB, 1.687]]), ingest(2 * MiB, 250.6866), look);
+    expect(moved.stamped).toBe(false);
+    expect(watchWriter(moved, ingest(3 * MiB, 500.9688), { ...look, look: 2 }).stamped).toBe(true);
+    expect(watchWriter(moved, ingest(3 * MiB, 500.9688), { look: 2, at: 2000 }).stamped).toBeUndefined();
+    expect(watchWriter(undefined, ingest(0, 500.9688), look).stamped).toBeUndefined();
+    expect(watchWriter(undefined, ingest(MiB, 500.003), { ...look, fileClock: 0.998 }).stamped).toBe(false);
+  });
+
   it("is open again when it moves after all", () => {
     expect(
       watch([

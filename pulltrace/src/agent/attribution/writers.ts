@@ -1,4 +1,5 @@
 import type { Ingest } from "../containerd/index.ts";
+import { fileClockTolerance, gridDistance } from "../observation/index.ts";
 
 /**
  * Whether somebody still writes a download, read from what containerd shows of it.
@@ -15,8 +16,12 @@ import type { Ingest } from "../containerd/index.ts";
  *   (seen on 2.2, where containerd itself fetches and the client is killed). It counts only where all pieces before it
  *   were whole MiB, for other clients may write as they like.
  *
- * The stamp is seen unless write and close both fall between the same two looks. Then the two moves look like one, and
- * the writer is `ambiguous` until the next sign; hence looks at downloads are more frequent than reports.
+ * The stamp is seen unless write and close both fall between the same two looks: then the two moves look like one. That
+ * is frequent with one layer on a fast link, where every look finds new bytes. Hence looks at downloads are more frequent
+ * than reports, and the time itself is looked at: while a writer is open it is the file's, which stands on the grid of
+ * the kernel's ticks (see FileClock); the stamp was taken by containerd and stands anywhere. Off the grid is no proof: a
+ * kernel from 6.13 on gives a file a finer time when somebody looked at it within the same tick. So it shortens the
+ * patience with silence, and silence decides.
  */
 export interface WriterWatch {
   readonly offset: number;
@@ -33,6 +38,8 @@ export interface WriterWatch {
   readonly wholePieces: boolean;
   /** When it was seen that the writer is closed; undefined while it writes, as far as can be told. */
   readonly closedAt?: number;
+  /** True when the time of the last move is none that a file gets: containerd stamped it. */
+  readonly stamped?: boolean;
   /** Lease whose client writes, as far as a whole look has told. */
   readonly owner?: string;
 }
@@ -41,6 +48,7 @@ export interface WriterLook {
   /** Number of the look, counted up by one each time. */
   readonly look: number;
   readonly at: number;
+  readonly fileClock?: number;
 }
 
 const pieceBytes = 1024 * 1024;
@@ -55,6 +63,7 @@ export function watchWriter(before: WriterWatch | undefined, ingest: Ingest, now
       longestGapMs: 0,
       moves: 0,
       wholePieces: true,
+      ...stampOf(ingest, now),
     };
   }
   if (ingest.offset !== before.offset) {
@@ -70,6 +79,7 @@ export function watchWriter(before: WriterWatch | undefined, ingest: Ingest, now
       wholePieces: before.wholePieces && whole,
       ...(before.owner === undefined ? {} : { owner: before.owner }),
       ...(brokenOff ? { closedAt: now.at } : {}),
+      ...stampOf(ingest, now),
     };
   }
   if (ingest.updatedAt !== before.updatedAt) {
@@ -78,11 +88,16 @@ export function watchWriter(before: WriterWatch | undefined, ingest: Ingest, now
   return before;
 }
 
+function stampOf(ingest: Ingest, now: WriterLook): { stamped?: boolean } {
+  if (now.fileClock === undefined || ingest.offset === 0) return {};
+  return { stamped: gridDistance(ingest.updatedAt % 1, now.fileClock) > fileClockTolerance };
+}
+
 /** A new client took the download over: what the last one left on it says nothing about the new one. */
 export function ownedBy(watch: WriterWatch, owner: string, now: WriterLook): WriterWatch {
   if (watch.owner === owner) return watch;
   if (watch.owner === undefined && watch.closedAt === undefined) return { ...watch, owner };
-  const { closedAt: _, ...rest } = watch;
+  const { closedAt: _, stamped: __, ...rest } = watch;
   return {
     ...rest,
     owner,

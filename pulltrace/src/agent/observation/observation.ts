@@ -9,7 +9,16 @@ export interface Observation {
   readonly at: number;
   /** When this containerd made its socket; undefined when that cannot be seen. */
   readonly containerdStartedAt?: number;
+  /** See FileClock: fraction of a millisecond that times of files have. */
+  readonly fileClock?: number;
   readonly namespaces: readonly NamespaceObservation[];
+}
+
+/** The downloads of some namespaces at one moment. */
+export interface Glance {
+  readonly at: number;
+  readonly fileClock?: number;
+  readonly downloads: readonly { readonly namespace: string; readonly ingests: readonly Ingest[] }[];
 }
 
 export interface NamespaceObservation {

@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
-import type { Containerd, ContentInfo, Ingest, LeaseResource } from "../containerd/index.ts";
+import type { Containerd, ContentInfo, LeaseResource } from "../containerd/index.ts";
 import { type ImageDocument, isDigest, readDocument } from "./documents.ts";
-import type { NamespaceObservation, Observation, ObservedLease, Questions } from "./observation.ts";
+import { createFileClock } from "./file-clock.ts";
+import type { Glance, NamespaceObservation, Observation, ObservedLease, Questions } from "./observation.ts";
 
 export interface Observer {
   /** Looks at containerd once. Rejects with a GrpcError while it is away. */
@@ -9,7 +10,7 @@ export interface Observer {
   /** True when the last look saw a download. */
   readonly downloading: boolean;
   /** The downloads of the namespaces that had any at the last look: the cheapest sign of life. */
-  glance(): Promise<{ namespace: string; ingests: readonly Ingest[] }[]>;
+  glance(): Promise<Glance>;
 }
 
 const documentLimitBytes = 4 * 1024 * 1024;
@@ -32,6 +33,7 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
   const hosts = new Map<string, { at: number; forms: readonly string[] }>();
   const snapshots = new Map<string, Set<string>>();
   const strangers = new Map<string, { since: number; askedAt: number }>();
+  const fileClock = createFileClock();
   let namespaces: string[] = [];
   let namespacesAt = Number.NEGATIVE_INFINITY;
   let busy: string[] = [];
@@ -221,15 +223,22 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
       const observed: NamespaceObservation[] = [];
       for (const name of await allNamespaces()) observed.push(await observeNamespace(name, questions));
       busy = observed.filter((one) => one.ingests.length > 0).map((one) => one.name);
-      return { at, ...(startedAt === undefined ? {} : { containerdStartedAt: startedAt }), namespaces: observed };
+      const clock = busy.length === 0 ? undefined : fileClock.read();
+      return {
+        at,
+        ...(startedAt === undefined ? {} : { containerdStartedAt: startedAt }),
+        ...(clock === undefined ? {} : { fileClock: clock }),
+        namespaces: observed,
+      };
     },
     get downloading() {
       return busy.length > 0;
     },
     async glance() {
-      const seen: { namespace: string; ingests: readonly Ingest[] }[] = [];
-      for (const namespace of busy) seen.push({ namespace, ingests: await containerd.ingests(namespace) });
-      return seen;
+      const downloads: Glance["downloads"][number][] = [];
+      for (const namespace of busy) downloads.push({ namespace, ingests: await containerd.ingests(namespace) });
+      const clock = downloads.length === 0 ? undefined : fileClock.read();
+      return { at: now(), ...(clock === undefined ? {} : { fileClock: clock }), downloads };
     },
   };
 }

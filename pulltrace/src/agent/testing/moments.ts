@@ -1,29 +1,32 @@
 import { readFile } from "node:fs/promises";
-import type { Ingest } from "../containerd/index.ts";
-import type { NamespaceObservation, Observation } from "../observation/index.ts";
+import type { Glance, NamespaceObservation, Observation } from "../observation/index.ts";
 
 /** One thing that the agent saw: a whole look, or a glance at downloads. */
 export type Moment =
   | { readonly kind: "look"; readonly observation: Observation }
-  | {
-      readonly kind: "glance";
-      readonly at: number;
-      readonly seen: readonly { namespace: string; ingests: readonly Ingest[] }[];
-    };
+  | { readonly kind: "glance"; readonly glance: Glance };
 
 /**
  * Moments of a real containerd, kept as JSON lines: the first says what was played, the others hold one moment each,
  * and of each namespace only what differs from the moment before.
  */
 type KeptMoment =
-  | { at: number; containerdStartedAt?: number; namespaces: Record<string, Partial<NamespaceObservation>> }
-  | { at: number; seen: { namespace: string; ingests: readonly Ingest[] }[] };
+  | {
+      at: number;
+      containerdStartedAt?: number;
+      fileClock?: number;
+      namespaces: Record<string, Partial<NamespaceObservation>>;
+    }
+  | { at: number; fileClock?: number; seen: Glance["downloads"] };
 
 export function keepMoments(about: string, containerd: string, moments: readonly Moment[]): string {
   const before = new Map<string, NamespaceObservation>();
   const kept = moments.map((moment): KeptMoment => {
-    if (moment.kind === "glance") return { at: moment.at, seen: [...moment.seen] };
-    const { at, containerdStartedAt, namespaces } = moment.observation;
+    if (moment.kind === "glance") {
+      const { downloads, ...rest } = moment.glance;
+      return { ...rest, seen: downloads };
+    }
+    const { namespaces, ...when } = moment.observation;
     const changed: Record<string, Partial<NamespaceObservation>> = {};
     for (const now of namespaces) {
       const last = before.get(now.name);
@@ -35,7 +38,7 @@ export function keepMoments(about: string, containerd: string, moments: readonly
       );
       before.set(now.name, now);
     }
-    return { at, ...(containerdStartedAt === undefined ? {} : { containerdStartedAt }), namespaces: changed };
+    return { ...when, namespaces: changed };
   });
   return [{ about, containerd }, ...kept].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
@@ -46,7 +49,10 @@ export async function keptMoments(name: string): Promise<Moment[]> {
   const before = new Map<string, NamespaceObservation>();
   return kept.map((line): Moment => {
     const moment = JSON.parse(line) as KeptMoment;
-    if ("seen" in moment) return { kind: "glance", at: moment.at, seen: moment.seen };
+    if ("seen" in moment) {
+      const { seen, ...rest } = moment;
+      return { kind: "glance", glance: { ...rest, downloads: seen } };
+    }
     const { namespaces, ...rest } = moment;
     const whole = Object.entries(namespaces).map(([namespace, changed]) => {
       const now = { ...before.get(namespace), ...changed } as NamespaceObservation;

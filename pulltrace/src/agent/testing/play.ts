@@ -10,7 +10,7 @@ export interface Told {
 const options = { nodeName: "node-1", platform: "linux/amd64", keepFinishedMs: 60_000 };
 
 function after(state: AttributionState, moment: Moment): AttributionState {
-  return moment.kind === "look" ? attribute(state, moment.observation, options) : glance(state, moment.at, moment.seen);
+  return moment.kind === "look" ? attribute(state, moment.observation, options) : glance(state, moment.glance);
 }
 
 /** What an agent that saw these moments would have reported at each look. */

@@ -138,9 +138,8 @@ async function record(name: string): Promise<void> {
           });
         } else {
           const seen = await observer.glance();
-          const at = Date.now();
-          if (seen.length > 0) moments.push({ kind: "glance", at, seen });
-          state = glance(state, at, seen);
+          if (seen.downloads.length > 0) moments.push({ kind: "glance", glance: seen });
+          state = glance(state, seen);
         }
       } catch {
         // containerd is away: the agent sees nothing either.
