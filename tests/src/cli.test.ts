@@ -37,6 +37,14 @@ describe("the launcher", () => {
 const commands = `up
 demo
 store serve
+store ls
+store show
+store verify
+store retain
+store hold
+store release
+store class
+store uploads
 store gc
 pulltrace server
 pulltrace agent

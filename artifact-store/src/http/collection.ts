@@ -2,9 +2,9 @@ import { access } from "@waybill/foundation/auth";
 import { asProblem, problemBody } from "@waybill/foundation/errors";
 import { eventStream, sseFrame, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
 import { z } from "zod";
-import type { CollectionPlan, CollectionStep } from "../collection/index.ts";
 import type { Store } from "../store/index.ts";
-import { schemas, time, timeText } from "./api-schemas.ts";
+import { planOf } from "./answers.ts";
+import { schemas, time } from "./api-schemas.ts";
 import type { Gate } from "./gate.ts";
 import { routeOf, type Operation } from "./operation.ts";
 
@@ -75,7 +75,7 @@ export function collectionRoutes(store: Store, gate: Gate): HttpRoute[] {
   return [
     routeOf(collectionOperations.getCollectionPlan, async (c) => {
       gate.wholeStore(c);
-      return planAnswer(await collection.plan({ everywhere: true, signal: c.req.raw.signal }));
+      return planOf(await collection.plan({ everywhere: true, signal: c.req.raw.signal }));
     }),
     routeOf(collectionOperations.runCollection, async (c) => {
       gate.wholeStore(c);
@@ -83,9 +83,9 @@ export function collectionRoutes(store: Store, gate: Gate): HttpRoute[] {
         const done = await collection.run({
           everywhere: true,
           signal,
-          onProgress: ({ steps, bytesFreed, last }) => tell({ steps, bytesFreed, last: stepAnswer(last) }),
+          onProgress: ({ steps, bytesFreed, last }) => tell({ steps, bytesFreed, last }),
         });
-        return planAnswer(done);
+        return planOf(done);
       });
     }),
     routeOf(collectionOperations.auditStore, async (c) => {
@@ -120,12 +120,4 @@ async function told<T extends object>(
     )
     .finally(() => stream.close());
   return stream.response;
-}
-
-function planAnswer({ at, steps, bytesFreed, bytesCondemned }: CollectionPlan) {
-  return { at: timeText(at), steps: steps.map(stepAnswer), bytesFreed, bytesCondemned };
-}
-
-function stepAnswer(one: CollectionStep) {
-  return { ...one };
 }

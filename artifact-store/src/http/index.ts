@@ -5,3 +5,19 @@
  */
 export { registryGroups, type RegistryOptions } from "./registry.ts";
 export type { TokenSource } from "./token.ts";
+export {
+  detailsOf,
+  listingOf,
+  planOf,
+  recordOf,
+  rulesOf,
+  tombstoneOf,
+  uploadOf,
+  verdictOf,
+  type EligibilityVerdict,
+  type ManifestDetails,
+  type ManifestListing,
+  type RetentionClassRules,
+  type RetentionRecord,
+  type UploadListing,
+} from "./answers.ts";

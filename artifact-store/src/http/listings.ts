@@ -1,11 +1,10 @@
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import { mayReadTenant } from "@waybill/foundation/auth";
 import { StoreError } from "../errors/index.ts";
-import type { ListedManifest } from "../catalog/index.ts";
-import { contentsOf, type ManifestPart } from "../manifests/index.ts";
 import { parseRepositoryName, tenantOfRepository, type RepositoryName } from "../names/index.ts";
 import type { Store } from "../store/index.ts";
-import { pageAnswer, pageAsked, timeText } from "./api-schemas.ts";
+import { detailsOf, listingOf, tombstoneOf, uploadOf } from "./answers.ts";
+import { pageAnswer, pageAsked } from "./api-schemas.ts";
 import { digestIn } from "./digest.ts";
 import type { Gate } from "./gate.ts";
 import { existing } from "./manifests.ts";
@@ -29,21 +28,12 @@ export function listingRoutes(store: Store, gate: Gate): HttpRoute[] {
     routeOf(operations.listManifests, async (c, { query }) => {
       const repository = gate.repository(c, "pull");
       const page = await store.manifests.list(repository, manifestPage(pageAsked(query)));
-      const items = page.manifests.map(told);
+      const items = page.manifests.map(listingOf);
       return pageAnswer(items, page.more ? items.at(-1)?.digest : undefined);
     }),
     routeOf(operations.getManifest, async (c) => {
       const repository = gate.repository(c, "pull");
-      const { content, ...listed } = await store.manifests.look(repository, existing(c.req.param("reference")));
-      const { annotations, config, layers, manifests } = contentsOf(content, listed.mediaType);
-      return {
-        repository,
-        ...told(listed),
-        annotations,
-        ...(config === undefined ? {} : { config: part(config) }),
-        layers: layers.map(part),
-        manifests: manifests.map(part),
-      };
+      return detailsOf(repository, await store.manifests.look(repository, existing(c.req.param("reference"))));
     }),
     routeOf(operations.getRepositoryClass, async (c) => ofRepository(store, gate.repository(c, "pull"))),
     routeOf(operations.putRepositoryClass, async (c, { body }) => {
@@ -55,21 +45,13 @@ export function listingRoutes(store: Store, gate: Gate): HttpRoute[] {
       const repository = gate.repository(c, "pull");
       const { after, limit } = pageAsked(query);
       const rows = await store.retention.tombstones(repository, { limit: limit + 1, after });
-      const items = rows
-        .slice(0, limit)
-        .map(({ digest, reason, deletedAt }) => ({ digest, reason, deletedAt: timeText(deletedAt) }));
+      const items = rows.slice(0, limit).map(tombstoneOf);
       return pageAnswer(items, rows.length > limit ? items.at(-1)?.digest : undefined);
     }),
     routeOf(operations.listUploads, async (c, { query }) => {
       const visible = gate.catalog(c);
       const { uploads, more } = await store.uploads.list({ visible, ...pageAsked(query) });
-      const items = uploads.map((upload) => ({
-        id: upload.id,
-        repository: upload.repository,
-        offset: upload.offset,
-        createdAt: timeText(upload.createdAt),
-        expiresAt: timeText(upload.expiresAt),
-      }));
+      const items = uploads.map(uploadOf);
       return pageAnswer(items, more ? items.at(-1)?.id : undefined);
     }),
     routeOf(operations.deleteUpload, async (c) => {
@@ -94,30 +76,4 @@ async function ofRepository(store: Store, name: RepositoryName): Promise<{ name:
 
 function manifestPage({ after, limit }: { readonly after: string; readonly limit: number }) {
   return { limit, ...(after === "" ? {} : { after: digestIn(after) }) };
-}
-
-function told(manifest: ListedManifest) {
-  const { digest, mediaType, artifactType, subject, size, contentSize, createdAt, expiresAt, tags } = manifest;
-  return {
-    digest,
-    mediaType,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(subject === undefined ? {} : { subject }),
-    size,
-    contentSize,
-    createdAt: timeText(createdAt),
-    class: manifest.class,
-    expiresAt: expiresAt === undefined ? null : timeText(expiresAt),
-    tags: [...tags],
-  };
-}
-
-function part({ mediaType, digest, size, title, platform }: ManifestPart) {
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(title === undefined ? {} : { title }),
-    ...(platform === undefined ? {} : { platform }),
-  };
 }

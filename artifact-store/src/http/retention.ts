@@ -2,8 +2,9 @@ import { Problem } from "@waybill/foundation/errors";
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import type { Eligibility, NamedReason, RetentionClass } from "../retention/index.ts";
+import type { RetentionClass } from "../retention/index.ts";
 import type { Store } from "../store/index.ts";
+import { recordOf, rulesOf, verdictOf } from "./answers.ts";
 import { timeText } from "./api-schemas.ts";
 import type { Gate } from "./gate.ts";
 import { existing } from "./manifests.ts";
@@ -26,23 +27,7 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
   }
 
   async function record({ repository, digest }: { readonly repository: RepositoryName; readonly digest: Digest }) {
-    const { class: name, expiresAt, extensions, holds } = await retention.show(repository, digest);
-    const told = (pin: boolean): NamedReason[] =>
-      holds.filter((hold) => hold.pin === pin).map(({ name: title, holder, why }) => ({ name: title, holder, why }));
-    return {
-      repository,
-      digest,
-      class: name,
-      expiresAt: expiresAt === undefined ? null : timeText(expiresAt),
-      extensions: extensions.map(({ holder, why, until, at }) => ({
-        holder,
-        why,
-        until: timeText(until),
-        at: timeText(at),
-      })),
-      holds: told(false),
-      pins: told(true),
-    };
+    return recordOf(repository, digest, await retention.show(repository, digest));
   }
 
   return [
@@ -50,12 +35,7 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
     routeOf(operations.getEligibility, async (c, { query }) => {
       const { repository, digest } = await manifestOf(c, "pull");
       const at = query.at === undefined ? Date.now() : Date.parse(query.at);
-      return {
-        repository,
-        digest,
-        at: timeText(at),
-        ...verdictOf(await retention.eligibility(repository, digest, at)),
-      };
+      return verdictOf(repository, digest, at, await retention.eligibility(repository, digest, at));
     }),
     routeOf(operations.putHold, async (c, { body }) => {
       const manifest = await manifestOf(c, "push");
@@ -84,8 +64,8 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
       await retention.classify(manifest.repository, manifest.digest, body.class);
       return await record(manifest);
     }),
-    routeOf(operations.listRetentionClasses, async () => ({ items: (await retention.classes()).map(told) })),
-    routeOf(operations.getRetentionClass, async (c) => told(await classOf(store, c.req.param("class") ?? ""))),
+    routeOf(operations.listRetentionClasses, async () => ({ items: (await retention.classes()).map(rulesOf) })),
+    routeOf(operations.getRetentionClass, async (c) => rulesOf(await classOf(store, c.req.param("class") ?? ""))),
     routeOf(operations.putRetentionClass, async (c, { body }) => {
       gate.wholeStore(c);
       const rules = { name: c.req.param("class") ?? "", ...body };
@@ -106,17 +86,6 @@ async function classOf(store: Store, name: string): Promise<RetentionClass> {
   const found = (await store.retention.classes()).find((one) => one.name === name);
   if (found === undefined) throw notThere(`there is no class ${JSON.stringify(name.slice(0, 80))}`);
   return found;
-}
-
-function told({ name, lifetimeMs, longestMs, untaggedMs, locked }: RetentionClass) {
-  return { name, lifetimeMs, longestMs, untaggedMs, locked };
-}
-
-function verdictOf(eligibility: Eligibility) {
-  const { verdict, because, sentence } = eligibility;
-  return eligibility.verdict === "kept"
-    ? { verdict, because, sentence, until: eligibility.until === undefined ? null : timeText(eligibility.until) }
-    : { verdict, because, sentence, since: timeText(eligibility.since) };
 }
 
 /** What belongs to something that is there, and is not there itself. */

@@ -14,9 +14,21 @@ export const commandTree: readonly CommandEntry[] = [
   },
   {
     name: "store",
-    summary: "the artifact store: an OCI registry",
+    summary: "the artifact store: packages of files, and an OCI registry",
     children: [
       { name: "serve", summary: "run the store alone", load: () => import("./store-serve.ts") },
+      { name: "ls", summary: "list repositories, manifests or packages", load: () => import("./store-ls.ts") },
+      {
+        name: "show",
+        summary: "what a manifest is, what it holds, and why it is kept",
+        load: () => import("./store-show.ts"),
+      },
+      { name: "verify", summary: "read bytes and check their digests", load: () => import("./store-verify.ts") },
+      { name: "retain", summary: "how long something is kept", load: () => import("./store-retain.ts") },
+      { name: "hold", summary: "forbid the deletion of a manifest", load: () => import("./store-hold.ts") },
+      { name: "release", summary: "end a hold", load: () => import("./store-release.ts") },
+      { name: "class", summary: "retention classes", load: () => import("./store-class.ts") },
+      { name: "uploads", summary: "uploads that run, and how to end one", load: () => import("./store-uploads.ts") },
       { name: "gc", summary: "give back the space of what nobody needs", load: () => import("./store-gc.ts") },
     ],
   },

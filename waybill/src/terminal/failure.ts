@@ -1,7 +1,7 @@
 import { SettingsError } from "@waybill/foundation/config";
 import { Problem, UserError } from "@waybill/foundation/errors";
 import { CommanderError } from "commander";
-import { BusyError } from "../errors/index.ts";
+import { BusyError, DeniedError, InterruptedError, NotFoundError, UnsoundError, UsageError } from "../errors/index.ts";
 
 /** The exit codes of every command. */
 export const exitCodes = {
@@ -9,8 +9,21 @@ export const exitCodes = {
   failed: { code: 1, meaning: "it failed, and the last line says what to do" },
   usage: { code: 2, meaning: "the command line or a setting is wrong" },
   busy: { code: 3, meaning: "a data folder or an address is in use by another program" },
-  interrupted: { code: 130, meaning: "a second Ctrl-C ended it before everything was drained" },
+  notFound: { code: 4, meaning: "what was asked for is not there, or not for your eyes" },
+  denied: { code: 5, meaning: "the server does not know you, or you may not do this" },
+  unsound: { code: 6, meaning: "bytes are missing, or are not what their digest says" },
+  interrupted: { code: 130, meaning: "Ctrl-C ended it before it was through" },
 } as const;
+
+/** Errors with an exit code of their own; any other that a person can mend is a failure (1). */
+const codes = [
+  [BusyError, exitCodes.busy],
+  [DeniedError, exitCodes.denied],
+  [InterruptedError, exitCodes.interrupted],
+  [NotFoundError, exitCodes.notFound],
+  [UnsoundError, exitCodes.unsound],
+  [UsageError, exitCodes.usage],
+] as const;
 
 interface Failure {
   readonly code: number;
@@ -32,7 +45,7 @@ export function describeFailure(error: unknown): Failure {
   }
   if (error instanceof UserError) {
     const advice = error.advice === undefined ? "" : `  ${indented(error.advice)}\n`;
-    const { code } = error instanceof BusyError ? exitCodes.busy : exitCodes.failed;
+    const [, { code }] = codes.find(([kind]) => error instanceof kind) ?? [UserError, exitCodes.failed];
     return { code, text: `waybill: ${indented(error.message)}\n${advice}` };
   }
   if (error instanceof Problem) {

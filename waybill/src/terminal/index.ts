@@ -4,5 +4,7 @@
  */
 export { logFormats, logTo, type LogFormat } from "./log-format.ts";
 export { describeFailure, exitCodes } from "./failure.ts";
-export { closeOnSignal, endingSignal } from "./signals.ts";
+export { closeOnSignal, endingSignal, interruptible } from "./signals.ts";
 export { humanBytes } from "./bytes.ts";
+export { plain, tableOf } from "./table.ts";
+export { progressOn, silentProgress, type Progress } from "./progress.ts";

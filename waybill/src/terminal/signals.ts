@@ -1,4 +1,5 @@
 import type { Logger } from "@waybill/foundation/telemetry";
+import { InterruptedError } from "../errors/index.ts";
 
 /** What asks a program to end from outside. A demonstration also ends with its terminal (SIGHUP). */
 type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
@@ -26,4 +27,20 @@ export async function closeOnSignal(log: Logger, close: () => Promise<void>): Pr
   log.info({ signal }, "shutting down");
   await close();
   log.info("ended");
+}
+
+/**
+ * Work that Ctrl-C ends well: the signal is aborted, and what the work rejects with then is told as an interruption. A
+ * second Ctrl-C ends the process at once.
+ * @param advice what to do about having been interrupted
+ */
+export async function interruptible<T>(advice: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController();
+  void endingSignal().then(() => ending.abort());
+  try {
+    return await work(ending.signal);
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+    throw new InterruptedError("interrupted", advice, { cause: error });
+  }
 }

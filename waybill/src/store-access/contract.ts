@@ -1,0 +1,185 @@
+import type { Readable } from "node:stream";
+import type {
+  CollectionProgress,
+  Digest,
+  PackageFile,
+  PackageLink,
+  PackageState,
+  RepositoryName,
+  Tag,
+} from "@waybill/artifact-store";
+import type {
+  EligibilityVerdict,
+  ManifestDetails,
+  ManifestListing,
+  RetentionClassRules,
+  RetentionRecord,
+  UploadListing,
+} from "@waybill/artifact-store/http";
+
+/** A manifest by tag or by digest. */
+export type Reference = { readonly tag: Tag } | { readonly digest: Digest };
+
+/** One page of a list; `cursor` asks for the one after it. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+export interface PageAsked {
+  readonly cursor?: string;
+  /** 1 to 1000. */
+  readonly limit: number;
+}
+
+export interface ManifestBytes {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly content: Uint8Array;
+}
+
+/** Repositories, manifests and bytes. */
+export interface ContentAccess {
+  repositories(page: PageAsked): Promise<Page<{ readonly name: string }>>;
+  manifests(repository: RepositoryName, page: PageAsked): Promise<Page<ManifestListing>>;
+  /** What a manifest is and names; no use of it, unlike `manifest`. */
+  look(repository: RepositoryName, reference: Reference): Promise<ManifestDetails>;
+  manifest(repository: RepositoryName, reference: Reference): Promise<ManifestBytes>;
+  putManifest(
+    repository: RepositoryName,
+    manifest: { readonly content: Uint8Array; readonly mediaType?: string; readonly tags?: readonly Tag[] },
+  ): Promise<Digest>;
+  /** Undefined when the repository has no such blob. Whoever hears of it may rely on it for a while. */
+  blobSize(repository: RepositoryName, digest: Digest): Promise<number | undefined>;
+  /** The bytes from `start` on. Ends with an error where they are not whole; whoever needs certainty hashes them. */
+  openBlob(repository: RepositoryName, digest: Digest, start: number): Promise<Readable>;
+}
+
+/** Where an upload stands. */
+export interface UploadPlace {
+  readonly id: string;
+  /** Bytes that are kept: where the next one belongs. */
+  readonly offset: number;
+}
+
+/** Blobs on their way in, in parts. What was acknowledged is kept, however a part ends. */
+export interface UploadAccess {
+  start(repository: RepositoryName): Promise<UploadPlace>;
+  /** Undefined when there is no such upload, or no longer. */
+  status(repository: RepositoryName, id: string): Promise<UploadPlace | undefined>;
+  /** Appends `length` bytes at `offset`. */
+  append(
+    repository: RepositoryName,
+    id: string,
+    part: { readonly source: Readable; readonly offset: number; readonly length: number },
+  ): Promise<UploadPlace>;
+  /** Durable when it resolves. A wrong digest ends the upload. */
+  finish(repository: RepositoryName, id: string, digest: Digest): Promise<void>;
+  /** All in one go. */
+  put(repository: RepositoryName, bytes: Uint8Array, digest: Digest): Promise<void>;
+  list(page: PageAsked): Promise<Page<UploadListing>>;
+  cancel(id: string): Promise<void>;
+}
+
+export interface RetentionAccess {
+  show(repository: RepositoryName, reference: Reference): Promise<RetentionRecord>;
+  /** @param at RFC 3339; now when absent */
+  eligibility(repository: RepositoryName, reference: Reference, at?: string): Promise<EligibilityVerdict>;
+  hold(
+    repository: RepositoryName,
+    reference: Reference,
+    hold: { readonly name: string; readonly why: string },
+  ): Promise<RetentionRecord>;
+  release(repository: RepositoryName, reference: Reference, name: string): Promise<void>;
+  /** @param extension until: RFC 3339 */
+  extend(
+    repository: RepositoryName,
+    reference: Reference,
+    extension: { readonly until: string; readonly why: string },
+  ): Promise<RetentionRecord>;
+  classify(repository: RepositoryName, reference: Reference, name: string): Promise<RetentionRecord>;
+  classOf(repository: RepositoryName): Promise<{ readonly name: string; readonly class: string }>;
+  useClass(repository: RepositoryName, name: string): Promise<{ readonly name: string; readonly class: string }>;
+  classes(): Promise<readonly RetentionClassRules[]>;
+  defineClass(rules: RetentionClassRules): Promise<RetentionClassRules>;
+  removeClass(name: string): Promise<void>;
+}
+
+/** A plan, or what was done: see `CollectionPlan`. */
+export interface CollectionReport {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly steps: readonly CollectionProgress["last"][];
+  readonly bytesFreed: number;
+  readonly bytesCondemned: number;
+}
+
+export interface CollectionAccess {
+  plan(): Promise<CollectionReport>;
+  run(onStep: (step: CollectionProgress["last"]) => void, signal: AbortSignal): Promise<CollectionReport>;
+}
+
+/** A package as `/api/v1/packages` tells it. Times are RFC 3339. */
+export interface PackageListing {
+  readonly id: string;
+  readonly repository: string;
+  readonly producer: string;
+  readonly kind: string;
+  readonly runId?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly links: readonly PackageLink[];
+  readonly state: PackageState;
+  readonly digest?: string | undefined;
+  readonly size: number;
+  readonly fileCount: number;
+  readonly createdAt: string;
+}
+
+export interface NewPackageAsked {
+  readonly repository: RepositoryName;
+  readonly producer: string;
+  readonly kind: string;
+  readonly runId?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly links: readonly PackageLink[];
+  readonly class?: string;
+  /** The same key opens the same package. */
+  readonly key: string;
+}
+
+export interface PackagesAsked extends PageAsked {
+  readonly repository?: RepositoryName;
+  readonly producer?: string;
+  readonly kind?: string;
+  readonly runId?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface PackageAccess {
+  open(asked: NewPackageAsked): Promise<PackageListing>;
+  /** Undefined when there is none. */
+  get(id: string): Promise<PackageListing | undefined>;
+  files(id: string, page: PageAsked): Promise<Page<PackageFile>>;
+  /** @param digest of a blob that the package's repository shows */
+  addFile(
+    id: string,
+    file: { readonly path: string; readonly digest: Digest; readonly mediaType?: string },
+  ): Promise<void>;
+  seal(id: string): Promise<PackageListing>;
+  find(asked: PackagesAsked): Promise<Page<PackageListing>>;
+}
+
+/**
+ * A store, wherever it is: a folder that this process opens, or a server. The same words, the same answers, the same
+ * errors: `NotFoundError`, `DeniedError`, `BusyError`, and `UserError` for everything else that a person can mend.
+ */
+export interface StoreAccess {
+  /** The folder, or the server's address. */
+  readonly place: string;
+  readonly content: ContentAccess;
+  readonly uploads: UploadAccess;
+  readonly retention: RetentionAccess;
+  readonly collection: CollectionAccess;
+  readonly packages: PackageAccess;
+  close(): Promise<void>;
+}

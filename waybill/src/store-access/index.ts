@@ -1,0 +1,16 @@
+/**
+ * One way to a store, wherever it is: `StoreAccess` over a folder that this process opens, or over a server. Commands know
+ * nothing of the difference.
+ */
+export type {
+  CollectionReport,
+  ManifestBytes,
+  PackageListing,
+  Page,
+  PageAsked,
+  Reference,
+  StoreAccess,
+} from "./contract.ts";
+export { localAccess } from "./local.ts";
+export { remoteAccess } from "./remote.ts";
+export { ConnectionError } from "./http-client.ts";

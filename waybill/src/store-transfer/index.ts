@@ -1,0 +1,5 @@
+/**
+ * Moving things between a store and this machine: what is missing and nothing else, verified on both ends, and going on
+ * where it stopped, however it stopped.
+ */
+export { verifyStore, type Finding } from "./verify.ts";
