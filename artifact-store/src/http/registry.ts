@@ -12,10 +12,13 @@ import { Gate } from "./gate.ts";
 import { listingRoutes } from "./listings.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { warningOf } from "./notice.ts";
+import { packageRoutes } from "./packages.ts";
 import { publicRepositories } from "./public-repositories.ts";
+import { resumableUploadRoutes } from "./resumable/index.ts";
 import { retentionRoutes } from "./retention.ts";
 import { tagRoutes } from "./tags.ts";
 import { tokenRoutes, type TokenSource } from "./token.ts";
+import { webhookRoutes } from "./webhooks.ts";
 import { uploadRoutes } from "./uploads.ts";
 
 export interface RegistryOptions {
@@ -54,8 +57,19 @@ export function registryGroups(store: Store, options: RegistryOptions): RouteGro
       notFoundPrefix: "/v2/",
     },
     {
+      name: "packages",
+      routes: packageRoutes(store, gate, log),
+      audience: registryService,
+      notFoundPrefix: "/api/v1/packages",
+    },
+    {
       name: "store management",
-      routes: [...retentionRoutes(store, gate), ...listingRoutes(store, gate), ...collectionRoutes(store, gate)],
+      routes: [
+        ...resumableUploadRoutes({ store, gate }),
+        ...retentionRoutes(store, gate),
+        ...listingRoutes(store, gate),
+        ...collectionRoutes(store, gate),
+      ],
     },
     { name: "store events", routes: eventLogRoutes(store.events, { path: "/events", access: access.everyone }) },
   ];

@@ -18,7 +18,7 @@ export interface HttpRoute {
    * A GET route also answers HEAD: a handler that returns a `Response` need not care, one that writes to
    * `c.env.outgoing` itself must look at `c.req.method`.
    */
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
   /** In hono's syntax: `/v2/:name{.+}/blobs/:digest`. */
   readonly path: string;
   readonly access: Access;

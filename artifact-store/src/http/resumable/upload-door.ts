@@ -1,0 +1,53 @@
+import { Problem } from "@waybill/foundation/errors";
+import type { HttpContext } from "@waybill/foundation/http";
+import type { RepositoryName } from "../../names/index.ts";
+import type { ResumableUpload, Store } from "../../store/index.ts";
+import type { Gate } from "../gate.ts";
+import { reprDigest } from "./headers.ts";
+
+/** Both protocols make uploads here … */
+export const creationPath = "/api/v1/repositories/:name{.+}/uploads";
+/** … and go on with them here. */
+export const uploadPath = `${creationPath}/:id`;
+
+/** What the faces of both protocols share: who may enter, where an upload is, what is said of one that is complete. */
+export interface UploadDoor {
+  readonly store: Store;
+  readonly gate: Gate;
+}
+
+export function locationOf(repository: RepositoryName, id: string): string {
+  return `/api/v1/repositories/${repository}/uploads/${id}`;
+}
+
+/** Where the blob is that an upload has become; nothing while bytes are missing. */
+export function blobHeaders(repository: RepositoryName, upload: ResumableUpload): Record<string, string> {
+  const { digest } = upload;
+  if (digest === undefined) return {};
+  return {
+    "docker-content-digest": digest,
+    "repr-digest": reprDigest(digest),
+    "content-location": `/v2/${repository}/blobs/${digest}`,
+  };
+}
+
+export function idOf(c: HttpContext): string {
+  return c.req.param("id") ?? "";
+}
+
+export function refuse(
+  status: number,
+  code: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): Problem {
+  return new Problem({ code, status, title: titles[status] ?? "Not allowed", detail, headers });
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: "The request cannot be read",
+  403: "Not for this upload",
+  409: "Not the next byte",
+  412: "Another version",
+  415: "Not this media type",
+};
