@@ -150,8 +150,7 @@ describe("the page on a real server", () => {
     await pull.finished;
     await rowOf("team-a/broken")
       .getByText(/^(failed|cancelled)$/)
-      // A client that dies between two looks of the agent is told from a slow one only after a minute of silence.
-      .waitFor({ timeout: 150_000 });
+      .waitFor({ timeout: 60_000 });
     await rowOf("team-a/broken").getByRole("button").first().click();
     await page.getByRole("region", { name: /Details of .*team-a\/broken/ }).waitFor();
     expect(await accessibilityViolations(page)).toEqual([]);

@@ -104,6 +104,19 @@ describe("a pull has failed", () => {
     expect(ending(pull(), facts(7_000, restarted))?.error).toMatch(/^containerd was restarted after 2\.5 of 10\.0 MiB/);
   });
 
+  it("also when the kill tore a piece in two, and when its client still gave the lease back", () => {
+    const torn = { containerdStartedAt: start + 1_000, writers: [writer({ closedAt: start + 1_500 })] };
+    const seen = pull({ activeAt: start + 1_500 });
+    expect(ending(seen, facts(5_000, torn))).toBeUndefined();
+    expect(ending(seen, facts(7_000, torn))?.error).toMatch(/^containerd was restarted/);
+    const given = { ...torn, leaseThere: false };
+    expect(ending(seen, facts(2_000, given))).toMatchObject({
+      phase: "failed",
+      error: expect.stringMatching(/^containerd was restarted/) as string,
+    });
+    expect(ending(pull({ activeAt: start + 19_000 }), facts(20_000, given))?.error).toMatch(/^The pull was given up/);
+  });
+
   it("not when it moves after the restart", () => {
     const moving = pull({ activeAt: start + 19_000 });
     expect(ending(moving, facts(20_000, { containerdStartedAt: start + 1_000 }))).toBeUndefined();

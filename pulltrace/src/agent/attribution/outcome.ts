@@ -70,6 +70,8 @@ export function ending(pull: TrackedPull, facts: OutcomeFacts): Ending | undefin
 
 function withoutLease(pull: TrackedPull, facts: OutcomeFacts): Ending {
   if (facts.recorded && (facts.unpacked || !pull.unpackSeen)) return { phase: "done" };
+  // A client whose connection came back in time gives its lease back: the restart is the cause all the same.
+  if (brokeWithContainerd(pull, facts)) return restarted(pull);
   if (facts.recorded) {
     return {
       phase: "failed",
@@ -93,14 +95,10 @@ function withoutLease(pull: TrackedPull, facts: OutcomeFacts): Ending {
 /** The lease is there and nobody works for it any more. */
 function abandoned(pull: TrackedPull, facts: OutcomeFacts): Ending | undefined {
   const quietMs = facts.at - pull.activeAt;
-  const restartedAt = facts.containerdStartedAt;
-  if (restartedAt !== undefined && restartedAt > pull.startedAt) {
-    if (facts.at - restartedAt >= restartGraceMs && quietMs >= restartGraceMs) {
-      return {
-        phase: "failed",
-        error: `containerd was restarted after ${arrived(pull.layers)}; pull the image again (kubelet does so by itself).`,
-      };
-    }
+  if (brokeWithContainerd(pull, facts)) {
+    // A piece of which the kill let only a part be written looks like a download that broke off: the restart goes first.
+    const sinceRestartMs = facts.at - (facts.containerdStartedAt ?? 0);
+    return sinceRestartMs >= restartGraceMs && quietMs >= restartGraceMs ? restarted(pull) : undefined;
   }
   const closed = facts.writers.some(
     (writer) => writer.closedAt !== undefined && facts.at - writer.closedAt >= closedGraceMs,
@@ -111,6 +109,20 @@ function abandoned(pull: TrackedPull, facts: OutcomeFacts): Ending | undefined {
   if (facts.writers.length > 0) return quietMs >= patienceMs(pull, facts.writers) ? gone(pull) : undefined;
   if (pull.unpacking !== undefined) return quietMs >= unpackSilenceMs ? gone(pull) : undefined;
   return quietMs >= (pull.namespace === "k8s.io" ? kubernetesSilenceMs : firstByteSilenceMs) ? gone(pull) : undefined;
+}
+
+/** containerd was started while the pull ran, and nothing of the pull moved since (what it left is seen a moment later). */
+function brokeWithContainerd(pull: TrackedPull, facts: OutcomeFacts): boolean {
+  const restartedAt = facts.containerdStartedAt;
+  if (restartedAt === undefined || restartedAt <= pull.startedAt) return false;
+  return pull.activeAt <= restartedAt + restartGraceMs;
+}
+
+function restarted(pull: TrackedPull): Ending {
+  return {
+    phase: "failed",
+    error: `containerd was restarted after ${arrived(pull.layers)}; pull the image again (kubelet does so by itself).`,
+  };
 }
 
 /** All downloads moved at one look, at times that only a close gives. */
