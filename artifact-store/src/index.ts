@@ -82,4 +82,12 @@ export {
   type Packages,
   type PackageState,
 } from "./packages/index.ts";
+export {
+  signatureOf,
+  type DeadLetter,
+  type DeliveryLimits,
+  type NewWebhook,
+  type Webhook,
+  type Webhooks,
+} from "./webhooks/index.ts";
 export type { StoreEvent } from "./events/index.ts";

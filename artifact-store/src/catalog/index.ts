@@ -22,6 +22,7 @@ export {
   settleBlobReview,
   settleManifestReview,
   settleRemoval,
+  sizeOfBlobs,
   type BlobLink,
   type BlobState,
   type ManifestReview,
@@ -78,8 +79,22 @@ export {
   settleBacklog,
   type PackageFileRow,
 } from "./package-files.ts";
+export {
+  deleteDeadLetter,
+  deleteWebhook,
+  findWebhook,
+  insertDeadLetter,
+  insertWebhook,
+  listDeadLetters,
+  listWebhooks,
+  updateWebhook,
+  type DeadLetterRow,
+  type WebhookRow,
+} from "./webhooks.ts";
 export { Commits } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
+export { beatLease, giveLeaseBack, holdsLease, readLease, takeLease, type LeaseRow } from "./lease.ts";
+export { placesOf, recordPlaces, type PlaceRow, type PlaceRows } from "./places.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
 export {
   deleteResumableUpload,

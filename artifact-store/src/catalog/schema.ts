@@ -1,10 +1,11 @@
 import type { Generated, Kysely, MigrationSet } from "@waybill/foundation/database";
 import { packageMigration, type PackageTables } from "./package-tables.ts";
+import { webhookMigration, type WebhookTables } from "./webhook-tables.ts";
 import { placesMigration, type PlaceTables } from "./place-tables.ts";
 import { resumableUploads, type ResumableUploadTables } from "./resumable-uploads.ts";
 
 /** Times are milliseconds since 1970. Digests and names are text in their checked form. */
-export interface StoreTables extends PackageTables, PlaceTables, ResumableUploadTables {
+export interface StoreTables extends PackageTables, PlaceTables, ResumableUploadTables, WebhookTables {
   store_repositories: {
     id: Generated<number>;
     name: string;
@@ -282,5 +283,6 @@ export const storeMigrations: MigrationSet = {
     packageMigration,
     placesMigration,
     { name: "resumable uploads", sql: resumableUploads },
+    webhookMigration,
   ],
 };

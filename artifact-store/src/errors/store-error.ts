@@ -16,6 +16,7 @@
  * - `PACKAGE_UNKNOWN`, `FILE_UNKNOWN`: not there, or not for this caller's eyes. `PACKAGE_GONE`: only its record is left.
  * - `PACKAGE_INVALID`, `PATH_INVALID`, `ARCHIVE_INVALID`: a description, a path, an archive that cannot be.
  * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path or key.
+ * - `WEBHOOK_UNKNOWN`, `WEBHOOK_INVALID`: no such subscription, or one that cannot be.
  * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put.
  */
 export type StoreErrorCode =
@@ -47,7 +48,9 @@ export type StoreErrorCode =
   | "TAG_INVALID"
   | "TOO_LARGE"
   | "UPLOAD_BUSY"
-  | "UPLOAD_TRUNCATED";
+  | "UPLOAD_TRUNCATED"
+  | "WEBHOOK_INVALID"
+  | "WEBHOOK_UNKNOWN";
 
 /** An expected failure: the message says what is wrong with this request and, where there is something, what to do. */
 export class StoreError extends Error {

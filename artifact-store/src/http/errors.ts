@@ -33,6 +33,8 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   TOO_LARGE: { status: 413, code: "SIZE_INVALID" },
   UPLOAD_BUSY: { status: 409, code: "BLOB_UPLOAD_INVALID" },
   UPLOAD_TRUNCATED: { status: 400, code: "BLOB_UPLOAD_INVALID" },
+  WEBHOOK_INVALID: { status: 400, code: "UNSUPPORTED" },
+  WEBHOOK_UNKNOWN: { status: 404, code: "NAME_UNKNOWN" },
 };
 
 /** For problems that do not come from the store: who calls, limits, paths that nobody knows. */

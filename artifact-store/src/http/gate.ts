@@ -47,6 +47,11 @@ export class Gate {
     return name;
   }
 
+  /** Whether anybody may pull from it. */
+  isPublic(name: RepositoryName): boolean {
+    return this.#isPublic(name);
+  }
+
   /** Repositories from which a caller may mount: the named one, or, where none is named, all that it sees. */
   mountable(c: HttpContext, from: string | undefined): RepositoryName | Visible | undefined {
     const { principal } = c.var;

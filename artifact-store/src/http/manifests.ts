@@ -5,7 +5,7 @@ import { StoreError } from "../errors/index.ts";
 import { manifestLimitBytes, mediaTypes, parseMediaType } from "../manifests/index.ts";
 import { parseTag, type Tag } from "../names/index.ts";
 import type { ManifestReference, Store } from "../store/index.ts";
-import { matches } from "./blobs.ts";
+import { matches } from "./blob-answer.ts";
 import { digestIn } from "./digest.ts";
 import { refusal } from "./errors.ts";
 import type { Gate } from "./gate.ts";

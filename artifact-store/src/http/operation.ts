@@ -15,7 +15,7 @@ export interface Operation {
   /** Unique; the name in generated clients. */
   readonly id: string;
   readonly method: HttpRoute["method"];
-  /** In OpenAPI's syntax; `{name}` is a repository and may hold slashes. */
+  /** In OpenAPI's syntax; `{name}` is a repository, `{path}` that of a file: they may hold slashes. */
   readonly path: string;
   readonly tag: string;
   readonly access: Access;
@@ -24,11 +24,17 @@ export interface Operation {
   readonly query?: QuerySchema;
   readonly body?: z.ZodType;
   readonly bodyExample?: unknown;
+  /** Media types of a body that the handler reads itself, as a stream. */
+  readonly uploads?: readonly string[];
+  /** Takes an `Idempotency-Key`. */
+  readonly idempotent?: boolean;
   readonly answer: {
     readonly status: 200 | 201 | 204;
     readonly description: string;
-    /** Absent: no body. */
+    /** Of JSON; absent: no body, or bytes. */
     readonly schema?: z.ZodType;
+    /** Of bytes. */
+    readonly mediaTypes?: readonly string[];
     readonly example?: unknown;
   };
   /** Statuses that this call in particular can answer, beside those that every call can. */
@@ -54,7 +60,7 @@ export function routeOf<const O extends Operation>(
   ) => Promise<z.input<NonNullable<O["answer"]["schema"]>> | Response | undefined>,
 ): HttpRoute {
   const path = operation.path.replaceAll(/\{([A-Za-z]+)\}/g, (_, name: string) =>
-    name === "name" ? ":name{.+}" : `:${name}`,
+    name === "name" || name === "path" ? `:${name}{.+}` : `:${name}`,
   );
   return {
     method: operation.method,

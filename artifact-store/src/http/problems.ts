@@ -33,6 +33,8 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   TOO_LARGE: { status: 413, title: "Too large" },
   UPLOAD_BUSY: { status: 409, title: "Another request writes it" },
   UPLOAD_TRUNCATED: { status: 400, title: "The body ended early" },
+  WEBHOOK_INVALID: { status: 400, title: "No valid subscription" },
+  WEBHOOK_UNKNOWN: { status: 404, title: "No such subscription" },
 };
 
 /** Lets a handler of `/api/v1` throw what the store throws. */

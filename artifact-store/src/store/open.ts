@@ -2,13 +2,14 @@ import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
-import { openFilesystemBackend } from "../blobs/index.ts";
 import { Commits, storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { Collector, Writing } from "../collection/index.ts";
 import { HashPool } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
 import type { Packages } from "../packages/index.ts";
+import type { Relocation } from "../relocation/index.ts";
 import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/index.ts";
+import { Webhooks } from "../webhooks/index.ts";
 import { Blobs } from "./blobs.ts";
 import { Collection } from "./collection.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
@@ -17,13 +18,13 @@ import { StoredPackages } from "./packages.ts";
 import { Repositories } from "./repositories.ts";
 import { ResumableUploads } from "./resumable-uploads.ts";
 import { Retention } from "./retention.ts";
-import { matchFolder } from "./folder-identity.ts";
+import { openPlaces, type OpenPlaces, type PlaceOptions } from "./places.ts";
 import { lockRoot } from "./root-lock.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
 
-export interface StoreOptions {
-  /** The folder in which blobs and running uploads lie; made when it is not there. */
+export interface StoreOptions extends PlaceOptions {
+  /** The store's folder, with its lock, by default its catalog, and by default its blobs; made when it is not there. */
   readonly root: string;
   /**
    * The catalog: a URL or path that `openDatabase` understands, by default `<root>/catalog.sqlite`; or a database that is
@@ -47,6 +48,9 @@ export interface Store {
   readonly retention: Retention;
   readonly collection: Collection;
   readonly packages: Packages;
+  /** The move of the blobs from `blobsFrom`; undefined when there is none, or it has ended. Run it; the store serves meanwhile. */
+  readonly relocation: Relocation | undefined;
+  readonly webhooks: Webhooks;
   readonly events: EventLog;
   readonly limits: StoreLimits;
   /** Rejects when the store cannot be written to now: folder or catalog. */
@@ -75,23 +79,23 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   const limits = { ...defaultStoreLimits, ...options.limits };
   const now = options.now ?? Date.now;
   const openedAt = Date.now();
-  const backend = await openFilesystemBackend(root);
+  const pool = new HashPool();
   const own =
     typeof options.database === "object"
       ? undefined
       : await openCatalog(options.database ?? join(root, "catalog.sqlite"));
   const database = own ?? (options.database as Database<StoreTables>);
+  let places: OpenPlaces;
   try {
-    await matchFolder(root, database, backend);
+    places = await openPlaces(root, options, { database, pool });
   } catch (error) {
-    await backend.close();
     await own?.close();
     throw error;
   }
+  const { backend, lease, relocation } = places;
   const events = createEventLog({ database, stream: storeEventStream });
-  const pool = new HashPool();
   const intake = new Intake({ largestBlobBytes: limits.largestBlobBytes });
-  const commits = new Commits(database, events);
+  const commits = new Commits(database, events, lease && ((tx) => lease.guard(tx)));
   const catalog = database.read;
   const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
   const writing = new Writing();
@@ -101,6 +105,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   // What a crash left of archives that were being looked at.
   const spool = join(root, "spool");
   await rm(spool, { recursive: true, force: true });
+  const webhooks = new Webhooks({ catalog, commits, events, now });
   const packages = new StoredPackages({ catalog, commits, blobs, limits, now, spool });
   const uploads = new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() });
   const resumableUploads = new ResumableUploads({
@@ -119,7 +124,8 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
       await resumableUploads.sweep();
       return await sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now });
     },
-    limits.sweepEveryMs,
+    // A look through a bucket costs its owner money and a start time: there it waits for its turn.
+    { everyMs: limits.sweepEveryMs, atStart: !backend.shared },
     onError,
   );
   const { leaseMs, graceMs, looseBlobMs: looseMs, orphanGraceMs } = limits;
@@ -146,17 +152,21 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     retention: new Retention({ catalog, commits, leaseMs, now }),
     collection,
     packages,
+    relocation,
+    webhooks,
     events,
     limits,
     check: async () => void (await Promise.all([backend.check(), database.check()])),
     close: () =>
       (closing ??= (async () => {
+        await webhooks.close();
+        await relocation?.close();
         await collection.close();
         await sweeper.close();
         await sessions.close();
         await pool.close();
         events.close();
-        await backend.close();
+        await places.close();
         await own?.close();
         unlock();
       })()),
@@ -170,7 +180,7 @@ async function openCatalog(url: string): Promise<Database<StoreTables>> {
 /** At the start, without holding it up, and then again and again; one at a time. */
 function sweepRegularly(
   run: () => Promise<SweepResult>,
-  everyMs: number,
+  { everyMs, atStart }: { readonly everyMs: number; readonly atStart: boolean },
   onError: (error: unknown) => void,
 ): { sweep(): Promise<SweepResult>; close(): Promise<void> } {
   let running: Promise<unknown> = Promise.resolve();
@@ -186,7 +196,7 @@ function sweepRegularly(
     if (waiting === 0) void sweep().catch(onError);
   }, everyMs);
   timer.unref();
-  void sweep().catch(onError);
+  if (atStart) void sweep().catch(onError);
   return {
     sweep,
     async close() {

@@ -1,0 +1,187 @@
+import { z } from "zod";
+import { collectionOperations } from "./collection.ts";
+import { schemas } from "./api-schemas.ts";
+import type { Operation, QuerySchema } from "./operation.ts";
+import { packageOperations } from "./package-operations.ts";
+import { listingOperations, retentionOperations } from "./retention-operations.ts";
+import { webhookOperations } from "./webhook-operations.ts";
+
+type JsonObject = { [key: string]: unknown };
+
+/** Every call of `/api/v1` that the store serves: a new group of them is one more line here. */
+export const operations: readonly Operation[] = [
+  packageOperations,
+  listingOperations,
+  retentionOperations,
+  collectionOperations,
+  webhookOperations,
+].flatMap((group): Operation[] => Object.values(group));
+
+/**
+ * zod 4 writes JSON Schema 2020-12, the dialect of OpenAPI 3.1. `input`: what a client may send; for answers it leaves
+ * objects open, so that a client does not break when a field is added. A digest is text in all but its TypeScript type.
+ */
+const options = { io: "input", unrepresentable: "any" } as const;
+
+function withoutDialect(schema: object): JsonObject {
+  const { $schema: _, $id: __, ...rest } = schema as JsonObject;
+  return Object.keys(rest).length === 0 ? { type: "string" } : rest;
+}
+
+function componentSchemas(): Record<string, JsonObject> {
+  const made = z.toJSONSchema(schemas, { ...options, uri: (id) => `#/components/schemas/${id}` });
+  return Object.fromEntries(
+    Object.entries(made.schemas)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([id, schema]) => [id, withoutDialect(schema)]),
+  );
+}
+
+function schemaInPlace(schema: z.ZodType): JsonObject {
+  const named = schemas.get(schema);
+  return named === undefined
+    ? withoutDialect(z.toJSONSchema(schema, { ...options, metadata: schemas, reused: "inline" }))
+    : { $ref: `#/components/schemas/${named.id}` };
+}
+
+/** Names in braces of a path. */
+export function pathParameters(path: string): string[] {
+  return [...path.matchAll(/\{([A-Za-z]+)\}/gu)].map(([, name]) => name ?? "");
+}
+
+const textParameter: Readonly<Record<string, JsonObject>> = {
+  format: { type: "string", enum: ["tar", "tar.gz", "tar.zst", "zip"] },
+  package: { type: "string", format: "uuid" },
+};
+
+function parametersOf(operation: Operation): JsonObject[] {
+  const ofPath = pathParameters(operation.path).map((name) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: textParameter[name] ?? { type: "string" },
+  }));
+  const query: QuerySchema["shape"] = operation.query?.shape ?? {};
+  const ofQuery = Object.entries(query).map(([name, field]) => ({
+    name,
+    in: "query",
+    required: !field.safeParse(undefined).success,
+    schema: schemaInPlace(field),
+  }));
+  const key = operation.idempotent === true ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : [];
+  return [...ofPath, ...ofQuery, ...key];
+}
+
+function requestOf(operation: Operation): JsonObject {
+  const { body, bodyExample, uploads } = operation;
+  if (body !== undefined) {
+    const example = bodyExample === undefined ? {} : { example: bodyExample };
+    return {
+      requestBody: { required: true, content: { "application/json": { schema: schemaInPlace(body), ...example } } },
+    };
+  }
+  if (uploads === undefined) return {};
+  return { requestBody: { required: false, content: Object.fromEntries(uploads.map((type) => [type, {}])) } };
+}
+
+function answerOf({ answer }: Operation): JsonObject {
+  const { description, schema, mediaTypes, example } = answer;
+  const json = schema && { schema: schemaInPlace(schema), ...(example === undefined ? {} : { example }) };
+  const content =
+    json === undefined
+      ? Object.fromEntries((mediaTypes ?? []).map((type) => [type, {}]))
+      : { "application/json": json };
+  return { description, ...(Object.keys(content).length === 0 ? {} : { content }) };
+}
+
+/** Statuses that follow from what a call is, beside those that it names. */
+function problemsOf(operation: Operation): number[] {
+  const statuses = new Set([400, 401, 403, 500, 503, ...(operation.problems ?? [])]);
+  if (operation.body !== undefined) statuses.add(413).add(415);
+  return [...statuses].toSorted((a, b) => a - b);
+}
+
+function operationOf(operation: Operation): JsonObject {
+  const parameters = parametersOf(operation);
+  const { access } = operation;
+  return {
+    operationId: operation.id,
+    tags: [operation.tag],
+    summary: operation.summary,
+    ...(operation.description === undefined ? {} : { description: operation.description }),
+    security: [{ token: [] }],
+    ...(access.kind === "roles" ? { "x-roles": access.roles } : {}),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...requestOf(operation),
+    responses: {
+      [operation.answer.status]: answerOf(operation),
+      ...Object.fromEntries(
+        problemsOf(operation).map((status) => [status, { $ref: "#/components/responses/Problem" }]),
+      ),
+    },
+  };
+}
+
+const problem = {
+  type: "object",
+  description: "RFC 9457. `code` is for programs, `message` repeats `detail`, `errors[].pointer` is a JSON pointer.",
+  required: ["type", "title", "status", "detail", "code", "message"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    code: { type: "string" },
+    message: { type: "string" },
+    instance: { type: "string" },
+    errors: {
+      type: "array",
+      items: { type: "object", properties: { pointer: { type: "string" }, detail: { type: "string" } } },
+    },
+  },
+};
+
+/** The OpenAPI 3.1 document of `/api/v1`, made of the schemas that check its requests. */
+export function openApiDocument(): JsonObject {
+  const paths: Record<string, JsonObject> = {};
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: operationOf(operation) };
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "artifact-store",
+      version: "v1",
+      summary: "Packages, retention, collection and webhooks; images and blobs go over /v2/",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    paths,
+    components: {
+      schemas: { Problem: problem, ...componentSchemas() },
+      responses: {
+        Problem: {
+          description: "What is wrong, and what to do.",
+          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        },
+      },
+      parameters: {
+        IdempotencyKey: {
+          name: "Idempotency-Key",
+          in: "header",
+          required: false,
+          description:
+            "Makes a repetition harmless: the same key with the same request makes one thing, also after a crash. Keys of " +
+            "other callers are other keys.",
+          schema: { type: "string", minLength: 1, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" },
+        },
+      },
+      securitySchemes: { token: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+    },
+  };
+}
+
+/** The document as it is committed. */
+export function openApiJson(): string {
+  return `${JSON.stringify(openApiDocument(), null, 2)}\n`;
+}
