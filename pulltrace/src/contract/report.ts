@@ -29,6 +29,8 @@ export interface ReportedPull {
   readonly completedAt?: string;
   readonly error?: string;
   readonly manifestDigest?: string;
+  /** Tries of this image on the node that failed or were given up lately, this one included when it did. */
+  readonly attempts?: number;
   readonly containerdNamespace?: string;
 }
 

@@ -88,6 +88,7 @@ export function mergePull(
     phase,
     ...(tenant === undefined ? {} : { tenant }),
     ...(manifestDigest === undefined ? {} : { manifestDigest }),
+    ...(reported.attempts === undefined ? {} : { attempts: reported.attempts }),
     ...(containerdNamespace === undefined ? {} : { containerdNamespace }),
     cachedBytes: totals.cachedBytes,
     updatedAt: context.nowText,
@@ -280,6 +281,7 @@ export function samePull(a: PullStatus, b: PullStatus): boolean {
     a.imageRef === b.imageRef &&
     a.tenant === b.tenant &&
     a.manifestDigest === b.manifestDigest &&
+    a.attempts === b.attempts &&
     a.containerdNamespace === b.containerdNamespace &&
     a.recording === b.recording &&
     a.pods === b.pods &&

@@ -109,6 +109,7 @@ function readPull(item: Fields, at: string, limits: ServerLimits, faults: Report
     135,
     "a digest such as sha256:<64 hex digits>",
   );
+  const attempts = absent(item["attempts"]) ? undefined : read.wholeNumber("attempts");
   const namespace = read.optionalText("containerdNamespace", plainForm, 76, "1 to 76 printable characters");
   return {
     imageRef: read.text("imageRef", plainForm, 1_024, "1 to 1024 printable characters without blanks and quotes"),
@@ -120,6 +121,7 @@ function readPull(item: Fields, at: string, limits: ServerLimits, faults: Report
     ...(completedAt === undefined ? {} : { completedAt }),
     ...(error === undefined ? {} : { error }),
     ...(manifestDigest === undefined ? {} : { manifestDigest }),
+    ...(attempts === undefined || attempts === 0 ? {} : { attempts }),
     ...(namespace === undefined ? {} : { containerdNamespace: namespace }),
   };
 }

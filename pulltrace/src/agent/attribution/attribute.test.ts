@@ -198,6 +198,25 @@ describe("a finished pull", () => {
     expect(attribute(state, look(62_000, {}), options).pulls.size).toBe(0);
   });
 
+  it("that failed counts for the next tries of the same image, until one succeeds or ten minutes have passed", () => {
+    const again = (atMs: number, id: string) =>
+      look(atMs, { leases: [lease(id, start + atMs, held, [top])], ingests: [ingest(top, 4, start + atMs)] });
+    const attempts = (state: AttributionState, at: number) =>
+      reportedPulls(state, start + at, 60_000).map((one) => [one.phase, one.attempts]);
+    const failed = play([running, look(1000, {})]);
+    expect(attempts(failed, 1000)).toEqual([["failed", 1]]);
+    const second = attribute(failed, again(70_000, "two"), options);
+    expect(attempts(second, 70_000)).toEqual([["downloading", 1]]);
+    const third = attribute(attribute(second, look(71_000, {}), options), again(140_000, "three"), options);
+    expect(attempts(third, 140_000)).toEqual([["downloading", 2]]);
+    const images = [{ name: "registry.example/team/a:v1", target: index, createdAt: start, updatedAt: start }];
+    const done = attribute(third, look(141_000, { images }), options);
+    expect(attempts(done, 141_000)).toEqual([["done", 2]]);
+    expect(attempts(attribute(done, again(210_000, "four"), options), 210_000)).toEqual([["downloading", undefined]]);
+    const late = attribute(attribute(failed, look(602_000, {}), options), again(603_000, "late"), options);
+    expect(attempts(late, 603_000)).toEqual([["downloading", undefined]]);
+  });
+
   it("whose lease stays is neither asked about nor told again", () => {
     const stays = { leases: [lease("one", start, held, [top])], ingests: [ingest(top, 4)] };
     const closed = { ...stays, ingests: [ingest(top, 4, start + 7)] };

