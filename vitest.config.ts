@@ -2,11 +2,15 @@ import { defineConfig } from "vitest/config";
 
 const shared = { isolate: false, environment: "node", restoreMocks: true } as const;
 
+const serial = { isolate: true, fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 } as const;
+
 /**
- * Two runs with different promises:
+ * Runs with different promises:
  * - `unit` needs nothing but Node and ends in seconds;
  * - `real` (`*.real.test.ts` beside the code, everything in `tests/`) talks to real servers: PostgreSQL,
- *   containerd, skopeo, Chromium. Its files run one after the other, because they measure and kill processes.
+ *   containerd, skopeo, Chromium. Its files run one after the other, because they measure and kill processes;
+ * - `cluster` (`*.cluster.test.ts` of `tests/cluster`) starts Kubernetes clusters with real nodes, see docs/test-cluster.md;
+ * - `long` (`*.long.test.ts`) takes many minutes: soaks, attacks, many thousand rounds. No part of `make test`.
  */
 export default defineConfig({
   test: {
@@ -16,8 +20,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: "unit",
-          include: ["*/src/**/*.test.{ts,tsx}"],
-          exclude: ["**/*.real.test.ts", "tests/**", "**/node_modules/**"],
+          include: ["*/src/**/*.test.{ts,tsx}", "tests/cluster/src/**/*.test.ts"],
+          exclude: ["**/*.{real,cluster,long}.test.ts", "tests/src/**", "**/node_modules/**"],
           testTimeout: 20_000,
           // Many wait for timers and sockets: more workers than cores.
           maxWorkers: 4,
@@ -27,11 +31,29 @@ export default defineConfig({
         test: {
           ...shared,
           name: "real",
-          isolate: true,
+          ...serial,
           include: ["*/src/**/*.real.test.ts", "tests/src/**/*.test.ts"],
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          exclude: ["**/*.long.test.ts", "**/node_modules/**"],
+          globalSetup: ["foundation/src/testing/postgres.setup.ts"],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "cluster",
+          ...serial,
+          include: ["tests/cluster/src/**/*.cluster.test.ts"],
+          globalSetup: ["tests/cluster/src/testing/cluster.setup.ts"],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "long",
+          ...serial,
+          include: ["*/src/**/*.long.test.ts", "tests/cluster/src/**/*.long.test.ts"],
+          // A test that needs longer says so itself.
+          testTimeout: 1_800_000,
           globalSetup: ["foundation/src/testing/postgres.setup.ts"],
         },
       },

@@ -102,7 +102,7 @@ function face(
   registry: string,
   forwarders: readonly Forwarder[],
 ): Cluster {
-  const { api, runWith } = parts;
+  const { api } = parts;
   const machine = (name: string): Machine => {
     const found = machines.find(({ plan }) => plan.name === name);
     if (found === undefined)
@@ -154,7 +154,7 @@ function face(
       await one.powerOn();
       await one.join();
     },
-    helm: (parameters, how) => runWith(scene.programs.helm, parameters, how),
+    helm: (parameters, how) => parts.runWith(scene.programs.helm, parameters, how),
     waitFor,
     pushProgram: (reference, program) => pushProgram(scene, registry, reference, program),
     stop,

@@ -120,7 +120,7 @@ export async function makeMachine(
       setUp: (up) => setLinkUp(plan, up),
       receivedBytes: async () => receivedBefore + (await sentBytes(plan)),
     },
-    run: (program, parameters, how = {}) =>
+    run: async (program, parameters, how = {}) =>
       command("nsenter", [...inside(), program, ...parameters], { ...how, env: environmentOf(scene.identity.id) }),
     log: (name) => readFile(scene.path("log", `${plan.name}-${name}.log`), "utf8"),
     async restart(name, signal = "SIGTERM") {
@@ -142,9 +142,14 @@ export async function makeMachine(
       await mkdir(join(folder, "run"), { recursive: true });
       const init = fileURLToPath(new URL("./node-init.sh", import.meta.url));
       const namespaces = ["--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc"];
+      const bonds = ["--kill-child=KILL", "--propagation", "slave"];
       const started = scene.start(plan.name, "unshare", [
         ...namespaces,
-        ...["--kill-child=KILL", "--propagation", "slave", init, folder, plan.name, scene.programs.pause],
+        ...bonds,
+        init,
+        folder,
+        plan.name,
+        scene.programs.pause,
       ]);
       holder = started;
       await until(`the namespaces of ${plan.name}`, async () => {

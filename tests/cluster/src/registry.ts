@@ -11,10 +11,8 @@ export const sandboxReference = "waybill-cluster/pause:1";
 /** A `waybill store serve` of the cluster's own, on its loopback address; answers its URL. */
 export async function startRegistry(scene: Scene): Promise<string> {
   const { loopback } = scene.plan;
-  const daemon = scene.start("registry", launcher, [
-    ...["store", "serve", "--root", scene.path("registry")],
-    ...["--http", `${loopback}:5000`, "--metrics", `${loopback}:5001`],
-  ]);
+  const addresses = ["--http", `${loopback}:5000`, "--metrics", `${loopback}:5001`];
+  const daemon = scene.start("registry", launcher, ["store", "serve", "--root", scene.path("registry"), ...addresses]);
   const url = `http://${loopback}:5000`;
   await until("the cluster's registry", async () => {
     await daemon.check();
