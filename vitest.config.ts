@@ -34,7 +34,7 @@ export default defineConfig({
           ...serial,
           include: ["*/src/**/*.real.test.ts", "tests/src/**/*.test.ts"],
           exclude: ["**/*.long.test.ts", "**/node_modules/**"],
-          globalSetup: ["foundation/src/testing/postgres.setup.ts"],
+          globalSetup: ["foundation/src/testing/postgres.setup.ts", "artifact-store/src/testing/ceph.setup.ts"],
         },
       },
       {
@@ -54,7 +54,7 @@ export default defineConfig({
           include: ["*/src/**/*.long.test.ts", "tests/cluster/src/**/*.long.test.ts"],
           // A test that needs longer says so itself.
           testTimeout: 1_800_000,
-          globalSetup: ["foundation/src/testing/postgres.setup.ts"],
+          globalSetup: ["foundation/src/testing/postgres.setup.ts", "artifact-store/src/testing/ceph.setup.ts"],
         },
       },
     ],

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { SavedHash } from "../digest/index.ts";
 import type { BlobKey } from "./key.ts";
 
 /** Bytes `start` to `end`, both inclusive, `0 <= start <= end < size`. */
@@ -10,8 +11,7 @@ export interface ByteRange {
 /** An unfinished write, as the sweep sees it. */
 export interface Stage {
   readonly id: string;
-  readonly size: number;
-  /** Milliseconds since 1970 of the last byte. */
+  /** Milliseconds since 1970 of the last byte that is safe there. */
   readonly modifiedAt: number;
 }
 
@@ -33,21 +33,32 @@ export interface StageWriter {
   /** Appends the chunks in order. When it rejects, a prefix of them may have been written: ask for the size. */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
-   * Makes the stage the blob `key`; the caller has verified its bytes. When it resolves the blob is durable
+   * Makes everything written so far survive the end of this process. `hash` is the running digest of exactly these bytes,
+   * for backends that cannot read a stage again (`rereadsStages`); others ignore it.
+   */
+  flush(hash?: SavedHash): Promise<void>;
+  /** What the last `flush` was given; undefined when bytes came since, or the backend rereads stages. */
+  savedHash(): Promise<SavedHash | undefined>;
+  /**
+   * Makes the stage a blob, and answers the key under which its bytes lie: `key`, unless the place had to be chosen before
+   * the digest was known (bytes are never copied afterwards). The caller has verified its bytes. When it resolves the blob is durable
    * (it survives a loss of power) and whole for every reader; before, no reader sees anything of it. A blob of this
    * key that is there already is replaced by these bytes, so that a damaged one heals and the work done, and with it
    * the time taken, is the same whether it was there or not. Closes the writer, also when it rejects:
    * BLOB_UPLOAD_UNKNOWN when the stage is gone.
    */
-  commit(key: BlobKey): Promise<void>;
+  commit(key: BlobKey): Promise<BlobKey>;
   /**
-   * Safe to call twice, and after `commit`. Rejects when bytes that `write` took were lost by the medium since: the stage
+   * Lets go of the stage; what came since the last `flush` may be gone then. Safe to call twice, and after `commit`. Rejects when bytes that `write` took were lost by the medium since: the stage
    * is then worth nothing and must be dropped.
    */
   close(): Promise<void>;
 }
 
-/** One open blob. It stays readable to the end even when the blob is removed meanwhile. */
+/**
+ * One open blob. On a file system it stays readable to the end even when the blob is removed meanwhile; elsewhere its stream
+ * fails then, and is never just short. The lease that a reader gets makes that a matter of hours.
+ */
 export interface BlobReader {
   readonly size: number;
   /** The bytes of a range, or all. Errors on the stream when the medium fails. Closes the reader in the end. */
@@ -69,26 +80,43 @@ export interface BlobReader {
  * All methods reject with `StoreError STORAGE_FULL` when the medium has no room.
  */
 export interface BlobBackend {
-  /** Begins an empty stage, and its writer. Rejects when the id is taken. */
-  beginStage(id: string): Promise<StageWriter>;
+  /** Where it is, for people: a path, or an address without secrets. */
+  readonly place: string;
+  /** Whether `readStage` costs nothing but a reading, so that nobody needs to save running digests. */
+  readonly rereadsStages: boolean;
+  /** Whether other machines reach the same place: a lock in a local folder keeps nobody out there. */
+  readonly shared: boolean;
+  /** After so many bytes of one long write a `flush` is worth its price; undefined: each write survives by itself. */
+  readonly flushEveryBytes: number | undefined;
+  /**
+   * Begins an empty stage, and its writer. Rejects when the id is taken, at the latest at the first `flush`.
+   * @param key where the bytes are to lie if the place has to be chosen before `commit` names one
+   */
+  beginStage(id: string, key?: BlobKey): Promise<StageWriter>;
   /** A writer that appends at the stage's end. Rejects with BLOB_UPLOAD_UNKNOWN when there is no such stage. */
   writeStage(id: string): Promise<StageWriter>;
   /** Bytes in the stage, undefined when there is none. Whatever a write acknowledged is counted, also after a crash. */
   stageSize(id: string): Promise<number | undefined>;
-  /** The stage's bytes from the start, to digest them anew. */
+  /** The stage's bytes from the start, to digest them anew. Where `rereadsStages` is false this may cost much. */
   readStage(id: string): Readable;
   /** Forgets a stage. Resolves also when there is none. */
   dropStage(id: string): Promise<void>;
-  /** Every stage, in no order. */
+  /** Every stage, in no order; one that has a writer in this process may be missing. */
   stages(): AsyncIterable<Stage>;
   /** Undefined when there is no such blob. */
   openBlob(key: BlobKey): Promise<BlobReader | undefined>;
   /** Size in bytes, undefined when there is no such blob. */
   blobSize(key: BlobKey): Promise<number | undefined>;
-  /** Removes a blob, durably. Who has it open reads on. Resolves also when there is none. */
+  /** Removes a blob, durably. Resolves also when there is none. */
   removeBlob(key: BlobKey): Promise<void>;
   /** Every blob of one part, `0 <= shard < shardCount`, in no order; one that comes or goes meanwhile may be missing. */
   blobs(shard: number): AsyncIterable<StoredBlob>;
+  /** Whether there is no blob at all. For the first meeting of a place with a catalog. */
+  isEmpty(): Promise<boolean>;
+  /** The text that `identify` left in this place. */
+  identity(): Promise<string | undefined>;
+  /** Writes the text by which this place is known again, durably. @param before what `identity` answered: of two at once one fails where that can be told */
+  identify(text: string, before: string | undefined): Promise<void>;
   /** Rejects when the place cannot be written to now. */
   check(): Promise<void>;
   /** Lets go of what is held open, after the last call has resolved. */

@@ -110,7 +110,7 @@ async function closeThen(
 }
 
 /** Resolves when the destination has passed the bytes on and the buffer is free again. */
-function written(destination: Writable, bytes: Uint8Array): Promise<void> {
+export function written(destination: Writable, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const closed = (): void => reject(new Error("the reader went away"));
     if (destination.destroyed) {

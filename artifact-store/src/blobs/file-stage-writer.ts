@@ -46,7 +46,16 @@ export class FileStageWriter implements StageWriter {
     }
   }
 
-  async commit(key: BlobKey): Promise<void> {
+  /** Nothing to do: what a write handed to the operating system outlives this process. */
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  savedHash(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async commit(key: BlobKey): Promise<BlobKey> {
     try {
       // The bytes reach the medium before any name promises them.
       await told(this.#file.sync());
@@ -54,6 +63,7 @@ export class FileStageWriter implements StageWriter {
       await this.close();
     }
     await this.#name(key);
+    return key;
   }
 
   async close(): Promise<void> {

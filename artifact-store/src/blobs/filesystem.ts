@@ -1,18 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { mkdir, open, opendir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
+import { mkdir, open, opendir, readFile, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
-import { algorithmOf, digestAlgorithms, hexOf } from "../digest/index.ts";
+import { digestAlgorithms } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { shardCount, type BlobBackend, type Stage, type StoredBlob } from "./contract.ts";
 import { DirectorySync } from "./directory-sync.ts";
 import { FileReader } from "./file-reader.ts";
 import { FileStageWriter } from "./file-stage-writer.ts";
 import { hasCode, told } from "./file-errors.ts";
-import { digestOfKey, parseBlobKey, type BlobKey } from "./key.ts";
-
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+import { stageGone } from "./stage-gone.ts";
+import { foldersOfShard, isStageId, pathOfKey, type BlobKey } from "./key.ts";
 
 /**
  * Blobs as files:
@@ -20,7 +19,9 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * ```text
  * <root>/blobs/sha256/<first two hex digits>/<hex>    committed, never written again
  * <root>/blobs/sha256/<first two hex digits>/<hex>.<16>   the same, where the first name was being deleted
+ * <root>/blobs/uploads/<first two digits>/<uuid>      the same, moved here from a place that had to name it before its digest
  * <root>/uploads/<id>                                 stages
+ * <root>/store.id                                     the name of this place
  * ```
  *
  * The commit is: fsync of the stage, rename to the blob's name, fsync of the directory that got the name. Stages do not lie
@@ -30,12 +31,17 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * each is harmless.
  */
 class FilesystemBackend implements BlobBackend {
+  readonly place: string;
+  readonly rereadsStages = true;
+  readonly shared = false;
+  readonly flushEveryBytes = undefined;
   readonly #blobs: string;
   readonly #uploads: string;
   readonly #directories = new DirectorySync();
   readonly #made = new Set<string>();
 
   constructor(root: string) {
+    this.place = root;
     this.#blobs = join(root, "blobs");
     this.#uploads = join(root, "uploads");
   }
@@ -73,10 +79,10 @@ class FilesystemBackend implements BlobBackend {
 
   async *stages(): AsyncGenerator<Stage> {
     for await (const entry of await opendir(this.#uploads)) {
-      const found = uuid.test(entry.name)
+      const found = isStageId(entry.name)
         ? await stat(join(this.#uploads, entry.name)).catch(() => undefined)
         : undefined;
-      if (found?.isFile()) yield { id: entry.name, size: found.size, modifiedAt: found.mtimeMs };
+      if (found?.isFile()) yield { id: entry.name, modifiedAt: found.mtimeMs };
     }
   }
 
@@ -106,15 +112,14 @@ class FilesystemBackend implements BlobBackend {
   }
 
   async *blobs(shard: number): AsyncGenerator<StoredBlob> {
-    if (!Number.isInteger(shard) || shard < 0 || shard >= shardCount) throw new RangeError(`no shard ${shard}`);
-    for (const algorithm of digestAlgorithms) {
-      const folder = join(this.#blobs, algorithm, shard.toString(16).padStart(2, "0"));
+    for (const { path, keyOf } of foldersOfShard(shard)) {
+      const folder = join(this.place, path);
       const entries = await opendir(folder).catch((error: unknown) => {
         if (hasCode(error, "ENOENT")) return [];
         throw error;
       });
       for await (const entry of entries) {
-        const key = parseBlobKey(`${algorithm}:${entry.name}`);
+        const key = keyOf(entry.name);
         const found = key && (await stat(join(folder, entry.name)).catch(() => undefined));
         // A rename keeps the time of the last byte, and sets that of the last change of the file's entry.
         if (key !== undefined && found?.isFile()) {
@@ -122,6 +127,35 @@ class FilesystemBackend implements BlobBackend {
         }
       }
     }
+  }
+
+  async isEmpty(): Promise<boolean> {
+    for (let shard = 0; shard < shardCount; shard++) {
+      for await (const blob of this.blobs(shard)) return blob.size < 0;
+    }
+    return true;
+  }
+
+  async identity(): Promise<string | undefined> {
+    try {
+      return (await readFile(this.#identity(), "utf8")).trim();
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+
+  async identify(text: string): Promise<void> {
+    const path = this.#identity();
+    const file = await told(open(`${path}.new`, "w", 0o640));
+    try {
+      await told(file.writeFile(`${text}\n`));
+      await told(file.sync());
+    } finally {
+      await file.close();
+    }
+    await told(rename(`${path}.new`, path));
+    await told(this.#directories.sync(this.place));
   }
 
   async check(): Promise<void> {
@@ -158,7 +192,7 @@ class FilesystemBackend implements BlobBackend {
     // One step from nothing to everything: a reader sees no blob or the whole blob.
     await told(
       rename(this.#stage(id), path).catch((error: unknown) => {
-        throw hasCode(error, "ENOENT") ? gone(error) : error;
+        throw hasCode(error, "ENOENT") ? stageGone(error) : error;
       }),
     );
     // The name reaches the medium, too, before the caller may tell anybody.
@@ -166,14 +200,16 @@ class FilesystemBackend implements BlobBackend {
   }
 
   #stage(id: string): string {
-    if (!uuid.test(id)) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "an upload's id is a UUID");
+    if (!isStageId(id)) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "an upload's id is a UUID");
     return join(this.#uploads, id);
   }
 
   #blob(key: BlobKey): string {
-    const digest = digestOfKey(key);
-    const hex = hexOf(digest);
-    return join(this.#blobs, algorithmOf(digest), hex.slice(0, 2), `${hex}${key.slice(digest.length)}`);
+    return join(this.place, pathOfKey(key));
+  }
+
+  #identity(): string {
+    return join(this.place, "store.id");
   }
 
   async #openStage(id: string, flags: number): Promise<FileHandle> {
@@ -181,21 +217,17 @@ class FilesystemBackend implements BlobBackend {
       return await open(this.#stage(id), flags);
     } catch (error) {
       if (!hasCode(error, "ENOENT")) throw error;
-      throw gone(error);
+      throw stageGone(error);
     }
   }
 
   async #makeDirectory(path: string): Promise<void> {
     if (this.#made.has(path)) return;
-    await told(mkdir(path, { recursive: true }));
+    const outermost = await told(mkdir(path, { recursive: true }));
     await this.#directories.sync(dirname(path));
+    if (outermost !== undefined && outermost !== path) await this.#directories.sync(dirname(outermost));
     this.#made.add(path);
   }
-}
-
-function gone(cause: unknown): StoreError {
-  const message = "there is no such upload: it was finished, cancelled, or has expired";
-  return new StoreError("BLOB_UPLOAD_UNKNOWN", message, { cause });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

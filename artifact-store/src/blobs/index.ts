@@ -14,6 +14,8 @@ export {
 export { digestOfKey, freshKey, uploadKey, uploadOfKey, type BlobKey } from "./key.ts";
 export { openFilesystemBackend } from "./filesystem.ts";
 export { describeLocation, parseBlobLocation, type BlobLocation, type BucketLocation } from "./location.ts";
-export { openS3Backend } from "./s3.ts";
+export { openBlobs } from "./locate.ts";
+export { movingBackend } from "./moving.ts";
+export type { S3Credentials } from "./object-bucket.ts";
 export { Spool } from "./spool.ts";
 export { resolveRange, type RangeRequest } from "./range.ts";

@@ -1,27 +1,73 @@
 import { randomBytes } from "node:crypto";
-import { parseDigest, type Digest } from "../digest/index.ts";
+import { digestAlgorithms, parseDigest, type Digest } from "../digest/index.ts";
 
 /** A name for bytes whose ordinary one is being deleted: the digest, a dot and 16 random hex digits. */
 type FreshKey = string & { readonly __brand: "FreshKey" };
 
+/** A name for bytes that began to be written before their digest was known: `upload:` and a UUID. */
+type UploadKey = string & { readonly __brand: "UploadKey" };
+
 /**
- * Under what a backend keeps a blob: its digest, or a fresh key. Deleting and writing the same digest at the same time
- * thereby never meet in one place.
+ * Under what a backend keeps a blob: its digest, a fresh key, or the id of the upload that brought it. Deleting and
+ * writing the same digest at the same time thereby never meet in one place.
  */
-export type BlobKey = Digest | FreshKey;
+export type BlobKey = Digest | FreshKey | UploadKey;
 
 const suffix = /\.[0-9a-f]{16}$/;
+const uploadPrefix = "upload:";
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function freshKey(digest: Digest): BlobKey {
   return `${digest}.${randomBytes(8).toString("hex")}` as FreshKey;
 }
 
-/** The digest of the bytes that lie under a key. */
-export function digestOfKey(key: BlobKey): Digest {
-  return key.replace(suffix, "") as Digest;
+/** @param id of a stage: a UUID */
+export function uploadKey(id: string): BlobKey {
+  return `${uploadPrefix}${id}` as UploadKey;
+}
+
+/** The id of the upload that brought the bytes under a key; undefined for a key that is named by digest. */
+export function uploadOfKey(key: BlobKey): string | undefined {
+  return key.startsWith(uploadPrefix) ? key.slice(uploadPrefix.length) : undefined;
+}
+
+/** The digest of the bytes that lie under a key; undefined when only the catalog knows. */
+export function digestOfKey(key: BlobKey): Digest | undefined {
+  return key.startsWith(uploadPrefix) ? undefined : (key.replace(suffix, "") as Digest);
 }
 
 /** Undefined for what is no key. */
 export function parseBlobKey(text: string): BlobKey | undefined {
-  return parseDigest(text.replace(suffix, "")) === undefined ? undefined : (text as BlobKey);
+  const isKey = text.startsWith(uploadPrefix)
+    ? isStageId(text.slice(uploadPrefix.length))
+    : parseDigest(text.replace(suffix, "")) !== undefined;
+  return isKey ? (text as BlobKey) : undefined;
+}
+
+/** Ids of stages and uploads become parts of paths. */
+export function isStageId(text: string): boolean {
+  return uuid.test(text);
+}
+
+/**
+ * Where a blob lies below a backend's folder or prefix: `blobs/sha256/<two digits>/<hex>`, with `.<16 digits>` for a fresh
+ * key, or `blobs/uploads/<two digits>/<uuid>`. The two digits are the shard.
+ */
+export function pathOfKey(key: BlobKey): string {
+  const upload = uploadOfKey(key);
+  if (upload !== undefined) return `blobs/uploads/${upload.slice(0, 2)}/${upload}`;
+  const [algorithm = "", name = ""] = key.split(":");
+  return `blobs/${algorithm}/${name.slice(0, 2)}/${name}`;
+}
+
+/** The folders of one shard, and how a name in each becomes a key. */
+export function foldersOfShard(
+  shard: number,
+): { readonly path: string; readonly keyOf: (name: string) => BlobKey | undefined }[] {
+  if (!Number.isInteger(shard) || shard < 0 || shard > 255) throw new RangeError(`no shard ${shard}`);
+  const digits = shard.toString(16).padStart(2, "0");
+  return [...digestAlgorithms, "uploads"].map((kind) => ({
+    path: `blobs/${kind}/${digits}`,
+    keyOf: (name) => parseBlobKey(kind === "uploads" ? `${uploadPrefix}${name}` : `${kind}:${name}`),
+  }));
 }

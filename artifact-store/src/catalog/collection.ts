@@ -254,6 +254,15 @@ export async function isBeingRemoved(catalog: Catalog, key: BlobKey): Promise<bo
   return row !== undefined;
 }
 
+/** How many blobs there are, and their bytes. Looks at every one. */
+export async function sizeOfBlobs(catalog: Catalog): Promise<{ readonly blobs: number; readonly bytes: number }> {
+  const row = await catalog
+    .selectFrom("store_blobs")
+    .select((is) => [is.fn.countAll<number>().as("blobs"), is.fn.sum<number | null>("size").as("bytes")])
+    .executeTakeFirstOrThrow();
+  return { blobs: row.blobs, bytes: row.bytes ?? 0 };
+}
+
 /** Every blob by digest, for an audit. */
 export async function pageBlobs(
   catalog: Catalog,

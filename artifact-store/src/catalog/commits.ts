@@ -35,11 +35,18 @@ export class Commits {
   readonly #database: Database<StoreTables>;
   readonly #events: EventLog;
   readonly #waiting: Waiting[] = [];
+  readonly #guard: ((tx: Transaction<StoreTables>) => Promise<void>) | undefined;
   #working = false;
 
-  constructor(database: Database<StoreTables>, events: EventLog) {
+  /** @param guard begins every transaction, and rejects when this process may not write any more */
+  constructor(
+    database: Database<StoreTables>,
+    events: EventLog,
+    guard?: (tx: Transaction<StoreTables>) => Promise<void>,
+  ) {
     this.#database = database;
     this.#events = events;
+    this.#guard = guard;
   }
 
   get dialect(): Dialect {
@@ -78,6 +85,7 @@ export class Commits {
   async #together(group: readonly Waiting[], again = 0): Promise<void> {
     try {
       const committed = await this.#database.transaction(async (tx) => {
+        await this.#guard?.(tx);
         const told: StoreEvent[] = [];
         const results: (() => void)[] = [];
         for (const waiting of group) results.push(await waiting.run(tx, (event) => told.push(event)));

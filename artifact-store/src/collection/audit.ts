@@ -1,4 +1,4 @@
-import { shardCount, digestOfKey, type BlobBackend, type BlobKey } from "../blobs/index.ts";
+import { shardCount, type BlobBackend, type BlobKey } from "../blobs/index.ts";
 import { isNamedKey, keyOfBlob, pageBlobs, type Catalog } from "../catalog/index.ts";
 import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 
@@ -52,7 +52,7 @@ export async function auditBlobs(parts: {
   for (let shard = 0; shard < shardCount; shard++) {
     signal?.throwIfAborted();
     for await (const { key, size } of backend.blobs(shard)) {
-      if (await isNamedKey(catalog, digestOfKey(key), key)) continue;
+      if (await isNamedKey(catalog, key)) continue;
       findings.push({ kind: "unnamed", key, detail: `${size} bytes that no blob names` });
     }
   }

@@ -81,7 +81,7 @@ export class Collector {
     await this.#planManifests(run, overlay);
     const going = await this.#planBlobs(run, overlay);
     for (let after = ""; ;) {
-      const page = await removals(this.#parts.catalog, after, pageSize);
+      const page = await removals(this.#parts.catalog, after, pageSize, run.at);
       going.push(...page);
       const last = page.at(-1);
       if (last === undefined) break;
@@ -287,7 +287,7 @@ export class Collector {
     for (let part = 0; part < run.shards; part++) {
       run.signal?.throwIfAborted();
       for await (const { key, size, storedAt } of backend.blobs((this.#shard + part) % shardCount)) {
-        if (storedAt + orphanGraceMs > run.at || (await isNamedKey(catalog, digestOfKey(key), key))) continue;
+        if (storedAt + orphanGraceMs > run.at || (await isNamedKey(catalog, key))) continue;
         yield { key, size };
       }
     }
@@ -295,10 +295,9 @@ export class Collector {
 
   async #takeUnnamed(run: Run, found: Removal): Promise<void> {
     const { commits, writing } = this.#parts;
-    const digest = digestOfKey(found.key);
-    await writing.decide(digest, () =>
+    await writing.decide(digestOfKey(found.key) ?? found.key, () =>
       commits.commit(async (tx) => {
-        if (!(await isNamedKey(tx, digest, found.key))) await recordRemoval(tx, found, run.at);
+        if (!(await isNamedKey(tx, found.key))) await recordRemoval(tx, found, run.at);
       }),
     );
   }
@@ -307,7 +306,7 @@ export class Collector {
   async #removeBytes(run: Run): Promise<void> {
     const { backend, catalog, commits } = this.#parts;
     for (let after = ""; ;) {
-      const page = await removals(catalog, after, pageSize);
+      const page = await removals(catalog, after, pageSize, run.at);
       const last = page.at(-1);
       if (last === undefined) return;
       after = last.key;

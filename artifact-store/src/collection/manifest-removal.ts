@@ -19,7 +19,8 @@ export async function removeManifest(
   await releaseReferences(tx, repositoryId, digest, now);
   if (!(await deleteManifest(tx, repositoryId, digest))) return false;
   await recordTombstone(tx, repositoryId, digest, { reason: reason ?? "somebody deleted it", deletedAt: now });
-  for (const ended of await endPackages(tx, repositoryId, digest, reason ?? "somebody deleted its manifest")) tell(ended);
+  for (const ended of await endPackages(tx, repositoryId, digest, reason ?? "somebody deleted its manifest"))
+    tell(ended);
   tell({ type: "manifest.removed", repository, digest, ...(reason === undefined ? {} : { reason }) });
   return true;
 }

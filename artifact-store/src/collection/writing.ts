@@ -1,16 +1,16 @@
-import type { Digest } from "../digest/index.ts";
+import type { BlobKey } from "../blobs/index.ts";
 
 /**
- * Which digests are being written now, between the choice of a key and the commit that names it. In that time the bytes
+ * Which digests, and keys that are not named by digest, are being written now, between the choice of a key and the commit that names it. In that time the bytes
  * are at a place that no row protects yet, so a blob of the digest must not go from condemned to deleting. In memory,
- * because the store's folder belongs to one process.
+ * because one process at a time has the store: a lock on its folder, or a lease, sees to that.
  */
 export class Writing {
-  readonly #writers = new Map<Digest, number>();
-  readonly #deciding = new Map<Digest, Promise<unknown>>();
+  readonly #writers = new Map<BlobKey, number>();
+  readonly #deciding = new Map<BlobKey, Promise<unknown>>();
 
   /** Waits for a decision about this digest that is under way; any number write at once. */
-  async write<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
+  async write<T>(digest: BlobKey, work: () => Promise<T>): Promise<T> {
     for (;;) {
       const decision = this.#deciding.get(digest);
       if (decision === undefined) break;
@@ -27,7 +27,7 @@ export class Writing {
   }
 
   /** Runs while nobody writes the digest; undefined, and at once, when somebody does, or another decision is under way. */
-  async decide<T>(digest: Digest, work: () => Promise<T>): Promise<T | undefined> {
+  async decide<T>(digest: BlobKey, work: () => Promise<T>): Promise<T | undefined> {
     if (this.#writers.has(digest) || this.#deciding.has(digest)) return undefined;
     const decision = work();
     this.#deciding.set(digest, decision);

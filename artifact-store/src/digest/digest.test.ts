@@ -60,6 +60,33 @@ describe("hashing streams", () => {
     );
   });
 
+  it("goes on from a saved state in another pool, whatever the cut, and refuses what is no state", async () => {
+    const other = new HashPool(1);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 500 }),
+        fc.uint8Array({ maxLength: 500 }),
+        fc.constantFrom("sha256" as const, "sha512" as const),
+        async (head, tail, algorithm) => {
+          const first = pool.resumableHasher(algorithm);
+          await first.update([Uint8Array.from(head)]);
+          const state = await first.save();
+          await first.update([Uint8Array.from(tail)]); // saving does not end it
+          const second = other.resumableHasher(algorithm, state);
+          await second.update([Uint8Array.from(tail)]);
+          const expected = digestOf(Buffer.concat([head, tail]), algorithm);
+          expect([await first.digest(), await second.digest()]).toEqual([expected, expected]);
+        },
+      ),
+      { numRuns: 40 },
+    );
+    await expect(pool.resumableHasher("sha256", new Uint8Array(7)).digest()).rejects.toThrow();
+    await expect(
+      pool.resumableHasher("sha256", await other.resumableHasher("sha512").save()).digest(),
+    ).rejects.toThrow();
+    await other.close();
+  });
+
   it("takes a large chunk's memory instead of copying it, and leaves a slice's neighbours alone", async () => {
     const alone = new Uint8Array(512 * 1024).fill(7);
     const shared = new Uint8Array(1024 * 1024).fill(9);

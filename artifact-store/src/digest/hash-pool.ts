@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Digest, DigestAlgorithm } from "./digest.ts";
+import type { HashStart } from "./hash-protocol.ts";
 import { HashThread } from "./hash-thread.ts";
 
 /** One running digest over a stream. Calls come one after the other: each is awaited before the next. */
@@ -16,6 +17,18 @@ export interface Hasher {
   digest(): Promise<Digest>;
   /** Gives up; harmless after `digest`. */
   drop(): void;
+}
+
+/** A digest whose state can be saved at any byte, to go on in another process. Half to a fifth as fast as the other. */
+export interface ResumableHasher extends Hasher {
+  /** The state after all bytes so far. Only this program's `resumableHasher` knows what to do with it. */
+  save(): Promise<Uint8Array>;
+}
+
+/** The digest of the first bytes of a stream, so that nobody has to read them again. */
+export interface SavedHash {
+  readonly algorithm: DigestAlgorithm;
+  readonly state: Uint8Array;
 }
 
 /**
@@ -62,12 +75,20 @@ export class HashPool {
         inner ??=
           chunks.reduce((bytes, chunk) => bytes + chunk.byteLength, 0) < worthAThread
             ? hashHere(algorithm)
-            : this.#hashThere(algorithm);
+            : this.#hashThere(algorithm, { kind: "native" });
         return inner.update(chunks);
       },
       digest: () => (inner ?? hashHere(algorithm)).digest(),
       drop: () => inner?.drop(),
     };
+  }
+
+  /**
+   * A digest that can be saved. Node cannot export the state of its own, so this one is WebAssembly, always on a thread.
+   * @param state what `save` answered; its first call rejects when it is anything else
+   */
+  resumableHasher(algorithm: DigestAlgorithm, state?: Uint8Array): ResumableHasher {
+    return this.#hashThere(algorithm, { kind: "resumable", ...(state === undefined ? {} : { state }) });
   }
 
   /** Ends the threads. Digests that are still running reject. */
@@ -84,9 +105,9 @@ export class HashPool {
     return started;
   }
 
-  #hashThere(algorithm: DigestAlgorithm): Hasher {
+  #hashThere(algorithm: DigestAlgorithm, how: HashStart): ResumableHasher {
     const thread = this.#thread();
-    const id = thread.start(algorithm);
+    const id = thread.start(algorithm, how);
     let before: Promise<void> = Promise.resolve();
     return {
       algorithm,
@@ -99,6 +120,10 @@ export class HashPool {
       async digest() {
         await before;
         return `${algorithm}:${await thread.end(id)}` as Digest;
+      },
+      async save() {
+        await before;
+        return await thread.save(id);
       },
       drop: () => thread.drop(id),
     };

@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type { DigestAlgorithm } from "./digest.ts";
-import type { HashReply, HashRequest } from "./hash-protocol.ts";
+import type { HashReply, HashRequest, HashStart } from "./hash-protocol.ts";
 
 interface Waiting {
-  resolve(hex: string): void;
+  resolve(reply: HashReply): void;
   reject(reason: Error): void;
 }
 
@@ -23,7 +23,8 @@ export class HashThread {
     });
     this.#worker.on("message", (reply: HashReply) => {
       const first = this.#streams.get(reply.id)?.shift();
-      if (first !== undefined) this.#settled(() => first.resolve(reply.hex ?? ""));
+      if (first === undefined) return;
+      this.#settled(() => (reply.error === undefined ? first.resolve(reply) : first.reject(new Error(reply.error))));
     });
     this.#worker.on("error", (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on("exit", () => this.#fail(new Error("the hashing thread has ended")));
@@ -38,10 +39,10 @@ export class HashThread {
     return this.#ended !== undefined;
   }
 
-  start(algorithm: DigestAlgorithm): number {
+  start(algorithm: DigestAlgorithm, how: HashStart): number {
     const id = this.#nextId++;
     this.#streams.set(id, []);
-    this.#tell({ kind: "start", id, algorithm });
+    this.#tell({ kind: "start", id, algorithm, how });
     return id;
   }
 
@@ -51,9 +52,14 @@ export class HashThread {
   }
 
   async end(id: number): Promise<string> {
-    const hex = await this.#ask(id, { kind: "end", id });
+    const { hex } = await this.#ask(id, { kind: "end", id });
     this.#streams.delete(id);
-    return hex;
+    return hex ?? "";
+  }
+
+  /** @throws Error when the digest is of the kind that cannot be saved */
+  async save(id: number): Promise<Uint8Array> {
+    return (await this.#ask(id, { kind: "save", id })).state ?? new Uint8Array();
   }
 
   drop(id: number): void {
@@ -72,7 +78,7 @@ export class HashThread {
     this.#worker.postMessage(request, transfer);
   }
 
-  #ask(id: number, request: HashRequest, transfer: ArrayBuffer[] = []): Promise<string> {
+  #ask(id: number, request: HashRequest, transfer: ArrayBuffer[] = []): Promise<HashReply> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       const waiting = this.#streams.get(id);

@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { freshKey, type BlobBackend, type BlobKey, type BlobReader, type StageWriter } from "../blobs/index.ts";
+import {
+  freshKey,
+  uploadKey,
+  type BlobBackend,
+  type BlobKey,
+  type BlobReader,
+  type StageWriter,
+} from "../blobs/index.ts";
 import {
   blobOf,
   deleteUpload,
@@ -75,7 +82,7 @@ export class Blobs {
     const hasher = this.#pool.hasher(digest === undefined ? "sha256" : algorithmOf(digest));
     let writer: StageWriter | undefined;
     try {
-      writer = await this.#backend.beginStage(id);
+      writer = await this.#backend.beginStage(id, digest && freshKey(digest));
       const { end: size, broken } = await this.#intake.takeIn(source, 0, writer, hasher);
       if (broken !== undefined) throw broken;
       const actual = await hasher.digest();
@@ -87,7 +94,7 @@ export class Blobs {
     } catch (error) {
       hasher.drop();
       await writer?.close().catch(() => undefined); // the first error is the one to tell
-      await this.#backend.dropStage(id);
+      await this.#backend.dropStage(id).catch(() => undefined); // the sweep tries again
       throw error;
     }
   }
@@ -104,9 +111,8 @@ export class Blobs {
     blob: BlobStat,
     also?: (tx: Catalog, blob: BlobStat) => Promise<void>,
   ): Promise<void> {
-    await this.#writing.write(blob.digest, async () => {
-      const key = await this.#keyFor(blob.digest);
-      await writer.commit(key);
+    const work = async (): Promise<void> => {
+      const key = await writer.commit(await this.#keyFor(blob.digest));
       const now = this.#now();
       await this.#commits.commit(async (tx, tell) => {
         const home = await ensureRepository(tx, repository, now);
@@ -118,13 +124,20 @@ export class Blobs {
         // Rows in the order in which everybody takes them: blob, link, review.
         await reviewBlob(tx, blob.digest, leasedUntil);
       });
-    });
+    };
+    // The bytes may end up under the upload's own name: nobody may take them for left over either.
+    await this.#writing.write(blob.digest, () => this.#writing.write(uploadKey(stage), work));
   }
 
-  /** In place of the bytes that are there; else under the digest itself, unless what lay there is being removed. */
+  /**
+   * In place of the bytes that are there; else under the digest itself, unless what lay there is being removed. On shared
+   * places never under a name that was used before: a request to remove it may still be on its way, of a process that has
+   * lost its lease.
+   */
   async #keyFor(digest: Digest): Promise<BlobKey> {
     const key = await keyOfBlob(this.#catalog, digest);
     if (key !== undefined) return key;
+    if (this.#backend.shared) return freshKey(digest);
     return (await isBeingRemoved(this.#catalog, digest)) ? freshKey(digest) : digest;
   }
 

@@ -1,5 +1,6 @@
 /** What tests of the store use: a server in a process of its own, a client that speaks plain HTTP, images on disk. */
 export { startStoreServer } from "./store-server.ts";
 export { registryClient, type RegistryClient, type PushableBlob, blobOfSize } from "./registry-client.ts";
+export { cephBucket, killCephGateway, lacksCeph, startCephGateway, type CephBucket } from "./ceph.ts";
 export { writeImageLayout } from "./image-layout.ts";
 export { errorOf, openDoor, type Who } from "./door.ts";

@@ -22,6 +22,13 @@ export interface Taken {
   readonly broken: StoreError | undefined;
 }
 
+/** In a long write a boundary is made after so many bytes: what came before outlives the process. */
+export interface Boundary {
+  readonly everyBytes: number;
+  /** Everything that was taken is written and hashed when this is called, and nothing more until it resolves. */
+  make(): Promise<void>;
+}
+
 /** What all uploads together may hold before they write, and the bounds for one. */
 const heldBytes = 3 * 1024 * 1024;
 const largestBatch = 256 * 1024;
@@ -43,7 +50,13 @@ export class Intake {
    *
    * @throws StoreError SIZE_INVALID, TOO_LARGE, STORAGE_FULL
    */
-  async takeIn(source: ByteSource, offset: number, writer: StageWriter, hasher: Hasher): Promise<Taken> {
+  async takeIn(
+    source: ByteSource,
+    offset: number,
+    writer: StageWriter,
+    hasher: Hasher,
+    boundary?: Boundary,
+  ): Promise<Taken> {
     const room = Math.min(
       source.length ?? Number.MAX_SAFE_INTEGER,
       source.most ?? Number.MAX_SAFE_INTEGER,
@@ -52,6 +65,7 @@ export class Intake {
     let batch: Uint8Array[] = [];
     let held = 0;
     let taken = 0;
+    let bounded = 0;
     let flushing: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
       const full = batch;
@@ -83,7 +97,13 @@ export class Intake {
         taken += next.value.byteLength;
         held += next.value.byteLength;
         batch.push(next.value);
-        if (held >= this.#batchBytes()) await flush();
+        if (held < this.#batchBytes()) continue;
+        await flush();
+        if (boundary !== undefined && taken - bounded >= boundary.everyBytes) {
+          await flushing;
+          await boundary.make();
+          bounded = taken;
+        }
       }
       await flush();
       await flushing;

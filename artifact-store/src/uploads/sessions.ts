@@ -114,11 +114,12 @@ export class Sessions {
       const live = await this.#find(repository, id);
       try {
         const end = await live.take(source, offset, this.#parts.intake);
+        await this.#keep(live);
         return { id, offset: end, expiresAt: live.upload.expiresAt };
-      } finally {
-        // Also after a connection that broke: what came before is kept.
-        await this.#save(live);
-        await this.#extend(live);
+      } catch (error) {
+        // Also after a connection that broke: what came before is kept. What broke it is what the sender is to hear.
+        await this.#keep(live).catch(() => undefined);
+        throw error;
       }
     });
   }
@@ -278,11 +279,16 @@ export class Sessions {
 
   async #takeLast(live: LiveSession, source: ByteSource, offset: number | undefined): Promise<number> {
     try {
-      return await live.take(source, offset, this.#parts.intake);
+      return await live.take(source, offset, this.#parts.intake, true);
     } catch (error) {
-      await this.#save(live);
+      await this.#save(live).catch(() => undefined);
       throw error;
     }
+  }
+
+  async #keep(live: LiveSession): Promise<void> {
+    await this.#save(live);
+    await this.#extend(live);
   }
 
   /** Writes a session down that only this process knows; resolves at once for every other. */
@@ -301,6 +307,8 @@ export class Sessions {
   }
 
   async #insert(live: LiveSession): Promise<void> {
+    // The stage first: a row without one is a session that nobody can continue.
+    await live.flush();
     await this.#parts.commits.commit((tx) => insertUpload(tx, live.upload));
   }
 
@@ -321,8 +329,15 @@ export class Sessions {
     const oldest = this.#live.keys().next();
     if (this.#live.size <= rememberedSessions || oldest.done === true || this.#busy.has(oldest.value)) return;
     const forgotten = this.#live.get(oldest.value);
-    if (forgotten !== undefined) void this.#save(forgotten).catch(() => undefined);
-    this.#forget(oldest.value);
+    if (forgotten === undefined) return;
+    void this.#letGo(forgotten);
+  }
+
+  /** Written down before: where nothing is kept without a boundary, closing would lose it. Never rejects. */
+  async #letGo(live: LiveSession): Promise<void> {
+    const { id } = live.upload;
+    await this.#save(live).catch(() => undefined);
+    if (!this.#busy.has(id) && this.#live.get(id) === live) this.#forget(id);
   }
 
   #forget(id: string): void {

@@ -1,0 +1,31 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe } from "vitest";
+import { cephBucket, lacksCeph } from "../testing/index.ts";
+import { describeBlobBackend } from "./contract.suite.ts";
+import { parseBlobLocation, type BlobBackend } from "./index.ts";
+import { openS3Backend } from "./s3.ts";
+
+describe.skipIf(lacksCeph())("Ceph RGW", () => {
+  describeBlobBackend("a bucket", async () => {
+    const spools = await mkdtemp(join(tmpdir(), "waybill-spools-"));
+    const bucket = await cephBucket();
+    const location = parseBlobLocation(bucket.url());
+    if (location.kind !== "s3") throw new Error("no bucket");
+    const opened: BlobBackend[] = [];
+    const open = async (): Promise<BlobBackend> => {
+      const backend = await openS3Backend(location, { spools, credentials: bucket });
+      opened.push(backend);
+      return backend;
+    };
+    return {
+      backend: await open(),
+      again: open,
+      end: async () => {
+        for (const backend of opened) await backend.close();
+        await rm(spools, { recursive: true });
+      },
+    };
+  });
+});

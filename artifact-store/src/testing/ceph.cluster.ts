@@ -1,0 +1,171 @@
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { cephConfiguration } from "./ceph.configuration.ts";
+
+export interface CephGateway {
+  /** `http://127.0.0.1:port` */
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+const run = promisify(execFile);
+const startTimeoutMs = 60_000;
+const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+const environment = { ...process.env, PATH: path, CEPH_ARGS: "", LC_ALL: "C" };
+
+/** A small Ceph of its own in a folder that is there and empty; whoever starts it stops it and removes the folder. */
+export class CephCluster {
+  readonly gateway: CephGateway;
+  readonly #folder: string;
+  readonly #port: number;
+  readonly #daemons: ChildProcess[] = [];
+  #radosgw: ChildProcess | undefined;
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
+    this.gateway = {
+      endpoint: `http://127.0.0.1:${port}`,
+      accessKeyId: randomBytes(10).toString("hex"),
+      secretAccessKey: randomBytes(20).toString("hex"),
+    };
+  }
+
+  static async start(folder: string): Promise<CephCluster> {
+    const ports = { monitor: await freePort(), gateway: await freePort(), daemon: randomInt(20_000, 30_000) };
+    const cluster = new CephCluster(folder, ports.gateway);
+    try {
+      await cluster.#start(ports.monitor, cephConfiguration(folder, ports));
+    } catch (error) {
+      const told = await Promise.all(
+        ["ceph-mon", "ceph-osd", "radosgw"].map((name) =>
+          readFile(join(folder, `${name}.out`), "utf8").catch(() => ""),
+        ),
+      );
+      await cluster.stop();
+      throw new Error(`Ceph did not start: ${String(error)}\n${told.join("\n").slice(-3000)}`, { cause: error });
+    }
+    return cluster;
+  }
+
+  /** SIGKILL for the gateway alone; the objects stay. */
+  async killGateway(): Promise<void> {
+    if (this.#radosgw !== undefined) await killed(this.#radosgw);
+    this.#radosgw = undefined;
+  }
+
+  /** On the same port again, and answering when this resolves. */
+  async startGateway(): Promise<void> {
+    this.#radosgw ??= this.#serve("radosgw", ["-n", "client.rgw"]);
+    await this.#answers(this.#radosgw);
+  }
+
+  async stop(): Promise<void> {
+    await this.killGateway();
+    await Promise.all(this.#daemons.map(killed));
+  }
+
+  async #start(monitor: number, { text, fsid }: { readonly text: string; readonly fsid: string }): Promise<void> {
+    for (const name of ["mon", "osd", "gateway"]) await mkdir(join(this.#folder, name));
+    await writeFile(join(this.#folder, "ceph.conf"), text);
+    const map = join(this.#folder, "monmap");
+    const address = `[v2:127.0.0.1:${monitor}]`;
+    await this.#once(
+      "monmaptool",
+      ["--create", "--fsid", fsid, "--addv", "a", address, "--enable-all-features", map],
+      "",
+    );
+    await this.#once("ceph-mon", ["--mkfs", "-i", "a", "--monmap", map]);
+    this.#daemons.push(this.#serve("ceph-mon", ["-i", "a"]));
+    const uuid = randomUUID();
+    await this.#once("ceph", ["--connect-timeout", "20", "osd", "new", uuid]);
+    await this.#once("ceph-osd", ["-i", "0", "--mkfs", "--osd-uuid", uuid]);
+    this.#daemons.push(this.#serve("ceph-osd", ["-i", "0"]));
+    const gateway = this.#serve("radosgw", ["-n", "client.rgw"]);
+    this.#radosgw = gateway;
+    const { accessKeyId, secretAccessKey } = this.gateway;
+    const user = [
+      "--uid",
+      "test",
+      "--display-name",
+      "test",
+      "--access-key",
+      accessKeyId,
+      "--secret-key",
+      secretAccessKey,
+    ];
+    await this.#once("radosgw-admin", [
+      "-n",
+      "client.rgw",
+      "user",
+      "create",
+      ...user,
+      "--caps",
+      "roles=*;user-policy=*",
+    ]);
+    await this.#answers(gateway);
+  }
+
+  async #once(program: string, args: readonly string[], config = join(this.#folder, "ceph.conf")): Promise<void> {
+    const all = config === "" ? args : ["-c", config, ...args];
+    await run(program, all, { env: environment, timeout: startTimeoutMs, cwd: this.#folder });
+  }
+
+  #serve(program: string, args: readonly string[]): ChildProcess {
+    const output = openSync(join(this.#folder, `${program}.out`), "a");
+    try {
+      // Whoever kills this process without warning takes the daemons along.
+      const command = ["--pdeathsig", "KILL", program, "-c", join(this.#folder, "ceph.conf"), "-f", ...args];
+      return spawn("setpriv", command, { env: environment, stdio: ["ignore", output, output], cwd: this.#folder });
+    } finally {
+      closeSync(output);
+    }
+  }
+
+  async #answers(gateway: ChildProcess): Promise<void> {
+    const giveUp = performance.now() + startTimeoutMs;
+    while (performance.now() < giveUp) {
+      if (gateway.exitCode !== null || gateway.signalCode !== null) throw new Error("radosgw ended at its start");
+      if (await listens(this.#port)) return;
+      await sleep(50);
+    }
+    throw new Error("radosgw did not answer within a minute");
+  }
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}

@@ -1,0 +1,47 @@
+/**
+ * Runs Ceph for a whole test run, from the first test that asks: `node ceph.keeper.ts SOCKET`. Serves one word per
+ * connection on a unix socket, and when its standard input ends stops Ceph and removes all files. A process of its own,
+ * so that a test run that is killed leaves no daemons behind.
+ */
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { temporaryFolder } from "@waybill/foundation/testing";
+import { CephCluster } from "./ceph.cluster.ts";
+
+const holderGone = Promise.race([
+  once(process.stdin.resume(), "close"),
+  once(process, "SIGTERM"),
+  once(process, "SIGINT"),
+]);
+await using folder = await temporaryFolder("wb-ceph-");
+let cluster: Promise<CephCluster> | undefined;
+
+const answers: Readonly<Record<string, (ceph: CephCluster) => Promise<unknown>>> = {
+  gateway: (ceph) => Promise.resolve(ceph.gateway),
+  "kill-gateway": (ceph) => ceph.killGateway(),
+  "start-gateway": (ceph) => ceph.startGateway(),
+};
+
+async function serve(socket: Socket): Promise<void> {
+  try {
+    const answer = answers[await text(socket)];
+    if (answer === undefined) throw new Error("no such request");
+    const result = await answer(await (cluster ??= CephCluster.start(folder.path)));
+    socket.end(JSON.stringify({ result }));
+  } catch (error) {
+    socket.end(JSON.stringify({ error: String(error) }));
+  }
+}
+
+const server = createServer({ allowHalfOpen: true }, (socket) => void serve(socket));
+server.listen(process.argv[2]);
+await once(server, "listening");
+process.stdout.write("ready\n");
+await holderGone;
+process.stdin.destroy();
+server.close();
+await cluster?.then(
+  (ceph) => ceph.stop(),
+  () => undefined,
+);
