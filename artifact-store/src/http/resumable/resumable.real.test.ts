@@ -109,26 +109,24 @@ describe("an upload in mid-flight", () => {
     const address = await steadyAddress();
     const bytes = randomBytes(24_000_000);
     let kills = 0;
-    let told = 0;
-    let takenBack = 0;
+    const seen = { told: 0, takenBack: 0, done: false };
     let server = await startStoreServer(folder.path);
     try {
       address.pointTo(server.url);
-      let done = false;
       const upload = uploadWith(address.url, bytes, {
         chunkSize: 1_000_000,
         retryDelays: Array.from({ length: 60 }, () => 200),
-        onChunkComplete: (_, accepted) => (told = Math.max(told, accepted)),
+        onChunkComplete: (_, accepted) => (seen.told = Math.max(seen.told, accepted)),
         onAfterResponse: (request, response) => {
           const offset = Number(response.getHeader("upload-offset") ?? Number.NaN);
-          if (request.getMethod() === "HEAD" && offset < told) takenBack++;
+          if (request.getMethod() === "HEAD" && offset < seen.told) seen.takenBack++;
         },
         onShouldRetry: () => true,
-      }).finally(() => (done = true));
+      }).finally(() => (seen.done = true));
       upload.catch(() => undefined); // met below
-      for (let next = 2_000_000; !done && next < bytes.byteLength; next += randomInt(1_500_000, 3_000_000)) {
-        while (!done && told < next) await sleep(2);
-        if (done) break;
+      for (let next = 2_000_000; !seen.done && next < bytes.byteLength; next += randomInt(1_500_000, 3_000_000)) {
+        while (!seen.done && seen.told < next) await sleep(2);
+        if (seen.done) break;
         address.pointTo(undefined);
         await server.kill();
         kills++;
@@ -137,7 +135,7 @@ describe("an upload in mid-flight", () => {
       }
       const url = await upload;
       expect(kills).toBeGreaterThan(4);
-      expect(takenBack).toBe(0);
+      expect(seen.takenBack).toBe(0);
       expect(await digestAt(url)).toBe(digestOf(bytes));
       const blob = await fetch(`${server.url}/v2/acme/app/blobs/${digestOf(bytes)}`);
       expect(Buffer.from(await blob.arrayBuffer()).equals(bytes)).toBe(true);
