@@ -72,12 +72,15 @@ export function eventStream(
     "x-accel-buffering": "no",
   });
   let quiet = true;
+  // What ends with the connection needs no framing: straight to the socket, behind the head that was flushed to it.
+  const sink = options.untilClose === true ? incoming.socket : outgoing;
+  if (options.untilClose === true) outgoing.flushHeaders();
   const write = (bytes: Uint8Array): boolean => {
     quiet = false;
-    return open && outgoing.write(bytes);
+    return open && sink.write(bytes);
   };
   const heartbeat = setInterval(() => {
-    if (quiet) outgoing.write(encoding === "gzip" ? packedHeartbeat : heartbeatFrame);
+    if (quiet) sink.write(encoding === "gzip" ? packedHeartbeat : heartbeatFrame);
     quiet = true;
   }, options.heartbeatMs ?? 15_000);
   heartbeat.unref();
@@ -86,15 +89,15 @@ export function eventStream(
     if (!open) return;
     open = false;
     clearInterval(heartbeat);
-    drain?.removeEventListener("abort", close);
+    if (drain !== undefined) streamsOf(drain).delete(close);
     outgoing.end();
     options.onClose?.();
   };
   outgoing.once("close", close);
-  drain?.addEventListener("abort", close, { once: true });
+  if (drain !== undefined) streamsOf(drain).add(close);
   if (drain?.aborted === true || c.req.method === "HEAD") close();
   else {
-    if (encoding === "gzip") outgoing.write(gzipHead);
+    if (encoding === "gzip") sink.write(gzipHead);
     write(encodeFrames(`retry: ${options.retryMs ?? 1000}\n\n`, encoding));
   }
   return {
@@ -102,10 +105,22 @@ export function eventStream(
     encoding,
     send: (frame) => write(encodeFrames(frame, encoding)),
     sendEncoded: write,
-    bufferedBytes: () => outgoing.writableLength,
+    bufferedBytes: () => sink.writableLength,
     close,
   };
 }
+
+/** One listener for all streams of a server: an EventTarget looks through all it has for each that is added. */
+function streamsOf(drain: AbortSignal): Set<() => void> {
+  let streams = openStreams.get(drain);
+  if (streams === undefined) {
+    const known = (streams = new Set());
+    openStreams.set(drain, known);
+    drain.addEventListener("abort", () => known.forEach((close) => close()), { once: true });
+  }
+  return streams;
+}
+const openStreams = new WeakMap<AbortSignal, Set<() => void>>();
 
 /** RFC 9110, section 12.5.3, as far as it matters here: gzip is named, and not with a weight of zero. */
 function acceptsGzip(header: string | string[] | undefined): boolean {

@@ -9,6 +9,7 @@ import { nodeStatusOf } from "./node-status.ts";
 import { pageViewOf, type PageView } from "./page-view.ts";
 import { isVisible, type ReaderFilter } from "./reader-filter.ts";
 import { createRegistryWatch } from "./registry-watch.ts";
+import { createBoardRows, viewFor, type PodSource } from "./pods/index.ts";
 import { sweepNode } from "./silence.ts";
 
 /** Who is told what happens on the board. */
@@ -22,6 +23,8 @@ export interface BoardListener {
 export interface Board {
   /** False when the board has no place for another node. */
   report(report: AgentReport): boolean;
+  /** Pods of these nodes began or ceased to wait. */
+  podsChanged(nodeNames: Iterable<string>): void;
   /** To be called each second or so; `elapsedMs` since the last call. */
   sweep(elapsedMs: number): void;
   /** Running pulls first, newest start first; then finished ones, newest end first. */
@@ -50,6 +53,8 @@ export interface BoardOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly listener: BoardListener;
+  /** Which pods wait for what; absent without Kubernetes. */
+  readonly pods?: PodSource;
 }
 
 export function createBoard(options: BoardOptions): Board {
@@ -61,6 +66,7 @@ export function createBoard(options: BoardOptions): Board {
   let fleet = nothingLearned;
   let pullCount = 0;
   let layerCount = 0;
+  const rows = createBoardRows({ source: options.pods, tenantOf: options.tenantOf, clock, historyTtlMs });
 
   const put = (nodeName: string, next: NodeState | undefined): void => {
     const previous = nodes.get(nodeName);
@@ -126,12 +132,17 @@ export function createBoard(options: BoardOptions): Board {
     const now = clock();
     const running: PullStatus[] = [];
     const finished: PullStatus[] = [];
+    const add = (to: PullStatus[], status: PullStatus): void => {
+      if (isVisible(filter, status)) to.push(viewFor(filter.boundTo, status));
+    };
+    const shown = rows.ids();
     for (const node of nodes.values()) {
-      for (const { status } of node.running.values()) if (isVisible(filter, status)) running.push(status);
-      for (const { status, endedAt } of node.finished.values()) {
-        if (now - endedAt < historyTtlMs && isVisible(filter, status)) finished.push(status);
-      }
+      for (const { status } of node.running.values()) add(running, status);
+      for (const { status, endedAt } of node.finished.values())
+        if (now - endedAt < historyTtlMs && !shown.has(status.id)) add(finished, status);
     }
+    for (const status of rows.open()) add(running, status);
+    for (const status of rows.ended()) add(finished, status);
     running.sort((a, b) => (a.startedAt < b.startedAt ? 1 : a.startedAt > b.startedAt ? -1 : 0));
     finished.sort((a, b) =>
       (a.completedAt ?? "") < (b.completedAt ?? "") ? 1 : (a.completedAt ?? "") > (b.completedAt ?? "") ? -1 : 0,
@@ -139,7 +150,12 @@ export function createBoard(options: BoardOptions): Board {
     return [...running, ...finished];
   };
 
+  const refreshRows = (nodeNames: Iterable<string>): void => {
+    for (const nodeName of nodeNames) tell(rows.refresh(nodeName, nodes.get(nodeName)));
+  };
+
   return {
+    podsChanged: refreshRows,
     report(report) {
       if (!placeForNode(report.nodeName)) {
         listener.dropped({ pulls: 0, layers: 0, history: 0, nodes: 1 });

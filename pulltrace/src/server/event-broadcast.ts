@@ -29,6 +29,11 @@ interface Client {
 export interface EventBroadcast {
   /** New events are in the ring: they go out within some milliseconds, many at a time. */
   notify(): void;
+  /**
+   * Sends what is overdue. To be called now and then by whoever keeps the process busy: while a thousand sockets are
+   * ready at a time, Node takes up to 48 rounds of them before it looks at its timers.
+   */
+  catchUp(): void;
   /** Sends what comes after `position`, and goes on with what follows. Returns how to leave. */
   connect(connection: ClientConnection, filter: ReaderFilter, position: number): () => void;
   clients(): number;
@@ -73,6 +78,7 @@ export function createEventBroadcast(options: {
     else followers.set(client.filterKey, left);
   };
   let timer: NodeJS.Timeout | undefined;
+  let dueAt = Number.POSITIVE_INFINITY;
   let lastFlushMs = 0;
 
   interface Chunk {
@@ -130,10 +136,13 @@ export function createEventBroadcast(options: {
   };
 
   const schedule = (delayMs: number): void => {
-    timer ??= setTimeout(flush, delayMs);
+    if (timer !== undefined) return;
+    dueAt = performance.now() + delayMs;
+    timer = setTimeout(flush, delayMs);
     timer.unref();
   };
   const flush = (): void => {
+    clearTimeout(timer);
     timer = undefined;
     const begun = performance.now();
     const chunks = new Map<string, Chunk>();
@@ -166,6 +175,9 @@ export function createEventBroadcast(options: {
   return {
     notify() {
       if (clients.size > 0) schedule(pause());
+    },
+    catchUp() {
+      if (timer !== undefined && performance.now() > dueAt) flush();
     },
     connect(connection, filter, position) {
       const followed = filterKey(filter);

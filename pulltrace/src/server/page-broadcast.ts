@@ -27,6 +27,8 @@ interface Group {
 export interface PageBroadcast {
   /** Sends a snapshot at once and then what changes. Returns how to leave. */
   connect(connection: ClientConnection, filter: ReaderFilter, rows: number): () => void;
+  /** Sends what is overdue: see `catchUp` of the event broadcast. */
+  catchUp(): void;
   clients(): number;
   /** Different filters that are being followed. */
   groups(): number;
@@ -35,14 +37,12 @@ export interface PageBroadcast {
   close(): void;
 }
 
-const tickMs = 500;
+const tickMs = 600;
 const longestStreamMs = 3_600_000;
-/** Between so many writes, reports get their turn. */
-const writesInARow = 2_500;
 
 /**
- * What pages show, told to as many as want to look: twice a second each group's view is compared with the one before,
- * what changed is encoded once and the same bytes go to all of the group. A client with unsent bytes is passed over; it
+ * What pages show, told to as many as want to look: each 0.6 s a group's view is compared with the one
+ * before, what changed is encoded once and the same bytes go to all of the group. A client with unsent bytes is passed over; it
  * gets one snapshot when it has taken them, however long that took, so that nothing grows.
  */
 export function createPageBroadcast(options: {
@@ -55,6 +55,7 @@ export function createPageBroadcast(options: {
   const run = randomBytes(6).toString("hex");
   const groups = new Map<string, Group>();
   let timer: NodeJS.Timeout | undefined;
+  let dueAt = Number.POSITIVE_INFINITY;
   let closed = false;
 
   const frameOf = (group: Group, update: Pick<PageUpdate, "kind" | "order" | "rows">): string => {
@@ -100,14 +101,11 @@ export function createPageBroadcast(options: {
     return frameOf(group, { kind: "changes", ...(moved ? { order: view.rows.map(({ id }) => id) } : {}), rows });
   };
 
-  const send = async (group: Group, frame: string | undefined): Promise<void> => {
+  const send = (group: Group, frame: string | undefined): void => {
     const encoded = new Map<StreamEncoding, Buffer>();
-    let writes = 0;
     let skipped = 0;
-    // Who joins meanwhile has the new view already.
-    for (const client of Array.from(group.clients)) {
+    for (const client of group.clients) {
       const { connection } = client;
-      if (!group.clients.has(client)) continue;
       if (performance.now() - client.connectedAt > longestStreamMs) {
         connection.close();
         continue;
@@ -129,26 +127,26 @@ export function createPageBroadcast(options: {
         if (bytes === undefined) encoded.set(connection.encoding, (bytes = encodeFrames(frame, connection.encoding)));
         connection.sendEncoded(bytes);
       }
-      writes += 1;
-      if (writes % writesInARow === 0) await new Promise(setImmediate);
     }
     if (skipped > 0) onSkip(skipped);
   };
 
-  const tick = async (): Promise<void> => {
+  const tick = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
     const begun = performance.now();
     for (const [key, group] of groups) {
       if (group.clients.size === 0) groups.delete(key);
-      else await send(group, advance(group));
+      else send(group, advance(group));
     }
     const took = performance.now() - begun;
-    timer = undefined;
     // Very many groups or clients make it coarser instead of taking the processor from the reports.
-    if (groups.size > 0) schedule(Math.max(tickMs - took, took));
+    if (groups.size > 0) schedule(Math.max(tickMs - took, 2 * took));
   };
   const schedule = (delayMs: number): void => {
     if (closed || timer !== undefined) return;
-    timer = setTimeout(() => void tick(), delayMs);
+    dueAt = performance.now() + delayMs;
+    timer = setTimeout(tick, delayMs);
     timer.unref();
   };
   const keyOf = (filter: ReaderFilter, rows: number): string => `${rows} ${filterKey(filter)}`;
@@ -177,6 +175,9 @@ export function createPageBroadcast(options: {
       connection.sendEncoded(snapshotFor(group, connection.encoding));
       schedule(tickMs);
       return () => clients.delete(client);
+    },
+    catchUp() {
+      if (timer !== undefined && performance.now() > dueAt) tick();
     },
     clients() {
       let count = 0;

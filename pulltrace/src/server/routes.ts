@@ -35,6 +35,8 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
       throw error;
     }
     options.metrics.reported();
+    broadcast.catchUp();
+    pages.catchUp();
     return new Response(null, { status: 204 });
   };
 
