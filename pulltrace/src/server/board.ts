@@ -167,6 +167,7 @@ export function createBoard(options: BoardOptions): Board {
         fleet,
         registry: (host) => registries.others(report.nodeName, host),
         tenantOf: options.tenantOf,
+        ...(options.pods === undefined ? {} : { pods: rows.podsFor(report) }),
         room: { pulls: limits.pulls - pullCount, layers: limits.layers - layerCount },
         pullsPerNode: limits.pullsPerNode,
         layersPerNode: limits.layersPerNode,
@@ -175,6 +176,7 @@ export function createBoard(options: BoardOptions): Board {
       registries.note(report.nodeName, result.registries);
       for (const lesson of result.lessons) fleet = learn(fleet, lessonForAll(lesson, nodes.size), now);
       tell(result.emissions);
+      refreshRows([report.nodeName]);
       if (result.arrivedBytes > 0) listener.arrived(result.arrivedBytes);
       const { pulls, layers, history } = result.dropped;
       if (pulls + layers + history + forgotten > 0) {
@@ -190,10 +192,12 @@ export function createBoard(options: BoardOptions): Board {
         if (result.node?.reporting !== true) registries.note(nodeName, []);
         tell(result.emissions);
       }
+      refreshRows(rows.nodeNames());
       if (ends.length > 1_000 && ends.length > 2 * pullCount) ends = ends.filter(stillThere);
     },
     pulls,
-    page: (filter, rows) => pageViewOf(nodes.values(), filter, { rows, now: clock(), historyTtlMs }),
+    page: (filter, most) =>
+      pageViewOf(nodes.values(), filter, { rows: most, now: clock(), historyTtlMs, waiting: rows }),
     images: (filter) => rolloutsOf(pulls(filter)),
     coldStart(imageRef, { nodeName, ...filter }) {
       // Any node's pull of the image tells its layers; the node in question is the one that would pull it.

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { PullEvent } from "../contract/index.ts";
 import type { Emission } from "./emission.ts";
+import { viewFor } from "./pods/index.ts";
 import type { Filtered } from "./reader-filter.ts";
 
 /** An event of the ring, with what decides who sees it. */
@@ -13,8 +14,8 @@ export interface RingEntry extends Filtered {
 export interface EventRing {
   append(emission: Emission): void;
   entry(number: number): RingEntry | undefined;
-  /** The whole SSE message, blank line included. */
-  frameOf(entry: RingEntry): string;
+  /** The whole SSE message, blank line included, as a reader sees it who is bound to the tenant. */
+  frameOf(entry: RingEntry, boundTo?: string): string;
   /** Number of the newest event; 0 before the first. */
   newest(): number;
   /** Number of the oldest event kept; `newest() + 1` when there is none. */
@@ -75,7 +76,10 @@ export function createEventRing(limits: { readonly ringEvents: number; readonly 
     },
     entry,
     // JSON has no line breaks, so one data field holds it.
-    frameOf: ({ number, event }) => `id: ${run}-${number}\ndata: ${JSON.stringify(event)}\n\n`,
+    frameOf({ number, event }, boundTo) {
+      const shown = event.pull === undefined ? event : { ...event, pull: viewFor(boundTo, event.pull) };
+      return `id: ${run}-${number}\ndata: ${JSON.stringify(shown)}\n\n`;
+    },
     newest: () => newest,
     oldest: () => oldest,
     idOf: (number) => `${run}-${number}`,

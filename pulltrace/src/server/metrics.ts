@@ -81,10 +81,10 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
 
   return {
     emitted(emissions) {
-      for (const { event, counted } of emissions) {
+      for (const { event, counted, begins } of emissions) {
         if (!counted || event.pull === undefined) continue;
-        if (event.type === "pull.started") pulls.inc();
-        else if (event.type === "pull.failed") errors.inc();
+        if (event.type === "pull.started" || begins === true) pulls.inc();
+        if (event.type === "pull.failed") errors.inc();
         else if (event.type === "pull.completed")
           duration.observe(secondsOf(event.pull.startedAt, event.pull.completedAt));
       }

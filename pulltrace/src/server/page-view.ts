@@ -1,5 +1,6 @@
 import type { PageSummary, PullRow, PullRowChange, PullStatus } from "../contract/index.ts";
 import type { NodeState } from "./node.ts";
+import { viewFor, type BoardRows } from "./pods/index.ts";
 import { isVisible, type ReaderFilter } from "./reader-filter.ts";
 
 /** What a page shows at one moment. */
@@ -13,7 +14,13 @@ export interface PageView {
 export function pageViewOf(
   nodes: Iterable<NodeState>,
   filter: ReaderFilter,
-  options: { readonly rows: number; readonly now: number; readonly historyTtlMs: number },
+  options: {
+    readonly rows: number;
+    readonly now: number;
+    readonly historyTtlMs: number;
+    /** What pods need and nobody pulls. */
+    readonly waiting?: Pick<BoardRows, "open" | "ended" | "ids">;
+  },
 ): PageView {
   const running = firstOf(options.rows, (pull) => pull.startedAt);
   const finished = firstOf(options.rows, (pull) => pull.completedAt ?? "");
@@ -27,6 +34,7 @@ export function pageViewOf(
     pullingNodes: 0,
     silentNodes: 0,
   };
+  const waitingIds = options.waiting?.ids();
   for (const node of nodes) {
     if (filter.nodeName !== undefined && filter.nodeName !== node.nodeName) continue;
     let active = 0;
@@ -39,6 +47,7 @@ export function pageViewOf(
     }
     for (const { status, endedAt } of node.finished.values()) {
       if (options.now - endedAt >= options.historyTtlMs || !isVisible(filter, status)) continue;
+      if (waitingIds?.has(status.id) === true) continue;
       seen += 1;
       if (status.phase !== "done") summary.failedPulls += 1;
       finished.add(status);
@@ -50,7 +59,19 @@ export function pageViewOf(
     if (active > 0) summary.pullingNodes += 1;
     if (!node.reporting) summary.silentNodes += 1;
   }
-  return { summary, rows: [...running.all, ...finished.all].slice(0, options.rows) };
+  for (const status of options.waiting?.open() ?? []) {
+    if (!isVisible(filter, status)) continue;
+    if (status.phase === "failed") summary.failedPulls += 1;
+    running.add(status);
+  }
+  for (const status of options.waiting?.ended() ?? []) {
+    if (!isVisible(filter, status)) continue;
+    summary.finishedPulls += 1;
+    if (status.phase !== "done") summary.failedPulls += 1;
+    finished.add(status);
+  }
+  const rows = [...running.all, ...finished.all].slice(0, options.rows);
+  return { summary, rows: rows.map((pull) => viewFor(filter.boundTo, pull)) };
 }
 
 /** Keeps the latest few of many, in order; the id decides between equals, so that the order stays. */

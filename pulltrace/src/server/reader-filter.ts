@@ -1,5 +1,6 @@
 import { seesAllTenants, type Principal } from "@waybill/foundation/auth";
 import { Problem } from "@waybill/foundation/errors";
+import { isNamespaceOf } from "./pods/index.ts";
 
 /** What a reader may and wants to see. */
 export interface ReaderFilter {
@@ -51,9 +52,15 @@ export function isVisible(filter: ReaderFilter, item: Filtered): boolean {
     (filter.boundTo === undefined || item.tenant === filter.boundTo) &&
     (filter.tenant === undefined || item.tenant === filter.tenant) &&
     (filter.nodeName === undefined || item.nodeName === filter.nodeName) &&
-    (filter.namespace === undefined || item.pods?.some(({ namespace }) => namespace === filter.namespace) === true) &&
+    (filter.namespace === undefined || isWaitedForIn(filter.namespace, filter.boundTo, item)) &&
     (filter.image === undefined || isOfImage(item.imageRef ?? "", filter.image))
   );
+}
+
+/** A reader who is bound to a tenant learns nothing of other namespaces, not even that a pod waits there. */
+function isWaitedForIn(namespace: string, tenant: string | undefined, { pods }: Filtered): boolean {
+  if (tenant !== undefined && !isNamespaceOf(tenant, namespace)) return false;
+  return pods?.some((pod) => pod.namespace === namespace) === true;
 }
 
 function isOfImage(imageRef: string, image: string): boolean {

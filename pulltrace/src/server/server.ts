@@ -7,6 +7,7 @@ import { createEventRing } from "./event-ring.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
 import { createPullMetrics } from "./metrics.ts";
 import { createPageBroadcast } from "./page-broadcast.ts";
+import type { PodSource } from "./pods/index.ts";
 import { pullRoutes } from "./routes.ts";
 import { tenantLookup, type TenantOf } from "./tenant.ts";
 
@@ -17,6 +18,8 @@ export interface PullServerOptions {
   readonly agentToken?: string;
   /** Which first path elements of repositories are tenants; absent: none. */
   readonly tenants?: TenantOf;
+  /** Which pods wait for what (`watchPods`); absent without Kubernetes. The caller closes it. */
+  readonly pods?: PodSource;
   readonly log: Logger;
   readonly registry: Registry;
   /** Milliseconds since 1970; the machine's clock when absent. */
@@ -60,6 +63,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
     tenantOf: tenantLookup(options.tenants),
     limits,
     clock,
+    ...(options.pods === undefined ? {} : { pods: options.pods }),
     listener: {
       emitted(emissions) {
         for (const emission of emissions) {
@@ -87,6 +91,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
     onSkip: (updates) => metrics.updatesSkipped(updates),
   });
 
+  const leavePods = options.pods?.subscribe((nodeNames) => board.podsChanged(nodeNames));
   let sweptAt = performance.now();
   const sweeper = setInterval(() => {
     const now = performance.now();
@@ -126,6 +131,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
     },
     close() {
       clearInterval(sweeper);
+      leavePods?.();
       broadcast.close();
       pages.close();
       metrics.close();

@@ -1,0 +1,8 @@
+/**
+ * Pods: which wait for which pull, and what kubelet says of images that nobody is pulling. A watch of Kubernetes fills a
+ * `PodSource`; pure rules match its waits with the pulls of the node and make rows of what no pull serves.
+ */
+export { createBoardRows, type BoardRows } from "./board-rows.ts";
+export type { NodePods, NodeWaits, PodSource, WaitingContainer } from "./contract.ts";
+export { watchPods, type PodWatchOptions } from "./pod-watch.ts";
+export { isNamespaceOf, viewFor } from "./tenant-view.ts";

@@ -1,0 +1,293 @@
+import { createHash } from "node:crypto";
+import type { PullEventType, PullStatus } from "../../contract/index.ts";
+import type { Emission } from "../emission.ts";
+import type { FinishedPull, TrackedPull } from "../node.ts";
+import type { NodeWaits } from "./contract.ts";
+import { matchImage, readImageName } from "./image-name.ts";
+import { matchNeeds, type ImageNeed } from "./image-need.ts";
+import { sameWait, waitFactsOf, type NodeView, type WaitFacts } from "./wait-status.ts";
+
+/** A pull that pods need and that nobody reports: it waits, or its last try failed. */
+export interface WaitingRow {
+  readonly image: string;
+  readonly pull: TrackedPull;
+  /** It stands for a failed pull that an agent reported, and goes on under its id. */
+  readonly ofAgent: boolean;
+}
+
+/** Rows of a node. Plain data, never changed in place. */
+export interface NodeRows {
+  /** By image. */
+  readonly open: ReadonlyMap<string, WaitingRow>;
+  /** By id: rows that are over, oldest end first. */
+  readonly ended: ReadonlyMap<string, { readonly status: PullStatus; readonly endedAt: number }>;
+  /** By image: when the need was first seen, by the server's clock. */
+  readonly seen: ReadonlyMap<string, number>;
+}
+
+export const noRows: NodeRows = { open: new Map(), ended: new Map(), seen: new Map() };
+
+export interface RowsInput {
+  readonly node: NodeView;
+  readonly needs: readonly ImageNeed[];
+  readonly settled: NodeWaits["settled"];
+  readonly running: readonly PullStatus[];
+  readonly finished: ReadonlyMap<string, FinishedPull>;
+  readonly tenantOf: (imageRef: string) => string | undefined;
+  readonly historyTtlMs: number;
+}
+
+/** Most containers have their image on the node already: what waits for less is no row. */
+const patienceMs = 3_000;
+/** An agent's failed pull and kubelet's word of it belong together when they are so near. */
+const sameTryMs = 30_000;
+const reportedWithinMs = 2_000;
+export const mostRowsOfNode = 500;
+
+/** Rows of a node, what its pods need now, and its pulls → the next rows and what to tell. Pure. */
+export function nextRows(
+  previous: NodeRows,
+  input: RowsInput,
+): { readonly rows: NodeRows; readonly emissions: readonly Emission[] } {
+  const { node, needs, running, finished } = input;
+  const { now } = node;
+  const emissions: Emission[] = [];
+  const open = new Map<string, WaitingRow>();
+  const ended = new Map([...previous.ended].filter(([, { endedAt }]) => now - endedAt < input.historyTtlMs));
+  const seen = new Map<string, number>();
+  const runningIds = new Set(running.map(({ id }) => id));
+  const served = new Set(matchNeeds(needs, running).values());
+
+  const end = (row: WaitingRow, next: PullStatus): void => {
+    emissions.push(emissionOf(next, now, false));
+    if (!row.ofAgent) ended.set(next.id, { status: next, endedAt: now });
+  };
+
+  for (const need of needs) {
+    seen.set(need.image, previous.seen.get(need.image) ?? now);
+    const row = liveRow(previous.open.get(need.image), runningIds);
+    const facts = served.has(need) ? undefined : waitFactsOf(need, node);
+    if (facts === undefined) {
+      if (row !== undefined) end(row, served.has(need) ? overtaken(row, now) : settledStatus(row, "gone", now));
+      continue;
+    }
+    // The agent's report of the same failure may still be on its way; its pull is the better row.
+    const fresh = facts.phase === "failed" && node.reporting && isFresh(facts.failedAt, now);
+    if (fresh) {
+      if (row !== undefined) open.set(need.image, row);
+      continue;
+    }
+    const patient = facts.phase === "waiting" && now - (seen.get(need.image) ?? now) < patienceMs;
+    if (row === undefined && (patient || open.size >= mostRowsOfNode)) continue;
+    const agents = facts.phase === "failed" ? failedByAgent(need, facts.failedAt ?? now, finished) : undefined;
+    const newTry = agents !== undefined && agents.status.id !== row?.pull.status.id;
+    const turnsBack = row?.pull.status.phase === "failed" && facts.phase === "waiting";
+    if (row !== undefined && (newTry || turnsBack)) end(row, settledStatus(row, "gone", now));
+    if (turnsBack && patient) continue;
+    const kept = newTry || turnsBack ? undefined : row;
+    open.set(
+      need.image,
+      kept === undefined ? begin(need, facts, agents, input, emissions) : go(kept, need, facts, input, emissions),
+    );
+  }
+
+  for (const row of previous.open.values()) {
+    if (seen.has(row.image) || runningIds.has(row.pull.status.id)) continue;
+    const how = input.settled.findLast(({ image }) => image === row.image)?.how ?? "gone";
+    end(row, settledStatus(row, how, now));
+  }
+  return { rows: { open, ended, seen }, emissions };
+}
+
+function isFresh(failedAt: number | undefined, now: number): boolean {
+  return failedAt !== undefined && failedAt <= now && now - failedAt < reportedWithinMs;
+}
+
+/** A row whose id an agent's pull goes on under is no row any more. */
+function liveRow(row: WaitingRow | undefined, runningIds: ReadonlySet<string>): WaitingRow | undefined {
+  return row === undefined || runningIds.has(row.pull.status.id) ? undefined : row;
+}
+
+/** The failed pull of an agent that kubelet's word of a failed try is about. */
+function failedByAgent(need: ImageNeed, failedAt: number, finished: RowsInput["finished"]): FinishedPull | undefined {
+  let found: FinishedPull | undefined;
+  for (const pull of finished.values()) {
+    if (pull.status.phase === "done" || pull.endedAt < failedAt - sameTryMs || need.name === undefined) continue;
+    const name = readImageName(pull.status.imageRef);
+    if (name === undefined || matchImage(need.name, { name, manifestDigest: pull.status.manifestDigest }) === "none")
+      continue;
+    found = pull;
+  }
+  return found;
+}
+
+function begin(
+  need: ImageNeed,
+  facts: WaitFacts,
+  agents: FinishedPull | undefined,
+  input: RowsInput,
+  emissions: Emission[],
+): WaitingRow {
+  const { node } = input;
+  const base = agents?.status ?? newStatus(need, input);
+  const status = withFacts(base, need, facts, node.now);
+  const ofAgent = agents !== undefined;
+  if (!ofAgent) {
+    const begun = facts.phase === "waiting" ? status : withoutEnd(status);
+    emissions.push(emissionOf(begun, node.now, facts.phase === "failed", "pull.started"));
+  }
+  if (facts.phase === "failed") emissions.push(emissionOf(status, node.now, !ofAgent));
+  return { image: need.image, ofAgent, pull: tracked(status, node.now) };
+}
+
+function go(row: WaitingRow, need: ImageNeed, facts: WaitFacts, input: RowsInput, emissions: Emission[]): WaitingRow {
+  const { now } = input.node;
+  const before = row.pull.status;
+  const status = withFacts(before, need, facts, now);
+  if (sameWait(before, status)) return row;
+  // Each failed try counts as a pull that began and failed, as it does when an agent sees it.
+  const tried = facts.phase === "failed" && (before.phase !== "failed" || (before.attempts ?? 0) < facts.attempts);
+  emissions.push({ ...emissionOf(status, now, tried), ...(tried ? { begins: true as const } : {}) });
+  return { ...row, pull: { ...row.pull, status } };
+}
+
+function newStatus(need: ImageNeed, { node, tenantOf }: RowsInput): PullStatus {
+  const since = need.containers[0]?.since ?? node.now;
+  const startedAt = new Date(Math.min(node.now, since > 0 ? since : node.now)).toISOString();
+  const tenant = tenantOf(need.image);
+  const id = createHash("sha256").update(`${node.nodeName}\npods\n${need.image}\n${node.now}`).digest("hex");
+  return {
+    id: id.slice(0, 32),
+    nodeName: node.nodeName,
+    imageRef: need.image,
+    totalBytes: 0,
+    downloadedBytes: 0,
+    bytesPerSec: 0,
+    etaSeconds: -1,
+    percent: 0,
+    layerCount: 0,
+    layersDone: 0,
+    startedAt,
+    pods: need.pods,
+    layers: [],
+    totalKnown: false,
+    phase: "waiting",
+    ...(tenant === undefined ? {} : { tenant }),
+    cachedBytes: 0,
+    updatedAt: new Date(node.now).toISOString(),
+  };
+}
+
+function withFacts(base: PullStatus, need: ImageNeed, facts: WaitFacts, now: number): PullStatus {
+  const { nextTryAt: _, waitsFor: __, ...rest } = base;
+  const common = { ...rest, pods: samePods(base.pods, need.pods), updatedAt: new Date(now).toISOString() };
+  if (facts.phase === "waiting") return { ...common, phase: "waiting", waitsFor: facts.waitsFor };
+  const failedAt = Math.max(Date.parse(base.startedAt), Math.min(now, facts.failedAt ?? now));
+  const newTry = base.attempts !== facts.attempts || base.completedAt === undefined;
+  return {
+    ...common,
+    phase: "failed",
+    completedAt: newTry ? new Date(failedAt).toISOString() : (base.completedAt ?? ""),
+    error: `${facts.failure.sentence} ${facts.failure.advice}`.slice(0, 1_000),
+    failure: facts.failure,
+    attempts: facts.attempts,
+    waitsFor: facts.waitsFor,
+    bytesPerSec: 0,
+    etaSeconds: -1,
+    ...(facts.nextTryAt === undefined ? {} : { nextTryAt: new Date(facts.nextTryAt).toISOString() }),
+  };
+}
+
+function samePods(known: PullStatus["pods"], now: PullStatus["pods"]): PullStatus["pods"] {
+  const same =
+    known.length === now.length &&
+    known.every((pod, index) => {
+      const other = now[index];
+      return (
+        pod.namespace === other?.namespace &&
+        pod.podName === other.podName &&
+        pod.container === other.container &&
+        pod.part === other.part &&
+        pod.reason === other.reason &&
+        pod.since === other.since
+      );
+    });
+  return same ? known : now;
+}
+
+function withoutEnd(status: PullStatus): PullStatus {
+  const {
+    completedAt: _,
+    error: __,
+    failure: ___,
+    attempts: ____,
+    nextTryAt: _____,
+    waitsFor: ______,
+    ...rest
+  } = status;
+  return { ...rest, phase: "resolving" };
+}
+
+/** How a row ends that nobody goes on with. A failed one told its end: it only ceases to be alive. */
+function settledStatus(row: WaitingRow, how: "has-image" | "gone", now: number): PullStatus {
+  const { nextTryAt: _, waitsFor: __, ...status } = row.pull.status;
+  const nowText = new Date(now).toISOString();
+  if (status.phase === "failed") return { ...status, pods: [], updatedAt: nowText };
+  if (how === "has-image") {
+    return { ...status, phase: "done", percent: 100, etaSeconds: 0, completedAt: nowText, updatedAt: nowText };
+  }
+  return {
+    ...status,
+    phase: "cancelled",
+    completedAt: nowText,
+    updatedAt: nowText,
+    error: "No pod on the node waits for it any more.",
+  };
+}
+
+function overtaken(row: WaitingRow, now: number): PullStatus {
+  const status = settledStatus(row, "gone", now);
+  return status.phase === "failed"
+    ? status
+    : { ...status, error: "The node pulls it already; that pull's name was not known before." };
+}
+
+function tracked(status: PullStatus, now: number): TrackedPull {
+  return {
+    key: `pods ${status.imageRef}`,
+    status,
+    layers: new Map(),
+    speed: [],
+    older: false,
+    missedReports: 0,
+    reportedAt: now,
+    movedAt: now,
+    counted: false,
+  };
+}
+
+const typeOf: Readonly<Record<PullStatus["phase"], PullEventType>> = {
+  waiting: "pull.progress",
+  resolving: "pull.progress",
+  downloading: "pull.progress",
+  unpacking: "pull.progress",
+  done: "pull.completed",
+  failed: "pull.failed",
+  cancelled: "pull.failed",
+};
+
+function emissionOf(status: PullStatus, now: number, counted: boolean, type = typeOf[status.phase]): Emission {
+  return {
+    event: {
+      schemaVersion: "v1",
+      timestamp: new Date(now).toISOString(),
+      type,
+      nodeName: status.nodeName,
+      pull: status,
+    },
+    ...(status.tenant === undefined ? {} : { tenant: status.tenant }),
+    imageRef: status.imageRef,
+    pods: status.pods,
+    counted,
+  };
+}
