@@ -55,14 +55,14 @@ function unpacked(source: Readable, format: ArchiveFormat, counter: Counter): Re
 }
 
 /** What goes wrong below is the archive's fault, unless the store says something else. */
-function faultOf(error: unknown): unknown {
+function faultOf(error: unknown, what = "the archive"): unknown {
   if (error instanceof StoreError) return error;
   if (!(error instanceof Error)) return error;
   const code = "code" in error ? String(error.code) : "";
   // The disk's, not the archive's.
   if (code === "ENOSPC") return new StoreError("STORAGE_FULL", "no room to look at the archive", { cause: error });
   if (/^E[A-Z]+$/.test(code) && code !== "ECONNRESET" && code !== "EPIPE") return error;
-  return archiveFault(`the archive cannot be read: ${error.message}`, error);
+  return archiveFault(`${what} cannot be read: ${error.message}`, error);
 }
 
 /**
@@ -140,14 +140,19 @@ class Guard {
 
   /** The bytes of a file, exactly as many as were announced. */
   async *bytes(entry: RawEntry): AsyncGenerator<Uint8Array, void, undefined> {
+    const shown = shownPath(entry.name);
     let came = 0;
-    for await (const part of entry.bytes) {
-      came += part.byteLength;
-      if (came > entry.size) throw archiveFault(`${shownPath(entry.name)} has more bytes than the archive says`);
-      this.#count(part.byteLength, `at ${shownPath(entry.name)}`);
-      yield part;
+    try {
+      for await (const part of entry.bytes) {
+        came += part.byteLength;
+        if (came > entry.size) throw archiveFault(`${shown} has more bytes than the archive says`);
+        this.#count(part.byteLength, `at ${shown}`);
+        yield part;
+      }
+    } catch (error) {
+      throw faultOf(error, shown);
     }
-    if (came < entry.size) throw archiveFault(`${shownPath(entry.name)} has fewer bytes than the archive says`);
+    if (came < entry.size) throw archiveFault(`${shown} has fewer bytes than the archive says`);
   }
 
   /** What a packed tar unpacks to counts also where it is no file's. */

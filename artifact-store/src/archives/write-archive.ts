@@ -10,7 +10,7 @@ export interface FileToPack {
   /** Bytes. */
   readonly size: number;
   /** Called when it is the file's turn. */
-  open(): Promise<Readable>;
+  readonly open: () => Promise<Readable>;
 }
 
 /** Octal digits of a ustar header hold no more. */

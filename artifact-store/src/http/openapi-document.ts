@@ -37,11 +37,13 @@ function componentSchemas(): Record<string, JsonObject> {
   );
 }
 
+/** A schema in its place: named ones are references, also those within it. */
 function schemaInPlace(schema: z.ZodType): JsonObject {
   const named = schemas.get(schema);
-  return named === undefined
-    ? withoutDialect(z.toJSONSchema(schema, { ...options, metadata: schemas, reused: "inline" }))
-    : { $ref: `#/components/schemas/${named.id}` };
+  if (named !== undefined) return { $ref: `#/components/schemas/${named.id}` };
+  const { $defs: _, ...inPlace } = withoutDialect(z.toJSONSchema(schema, { ...options, metadata: schemas }));
+  const text = JSON.stringify(inPlace).replaceAll('"#/$defs/', '"#/components/schemas/');
+  return JSON.parse(text) as JsonObject;
 }
 
 /** Names in braces of a path. */

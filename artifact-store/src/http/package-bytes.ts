@@ -91,16 +91,16 @@ export class PackageBytes {
     const { outgoing } = c.env;
     const archive = await this.#store.packages.writeArchive(id, format);
     const type = Object.entries(archiveTypes).find(([, one]) => one === format)?.[0] ?? "application/octet-stream";
-    outgoing.writeHead(200, {
+    const headers = {
       "content-type": type,
       "content-disposition": `attachment; filename="${id}${extensionOf(format)}"`,
       "cache-control": "private, no-cache",
-    });
+    };
     if (c.req.method === "HEAD") {
       archive.destroy();
-      outgoing.end();
-      return ALREADY_SENT;
+      return new Response(null, { headers });
     }
+    outgoing.writeHead(200, headers);
     try {
       await pipeline(archive, outgoing);
     } catch (error) {

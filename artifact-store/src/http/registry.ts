@@ -69,6 +69,7 @@ export function registryGroups(store: Store, options: RegistryOptions): RouteGro
         ...retentionRoutes(store, gate),
         ...listingRoutes(store, gate),
         ...collectionRoutes(store, gate),
+        ...webhookRoutes(store),
       ],
     },
     { name: "store events", routes: eventLogRoutes(store.events, { path: "/events", access: access.everyone }) },
