@@ -5,5 +5,6 @@
  */
 export { createPullServer, type PullServer, type PullServerOptions } from "./server.ts";
 export { serverSettings } from "./settings.ts";
+export { watchPods, type PodSource, type PodWatchOptions } from "./pods/index.ts";
 export type { ServerLimits } from "./limits.ts";
 export type { TenantOf } from "./tenant.ts";

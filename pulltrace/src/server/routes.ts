@@ -1,13 +1,14 @@
 import { access } from "@waybill/foundation/auth";
 import { Problem, problemBody } from "@waybill/foundation/errors";
 import { eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
-import type { ImageList, PullList, PullStatus } from "../contract/index.ts";
+import type { ImageList, PullList, PullStatus, WaitingPodList } from "../contract/index.ts";
 import type { Board } from "./board.ts";
 import type { EventBroadcast } from "./event-broadcast.ts";
 import type { EventRing } from "./event-ring.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { PullMetrics } from "./metrics.ts";
 import type { PageBroadcast } from "./page-broadcast.ts";
+import { waitingPodsOf } from "./pods/index.ts";
 import { readerFilter } from "./reader-filter.ts";
 import { readReport } from "./report-body.ts";
 
@@ -21,6 +22,8 @@ export interface RouteOptions {
   readonly historyTtlMs: number;
   readonly agentToken?: string;
   readonly clock: () => number;
+  /** Pods are known. */
+  readonly kubernetes: boolean;
 }
 
 export function pullRoutes(options: RouteOptions): RouteGroup {
@@ -60,6 +63,17 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 
   const images = (c: HttpContext): Response => {
     const list: ImageList = { images: board.images(filterOf(c)), serverTime: new Date(clock()).toISOString() };
+    return Response.json(list, { headers: jsonHeaders });
+  };
+
+  const waitingPods = (c: HttpContext): Response => {
+    const filter = filterOf(c);
+    const pods = waitingPodsOf(board.pulls(filter));
+    const list: WaitingPodList = {
+      pods: filter.namespace === undefined ? pods : pods.filter(({ namespace }) => namespace === filter.namespace),
+      kubernetes: options.kubernetes,
+      serverTime: new Date(clock()).toISOString(),
+    };
     return Response.json(list, { headers: jsonHeaders });
   };
 
@@ -117,6 +131,7 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: pulls },
     { method: "GET", path: "/api/v1/events", access: access.everyone, handler: events },
     { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: nodes },
+    { method: "GET", path: "/api/v1/pods/waiting", access: access.everyone, handler: waitingPods },
     { method: "GET", path: "/api/v1/images", access: access.everyone, handler: images },
     { method: "GET", path: "/api/v1/images/:ref{.+}/cold-start", access: access.everyone, handler: coldStart },
   ];

@@ -115,6 +115,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
       limits,
       historyTtlMs,
       clock,
+      kubernetes: options.pods !== undefined,
       ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
     }),
     health: {

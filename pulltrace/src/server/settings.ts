@@ -28,6 +28,24 @@ export const serverSettings = {
     default: "",
     describe: "namespaces whose pods are shown with the pulls; empty means all",
   }),
+  kubernetes: setting.string({
+    env: "PULLTRACE_KUBERNETES",
+    default: "auto",
+    maxLength: 4_096,
+    describe: "where pods are seen: auto (the service account when there is one), off, or the path of a kubeconfig",
+  }),
+  kubernetesHost: setting.string({
+    env: "KUBERNETES_SERVICE_HOST",
+    flag: "kubernetes-host",
+    optional: true,
+    describe: "address of the API server; Kubernetes sets it in each pod",
+  }),
+  kubernetesPort: setting.string({
+    env: "KUBERNETES_SERVICE_PORT",
+    flag: "kubernetes-port",
+    optional: true,
+    describe: "port of the API server; Kubernetes sets it in each pod",
+  }),
   historyTtlMs: setting.duration({
     env: "PULLTRACE_HISTORY_TTL",
     default: "30m",

@@ -5,6 +5,7 @@ import { UserError } from "@waybill/foundation/errors";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
 import { pageGroup } from "./page.ts";
+import { podSourceOf } from "./pod-source.ts";
 import { sessionGroup } from "./session.ts";
 import { startService, type RunningService } from "./service.ts";
 import type { pullServiceSettings } from "./service-settings.ts";
@@ -27,9 +28,15 @@ export async function startPullService(
   const exposure = exposureOf({ http: settings.httpAddress, authenticated, allowOpen: true });
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry({ processMetrics: true });
+  const pods = await podSourceOf(settings, log);
+  if (pods !== undefined) {
+    stack.defer(() => pods.close());
+    log.info({ server: pods.server, namespaces: settings.watchNamespaces }, "pods are followed");
+  }
   const pulls = createPullServer({
     historyTtlMs: settings.historyTtlMs,
     ...(settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
+    ...(pods === undefined ? {} : { pods }),
     log,
     registry,
   });
@@ -42,7 +49,7 @@ export async function startPullService(
       ...(authenticated ? [sessionGroup(authenticator)] : []),
       ...(page === undefined ? [] : [page]),
     ],
-    checks: [pulls.health],
+    checks: [pulls.health, ...(pods === undefined ? [] : [pods.health])],
     authenticator,
     exposure,
     http: settings.httpAddress,

@@ -6,3 +6,4 @@ export { createBoardRows, type BoardRows } from "./board-rows.ts";
 export type { NodePods, NodeWaits, PodSource, WaitingContainer } from "./contract.ts";
 export { watchPods, type PodWatchOptions } from "./pod-watch.ts";
 export { isNamespaceOf, viewFor } from "./tenant-view.ts";
+export { waitingPodsOf } from "./waiting-pods.ts";
