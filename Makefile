@@ -1,20 +1,20 @@
 # Says what runs, nothing more. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-real check bench docs images screenshot clean
+.PHONY: help setup up test test-unit test-real test-cluster test-long check bench docs images screenshot clean
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## install what is missing for everything below (again and again without harm)
+setup: ## install what is missing for up and test (again and again without harm)
 	@scripts/setup.sh up test
 
 up: ## start Waybill with a live demonstration; ARGS="--http 127.0.0.1:8090" changes it
 	@scripts/setup.sh up
 	@bin/waybill demo --data .data $(ARGS)
 
-test: ## everything: check, unit tests, tests with real servers; ends with a line that counts
+test: ## check, unit tests, tests with real servers; ends with a line that counts
 	@scripts/setup.sh test
 	@node scripts/test.ts check unit real
 
@@ -25,6 +25,15 @@ test-unit: ## tests that need only Node; seconds
 test-real: ## tests with real PostgreSQL, containerd, skopeo and Chromium
 	@scripts/setup.sh test
 	@node scripts/test.ts real
+
+test-cluster: ## tests on real Kubernetes clusters of two nodes (root); builds Kubernetes the first time, 16 minutes of one core
+	@scripts/setup.sh test cluster
+	@npm run --silent build --workspace @waybill/cluster
+	@node scripts/test.ts cluster
+
+test-long: ## soaks, attacks, many thousand rounds; much longer than all the others
+	@scripts/setup.sh test
+	@node scripts/test.ts long
 
 check: ## types, lint, format, import rules, dead code, same versions
 	@scripts/setup.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing, and only that: again and again without harm.
 #
-#   scripts/setup.sh [up] [test] [bench] [images]
+#   scripts/setup.sh [up] [test] [cluster] [bench] [images]
 #
 # Always: the npm packages of the lock file (with them the pinned Node) and the built console.
 # Each word adds the Debian packages that this purpose needs. A system package is announced before it is installed;
@@ -67,9 +67,16 @@ for purpose in "$@"; do
   case $purpose in
     up) needs containerd containerd; needs runc runc ;;
     test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus; needs strip binutils ;;
+    cluster)
+      required=yes
+      needs containerd containerd; needs runc runc; needs nft nftables; needs iptables iptables; needs conntrack conntrack
+      needs ip iproute2; needs unshare util-linux; needs mount mount; needs sysctl procps; needs hostname hostname
+      # Its programs stand where nobody's PATH leads.
+      [ -x /usr/lib/cni/bridge ] || missing="$missing containernetworking-plugins"
+      ;;
     bench) required=yes; needs docker-registry docker-registry ;;
     images) required=yes; needs strip binutils ;;
-    *) fail "unknown purpose '$purpose'; there are: up, test, bench, images" ;;
+    *) fail "unknown purpose '$purpose'; there are: up, test, cluster, bench, images" ;;
   esac
 done
 if [ -n "$missing" ]; then
@@ -84,6 +91,13 @@ stamp=node_modules/.waybill-setup
 lock=$(cat package-lock.json package.json | cksum)
 if [ ! -x node_modules/.bin/node ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$lock" ]; then
   say "installing npm packages (npm ci)"
+  # npm ci begins with an empty node_modules. What took minutes to build there (Kubernetes, clients) is laid aside;
+  # a set-up that was killed in between left it there for this one.
+  kept=$root/.cache-kept
+  if [ -d node_modules/.cache ]; then
+    rm -rf "$kept"
+    mv node_modules/.cache "$kept"
+  fi
   install() { npm_config_update_notifier=false npm ci --no-audit --no-fund --loglevel=error "$@"; }
   if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
     # Under an old Node npm leaves out what needs a newer one: fetch the pinned Node alone, then let npm run with that.
@@ -102,6 +116,10 @@ if [ ! -x node_modules/.bin/node ] || [ "$(cat "$stamp" 2>/dev/null || true)" !=
       ln -sf "../${pinned#node_modules/}" node_modules/.bin/node
     fi
   done
+  if [ -d "$kept" ]; then
+    rm -rf node_modules/.cache
+    mv "$kept" node_modules/.cache
+  fi
   [ -x node_modules/.bin/node ] ||
     fail "npm brought no Node for this machine ($(uname -s) $(uname -m)); pinned ones exist for Linux on x64 and arm64"
   node_modules/.bin/node --version >/dev/null ||

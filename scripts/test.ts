@@ -1,6 +1,6 @@
 /**
  * Runs what is asked for, one after the other, and ends with one line that counts it all:
- * `node scripts/test.ts [check] [unit] [real]`. A check counts as one; a vitest project counts its tests. Everything
+ * `node scripts/test.ts [check] [unit] [real] [cluster] [long]`. A check counts as one; a vitest project counts its tests. Everything
  * runs even when something before it failed: one run tells all that is wrong.
  */
 import { spawn } from "node:child_process";
@@ -54,6 +54,8 @@ const runners: Readonly<Record<string, readonly (readonly [string, () => Promise
   check: checks.map((script) => [script, () => check(script)] as const),
   unit: [["unit tests", () => tests("unit")]],
   real: [["real tests", () => tests("real")]],
+  cluster: [["cluster tests", () => tests("cluster")]],
+  long: [["long tests", () => tests("long")]],
 };
 
 const asked = process.argv.slice(2);

@@ -17,9 +17,14 @@ const shownLines = 60;
 /**
  * Builds what is not in the cache yet, at the lowest priority. Downloads and compiled packages (9 GB for Kubernetes)
  * stand in a folder that is removed in the end; the programs stay. Rejects with the compiler's words.
+ * @param signal ends the compiler, too, and removes what was begun
  * @param goCache a folder for Go's own caches that is kept, for who works on these programs
  */
-export async function buildPrograms(say: (line: string) => void, goCache: string | undefined): Promise<void> {
+export async function buildPrograms(
+  say: (line: string) => void,
+  goCache: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(cache, { recursive: true });
   for (const module of modules) {
     const folder = await folderOf(module);
@@ -29,7 +34,7 @@ export async function buildPrograms(say: (line: string) => void, goCache: string
       (pid) => say(`${module.name}: process ${pid} is building it; waiting`),
       async () => {
         if (existsSync(folder)) return;
-        await buildModule(module, folder, say, goCache);
+        await buildModule(module, folder, say, goCache, signal);
       },
     );
   }
@@ -40,6 +45,7 @@ async function buildModule(
   folder: string,
   say: (line: string) => void,
   goCache: string | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
   await checkGo();
   // Left by builds of this module that were killed: the lock says that none runs.
@@ -68,7 +74,7 @@ async function buildModule(
     const packages = module.programs.map((program) => program.package);
     say(`${module.name}: fetching the modules of go.mod`);
     const started = performance.now();
-    const total = await countPackages(sourceOf(module), packages, env);
+    const total = await countPackages(sourceOf(module), packages, env, signal);
     let compiled = 0;
     const progress = (): void => {
       const seconds = Math.round((performance.now() - started) / 1000);
@@ -79,7 +85,8 @@ async function buildModule(
     try {
       for (const program of module.programs) {
         const parameters = ["build", "-v", "-trimpath", "-ldflags", program.linkerFlags.join(" ")];
-        await go([...parameters, "-o", join(output, program.name), program.package], sourceOf(module), env, () => {
+        parameters.push("-o", join(output, program.name), program.package);
+        await go(parameters, { cwd: sourceOf(module), env, signal }, () => {
           compiled += 1;
         });
       }
@@ -111,9 +118,15 @@ async function checkGo(): Promise<void> {
 }
 
 /** How many packages there are to compile, which also downloads them. */
-async function countPackages(cwd: string, packages: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const listed = run("go", ["list", "-deps", ...packages], { cwd, env, maxBuffer: 64 * 1024 * 1024 });
+async function countPackages(
+  cwd: string,
+  packages: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<number> {
+  const listed = run("go", ["list", "-deps", ...packages], { cwd, env, signal, maxBuffer: 64 * 1024 * 1024 });
   const { stdout } = await listed.catch((error: { stderr?: string; message: string }) => {
+    signal.throwIfAborted();
     const said = error.stderr?.trim().split("\n").slice(-5).join("\n") ?? error.message;
     throw new Error(
       `the Go modules could not be fetched; without the network name a folder with ready programs in WAYBILL_CLUSTER_ASSETS\n${said}`,
@@ -123,9 +136,16 @@ async function countPackages(cwd: string, packages: readonly string[], env: Node
 }
 
 /** `go build -v` prints one line for each package that it compiles. */
-function go(parameters: readonly string[], cwd: string, env: NodeJS.ProcessEnv, onPackage: () => void): Promise<void> {
+function go(
+  parameters: readonly string[],
+  { signal, ...options }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal },
+  onPackage: () => void,
+): Promise<void> {
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const child = spawn("nice", ["-n", "19", "go", ...parameters], { cwd, env, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn("nice", ["-n", "19", "go", ...parameters], { ...options, stdio: ["ignore", "ignore", "pipe"] });
+    const end = (): void => void child.kill("SIGTERM");
+    signal.addEventListener("abort", end, { once: true });
     const last: string[] = [];
     createInterface({ input: child.stderr }).on("line", (line) => {
       onPackage();
@@ -133,9 +153,11 @@ function go(parameters: readonly string[], cwd: string, env: NodeJS.ProcessEnv, 
       if (last.length > shownLines) last.shift();
     });
     child.once("error", reject);
-    child.once("close", (code, signal) => {
+    child.once("close", (code, endedBy) => {
+      signal.removeEventListener("abort", end);
       if (code === 0) resolve();
-      else reject(new Error(`go ${parameters.join(" ")} ended with ${code ?? signal}:\n${last.join("\n")}`));
+      else if (signal.aborted) reject(signal.reason);
+      else reject(new Error(`go ${parameters.join(" ")} ended with ${code ?? endedBy}:\n${last.join("\n")}`));
     });
   });
 }

@@ -20,10 +20,15 @@ async function main(): Promise<number> {
     (help ? process.stdout : process.stderr).write(usage);
     return help ? 0 : 2;
   }
+  // The compiler must not run on, and its gigabytes not stay, when somebody ends this.
+  const ending = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(name, () => ending.abort(new Error(`ended by ${name}`)));
   const say = (line: string): void => void process.stdout.write(`cluster: ${line}\n`);
   const given = process.env["WAYBILL_CLUSTER_ASSETS"];
   try {
-    if (given === undefined || given === "") await buildPrograms(say, process.env["WAYBILL_CLUSTER_GO_CACHE"]);
+    if (given === undefined || given === "")
+      await buildPrograms(say, process.env["WAYBILL_CLUSTER_GO_CACHE"] || undefined, ending.signal);
   } catch (error) {
     process.stderr.write(`cluster: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
