@@ -20,8 +20,8 @@ export type Fault =
       readonly headers?: Record<string, string>;
       readonly body?: string;
     }
-  /** The connection is reset after so many bytes of the body. */
-  | { readonly kind: "cut"; readonly afterBytes: number }
+  /** The connection is reset, or simply ends, when so many bytes of the blob were sent. */
+  | { readonly kind: "cut"; readonly afterBytes: number; readonly end?: boolean }
   /** Every byte of the body is another one; length and headers stay. */
   | { readonly kind: "alter" }
   /** Nothing comes, and the connection stays open. */
@@ -86,7 +86,8 @@ export async function startRegistryProxy(options: {
           const piece = chunk.subarray(start, start + pieceBytes);
           if (fault?.kind === "cut" && asked.from + transfer.bytes + piece.byteLength > fault.afterBytes) {
             faults += 1;
-            response.socket?.resetAndDestroy();
+            if (fault.end === true) response.destroy();
+            else response.socket?.resetAndDestroy();
             return;
           }
           await passage(piece.byteLength);

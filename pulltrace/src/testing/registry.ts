@@ -18,12 +18,17 @@ export interface MadeRegistry {
     layers: readonly MadeLayer[],
     options?: { index?: boolean; foreign?: boolean },
   ): MadeImage;
+  /** Pushes everything that was added into another registry, as a client does. */
+  pushTo(url: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface MadeLayer {
   readonly seed: number;
+  /** Bytes of all files together; they do not compress. */
   readonly bytes: number;
+  /** Into how many files they go; one when left out. Many small ones take long to unpack. */
+  readonly files?: number;
 }
 
 export interface MadeImage {
@@ -76,11 +81,67 @@ export async function startMadeRegistry(): Promise<MadeRegistry> {
         layers: image.layers,
       };
     },
+    async pushTo(url) {
+      const repositories = new Map<string, string[]>();
+      for (const [reference, digest] of tags) {
+        const [name = "", tag = ""] = reference.split(":");
+        const manifests = await pushManifest(url, name, digest, blobs, repositories.get(name) ?? []);
+        repositories.set(name, manifests);
+        await pushed(url, `/v2/${name}/manifests/${tag}`, blobs.get(digest));
+      }
+    },
     close() {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+interface Blob {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+}
+
+/** Everything under a manifest or index, then itself by digest (OCI distribution-spec, "Pushing"); what is there is not sent again. */
+async function pushManifest(
+  url: string,
+  name: string,
+  digest: string,
+  blobs: ReadonlyMap<string, Blob>,
+  done: string[],
+): Promise<string[]> {
+  if (done.includes(digest)) return done;
+  const blob = blobs.get(digest);
+  const document = JSON.parse(blob?.bytes.toString() ?? "{}") as {
+    manifests?: Descriptor[];
+    config?: Descriptor;
+    layers?: Descriptor[];
+  };
+  for (const child of document.manifests ?? []) done = await pushManifest(url, name, child.digest, blobs, done);
+  for (const { digest: part } of [document.config, ...(document.layers ?? [])].filter((one) => one !== undefined)) {
+    if (done.includes(part)) continue;
+    const begun = await fetch(`${url}/v2/${name}/blobs/uploads/`, { method: "POST" });
+    if (begun.status !== 202) throw new Error(`an upload to ${url} was answered with ${begun.status}`);
+    const location = new URL(begun.headers.get("location") ?? "", url);
+    location.searchParams.set("digest", part);
+    await pushed(url, location.pathname + location.search, {
+      ...blobs.get(part),
+      mediaType: "application/octet-stream",
+    });
+    done.push(part);
+  }
+  await pushed(url, `/v2/${name}/manifests/${digest}`, blob);
+  return [...done, digest];
+}
+
+async function pushed(url: string, path: string, blob: Partial<Blob> | undefined): Promise<void> {
+  if (blob?.bytes === undefined || blob.mediaType === undefined) throw new Error(`${path} was never made`);
+  const answer = await fetch(`${url}${path}`, {
+    method: "PUT",
+    headers: { "content-type": blob.mediaType },
+    body: new Uint8Array(blob.bytes),
+  });
+  if (answer.status !== 201) throw new Error(`${path} was answered with ${answer.status}: ${await answer.text()}`);
 }
 
 interface Descriptor {
@@ -137,24 +198,35 @@ function serve(
   response.end(request.method === "HEAD" ? undefined : part);
 }
 
-/** One file of bytes that do not compress, as tar and gzip; the same seed and size give the same blob. */
+/** Files of bytes that do not compress, as tar and gzip; the same description gives the same blob. */
 function makeLayer(layer: MadeLayer): { compressed: Buffer; diffId: string } {
+  const files = layer.files ?? 1;
   const content = pseudoRandom(layer.seed, layer.bytes);
+  const each = Math.floor(content.byteLength / files);
+  const parts: Buffer[] = [];
+  for (let file = 0; file < files; file += 1) {
+    const own = content.subarray(file * each, file === files - 1 ? undefined : (file + 1) * each);
+    const name = files === 1 ? `layer-${layer.seed}.bin` : `layer-${layer.seed}/${file}.bin`;
+    parts.push(tarHeader(name, own.byteLength), own, Buffer.alloc((512 - (own.byteLength % 512)) % 512));
+  }
+  const tar = Buffer.concat([...parts, Buffer.alloc(1024)]);
+  return { compressed: gzipSync(tar, { level: 1 }), diffId: digestOf(tar) };
+}
+
+function tarHeader(name: string, bytes: number): Buffer {
   const header = Buffer.alloc(512);
-  header.write(`layer-${layer.seed}.bin`, 0);
+  header.write(name, 0);
   header.write("0000644\0", 100);
   header.write("0000000\0", 108);
   header.write("0000000\0", 116);
-  header.write(`${content.byteLength.toString(8).padStart(11, "0")}\0`, 124);
+  header.write(`${bytes.toString(8).padStart(11, "0")}\0`, 124);
   header.write("00000000000\0", 136);
   header.write("        ", 148);
   header.write("0", 156);
   header.write("ustar\u000000", 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  const padding = Buffer.alloc((512 - (content.byteLength % 512)) % 512);
-  const tar = Buffer.concat([header, content, padding, Buffer.alloc(1024)]);
-  return { compressed: gzipSync(tar, { level: 1 }), diffId: digestOf(tar) };
+  return header;
 }
 
 /** xorshift32 */

@@ -8,6 +8,8 @@ import type { WriterWatch } from "./writers.ts";
 
 const digestAtEnd = /sha(?:256|384|512):[0-9a-f]{64,128}$/;
 
+const downloadSlots = 3;
+
 /** One lease at one look, and what belongs to it. */
 export interface Look {
   readonly namespace: NamespaceObservation;
@@ -85,7 +87,22 @@ export function layersOf(manifests: readonly string[], known: TrackedPull | unde
       layers.set(descriptor.digest, layerAfter(descriptor, before.get(descriptor.digest), facts, pull));
     }
   }
-  return [...layers.values()];
+  return withSlots([...layers.values()], before);
+}
+
+/**
+ * containerd 2.x begins the download of every layer at once and lets three of a pull through (`max_concurrent_downloads`,
+ * by default): those without a byte, while three others have some, have no slot. 1.6 begins a download when it has one.
+ */
+function withSlots(layers: TrackedLayer[], before: ReadonlyMap<string, TrackedLayer>): TrackedLayer[] {
+  const own = layers.filter((layer) => layer.phase === "downloading" && layer.writtenBy === undefined);
+  if (own.filter((layer) => layer.downloadedBytes > 0).length < downloadSlots) return layers;
+  return layers.map((layer) => {
+    if (!own.includes(layer) || layer.downloadedBytes > 0) return layer;
+    const { startedAt: _, ...rest } = layer;
+    const startedAt = before.get(layer.digest)?.startedAt;
+    return { ...rest, phase: "waiting" as const, ...(startedAt === undefined ? {} : { startedAt }) };
+  });
 }
 
 /** Keys of snapshots that are unpacked into read `extract-<unique> <chain id>`. */
