@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import type { CommandOptions } from "./contract.ts";
 
 /** The words of a program that did not end well stand in its message. */
-export class CommandError extends Error {
+class CommandError extends Error {
   override readonly name = "CommandError";
   /** null when a signal ended it. */
   readonly code: number | null;
