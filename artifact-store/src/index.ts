@@ -25,6 +25,7 @@ export {
   type StoreOptions,
   type StoredManifest,
   type TagPage,
+  type TagPolicies,
   type Tags,
   type Uploads,
 } from "./store/index.ts";
@@ -68,6 +69,10 @@ export {
 } from "./retention/index.ts";
 export {
   archiveFormats,
+  describeRun,
+  describeRunFolder,
+  checkPath,
+  PathSet,
   type ArchiveFormat,
   type ArchiveOptions,
   type NewPackage,
@@ -91,3 +96,4 @@ export {
   type Webhooks,
 } from "./webhooks/index.ts";
 export type { StoreEvent } from "./events/index.ts";
+export { writeArchive, type FileToPack } from "./archives/index.ts";

@@ -68,16 +68,18 @@ function zipOf(files: readonly FileToPack[]): Readable {
   for (const { path, size, open } of files) {
     const options = { mtime: zipTime, mode: 0o100_644, size, forceDosTimestamp: true };
     zip.addReadStreamLazy(path, options, (opened) => {
-      open().then(
-        (stream) => {
+      void (async () => {
+        try {
+          const stream = await open();
           current = stream;
           // The library waits for its end and not for its failure.
           stream.once("error", (error) => output.destroy(error));
           if (output.destroyed) stream.destroy();
           else opened(undefined, stream);
-        },
-        (error: unknown) => output.destroy(error instanceof Error ? error : new Error(String(error))),
-      );
+        } catch (error) {
+          output.destroy(error instanceof Error ? error : new Error(String(error)));
+        }
+      })();
     });
   }
   zip.end();

@@ -27,5 +27,6 @@ export {
   packageContent,
   packageManifest,
 } from "./manifest.ts";
+export { describeRun, describeRunFolder } from "./guide-board.ts";
 export { checkPath, foldPath, PathSet, shownPath } from "./path.ts";
 export { mediaTypeOfPath } from "./media-type.ts";

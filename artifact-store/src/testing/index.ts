@@ -2,5 +2,8 @@
 export { startStoreServer } from "./store-server.ts";
 export { registryClient, type RegistryClient, type PushableBlob, blobOfSize } from "./registry-client.ts";
 export { cephBucket, killCephGateway, lacksCeph, startCephGateway, type CephBucket } from "./ceph.ts";
+export { bucketPlace, folderPlace, type TestPlace } from "./place.ts";
 export { writeImageLayout } from "./image-layout.ts";
 export { errorOf, openDoor, type Who } from "./door.ts";
+export { unpackRun, type RecordedRun } from "./run-folder.ts";
+export { startStateHub } from "./state-hub.ts";
