@@ -11,11 +11,15 @@ import { isVisible, type ReaderFilter } from "./reader-filter.ts";
 import { createRegistryWatch } from "./registry-watch.ts";
 import { createBoardRows, viewFor, type PodSource } from "./pods/index.ts";
 import { sweepNode } from "./silence.ts";
+import { restoredNodes } from "./state/restored-nodes.ts";
+import type { LearnedSpeeds, RestoredState, StoredPull } from "./state/pull-state.ts";
 
 /** Who is told what happens on the board. */
 export interface BoardListener {
   emitted(emissions: readonly Emission[]): void;
   arrived(bytes: number): void;
+  /** A pull that really happened came to its end. */
+  ended?(pull: StoredPull): void;
   dropped(what: Dropped & { readonly nodes: number }): void;
 }
 
@@ -39,6 +43,8 @@ export interface Board {
    * it is visible or its sizes are unknown.
    */
   coldStart(imageRef: string, filter: ReaderFilter): ColdStart | undefined;
+  /** What is known of speeds now, to be kept for the next run of the server. */
+  learned(): LearnedSpeeds;
   /** For metrics: recordings left out. */
   activePulls(): number;
   connectedAgents(): number;
@@ -55,6 +61,8 @@ export interface BoardOptions {
   readonly listener: BoardListener;
   /** Which pods wait for what; absent without Kubernetes. */
   readonly pods?: PodSource;
+  /** What an earlier run of the server left. */
+  readonly restored?: RestoredState;
 }
 
 export function createBoard(options: BoardOptions): Board {
@@ -63,7 +71,7 @@ export function createBoard(options: BoardOptions): Board {
   /** Finished pulls of all nodes, oldest end first; some of them may be forgotten already. */
   let ends: { readonly nodeName: string; readonly id: string }[] = [];
   const registries = createRegistryWatch();
-  let fleet = nothingLearned;
+  let fleet = options.restored?.fleet ?? nothingLearned;
   let pullCount = 0;
   let layerCount = 0;
   const rows = createBoardRows({ source: options.pods, tenantOf: options.tenantOf, clock, historyTtlMs });
@@ -85,10 +93,19 @@ export function createBoard(options: BoardOptions): Board {
   const tell = (emissions: readonly Emission[]): void => {
     for (const { event } of emissions) {
       const ended = event.type === "pull.completed" || event.type === "pull.failed";
-      if (ended && event.pull !== undefined) ends.push({ nodeName: event.nodeName, id: event.pull.id });
+      if (!ended || event.pull === undefined) continue;
+      const { nodeName, pull } = event;
+      ends.push({ nodeName, id: pull.id });
+      const kept = nodes.get(nodeName)?.finished.get(pull.id);
+      if (kept !== undefined && pull.recording !== true) listener.ended?.({ ...kept, nodeName });
     }
     if (emissions.length > 0) listener.emitted(emissions);
   };
+
+  if (options.restored !== undefined) {
+    for (const node of restoredNodes(options.restored, limits, clock())) put(node.nodeName, node);
+    ends = options.restored.pulls.map(({ nodeName, status }) => ({ nodeName, id: status.id }));
+  }
 
   const forget = (nodeName: string, id: string): boolean => {
     const node = nodes.get(nodeName);
@@ -220,6 +237,7 @@ export function createBoard(options: BoardOptions): Board {
       for (const node of nodes.values()) for (const pull of node.running.values()) if (pull.counted) count += 1;
       return count;
     },
+    learned: () => ({ fleet, nodes: [...nodes].map(([name, { speeds }]) => [name, speeds] as const) }),
     connectedAgents() {
       let count = 0;
       for (const node of nodes.values()) if (node.reporting) count += 1;

@@ -7,4 +7,5 @@ export { createPullServer, type PullServer, type PullServerOptions } from "./ser
 export { serverSettings } from "./settings.ts";
 export { watchPods, type PodSource, type PodWatchOptions } from "./pods/index.ts";
 export type { ServerLimits } from "./limits.ts";
+export { openPullState, type PullState, type PullStateOptions } from "./state/index.ts";
 export type { TenantOf } from "./tenant.ts";

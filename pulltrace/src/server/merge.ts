@@ -73,6 +73,8 @@ export function mergeReport(
 ): MergeResult {
   const { nodeName } = report;
   const before = previous ?? silentNode(nodeName, now);
+  /** What this run of the server heard of the node. */
+  const heard = previous?.restored === true ? undefined : previous;
   const clock = agentClock(report.timestamp, now);
   const nowText = new Date(now).toISOString();
   const recording = report.recording === true;
@@ -122,7 +124,7 @@ export function mergeReport(
     if (waited !== undefined) adopted.set(admitted, id);
     const pods = options.pods?.waitingFor(reported);
     if (known !== undefined) unmerged -= 1;
-    const past = previous === undefined && reported.phase !== undefined && isEnd(reported.phase);
+    const past = heard === undefined && reported.phase !== undefined && isEnd(reported.phase);
     const kept = layersBefore + added + finished.layers();
     const context: PullContext = {
       nodeName,
@@ -144,12 +146,12 @@ export function mergeReport(
   }
 
   const merged = turns.map(({ pull }) => pull);
-  const arrived = previous === undefined ? 0 : arrivedIn(previous, merged, () => true);
+  const arrived = heard === undefined ? 0 : arrivedIn(heard, merged, () => true);
   const arrivedBytes = before.arrivedBytes + arrived;
   const downloads = merged.some(({ status }) => status.layers.some(({ phase }) => phase === "downloading"));
   const arrival = downloads ? addArrival(before.arrival, now, arrivedBytes) : [];
   const bytesPerSec = arrivalSpeed(arrival);
-  const lessons = lessonsOf(turns, bytesPerSec, previous === undefined ? 0 : now - previous.lastReportAt);
+  const lessons = lessonsOf(turns, bytesPerSec, heard === undefined ? 0 : now - heard.lastReportAt);
   const speeds = lessons.reduce((known, lesson) => learn(known, lesson, now), before.speeds);
   const answers: AnswerContext = {
     bytesPerSec,
@@ -201,7 +203,7 @@ export function mergeReport(
   return {
     node,
     emissions,
-    arrivedBytes: allCount || previous === undefined ? arrived : arrivedIn(previous, merged, ({ counted }) => counted),
+    arrivedBytes: allCount || heard === undefined ? arrived : arrivedIn(heard, merged, ({ counted }) => counted),
     dropped,
     lessons: recording ? [] : lessons,
     registries: recording ? [] : registrySpeedsOf(reportedRunning, bytesPerSec, speeds, now),
@@ -221,7 +223,8 @@ function lessonsOf(
   return lessons;
 }
 
-function silentNode(nodeName: string, now: number): NodeState {
+/** A node of which nothing is known but its name. */
+export function silentNode(nodeName: string, now: number): NodeState {
   return {
     nodeName,
     adopted: new Map(),

@@ -7,7 +7,7 @@ export interface PullMetrics {
   arrived(bytes: number): void;
   reported(): void;
   refused(): void;
-  dropped(what: "pulls" | "layers" | "history" | "nodes", count: number): void;
+  dropped(what: "pulls" | "layers" | "history" | "nodes" | "state", count: number): void;
   clientDropped(): void;
   /** Updates of a page that slow clients did not get. */
   updatesSkipped(count: number): void;
@@ -67,7 +67,7 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
     labelNames: ["what"],
     registers,
   });
-  for (const what of ["pulls", "layers", "history", "nodes"]) dropped.inc({ what }, 0);
+  for (const what of ["pulls", "layers", "history", "nodes", "state"]) dropped.inc({ what }, 0);
   const slow = new Counter({
     name: "pulltrace_sse_clients_dropped_total",
     help: "Clients that read too slowly and were let go",

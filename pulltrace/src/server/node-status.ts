@@ -8,7 +8,7 @@ import { isVisible, type ReaderFilter } from "./reader-filter.ts";
  */
 export function nodeStatusOf(node: NodeState, filter: ReaderFilter): NodeStatus | undefined {
   const { nodeName } = node;
-  if (filter.nodeName !== undefined && filter.nodeName !== nodeName) return undefined;
+  if (node.restored === true || (filter.nodeName !== undefined && filter.nodeName !== nodeName)) return undefined;
   const narrowed = [filter.boundTo, filter.tenant, filter.namespace, filter.image].some((one) => one !== undefined);
   const running = [...node.running.values()].filter(({ status }) => isVisible(filter, status));
   if (

@@ -63,6 +63,8 @@ export interface NodeState {
   /** Milliseconds without a report, counted in ticks of the server, so that a stopped or jumping clock adds nothing. */
   readonly silentMs: number;
   readonly reporting: boolean;
+  /** Known from an earlier run of the server alone: readers see its history, and not the node. */
+  readonly restored?: true;
   readonly reportIntervalMs: number;
   readonly agentVersion?: string;
   /** Bytes that arrived since the server knows the node, and how fast they come while something downloads. */

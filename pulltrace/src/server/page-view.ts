@@ -55,6 +55,7 @@ export function pageViewOf(
     if (narrowed && active + seen === 0) continue;
     summary.activePulls += active;
     summary.finishedPulls += seen;
+    if (node.restored === true) continue;
     summary.nodes += 1;
     if (active > 0) summary.pullingNodes += 1;
     if (!node.reporting) summary.silentNodes += 1;

@@ -167,14 +167,18 @@ describe("docs/pulltrace.md", () => {
 });
 
 describe("serverSettings", () => {
-  it("are the six of the contract with its defaults", () => {
+  it("are the six of the contract with its defaults, where Kubernetes is and where the state", () => {
     expect(Object.values(serverSettings).map(({ env }) => env)).toEqual([
       "PULLTRACE_HTTP_ADDR",
       "PULLTRACE_METRICS_ADDR",
       "PULLTRACE_LOG_LEVEL",
       "PULLTRACE_AGENT_TOKEN",
       "PULLTRACE_WATCH_NAMESPACES",
+      "PULLTRACE_KUBERNETES",
+      "KUBERNETES_SERVICE_HOST",
+      "KUBERNETES_SERVICE_PORT",
       "PULLTRACE_HISTORY_TTL",
+      "PULLTRACE_STATE_DIR",
     ]);
     expect(readSettings(serverSettings, { env: {} })).toEqual({
       httpAddress: { host: "", port: 8080 },
@@ -182,7 +186,11 @@ describe("serverSettings", () => {
       logLevel: "info",
       agentToken: undefined,
       watchNamespaces: [],
+      kubernetes: "auto",
+      kubernetesHost: undefined,
+      kubernetesPort: undefined,
       historyTtlMs: 1_800_000,
+      stateDir: undefined,
     });
   });
 

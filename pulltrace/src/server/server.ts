@@ -9,6 +9,7 @@ import { createPullMetrics } from "./metrics.ts";
 import { createPageBroadcast } from "./page-broadcast.ts";
 import type { PodSource } from "./pods/index.ts";
 import { pullRoutes } from "./routes.ts";
+import type { PullState } from "./state/index.ts";
 import { tenantLookup, type TenantOf } from "./tenant.ts";
 
 export interface PullServerOptions {
@@ -25,6 +26,8 @@ export interface PullServerOptions {
   /** Milliseconds since 1970; the machine's clock when absent. */
   readonly clock?: () => number;
   readonly limits?: Partial<ServerLimits>;
+  /** Finished pulls and learned speeds that outlive the process; absent: memory only. Who opened it closes it. */
+  readonly state?: PullState;
 }
 
 export interface PullServer {
@@ -40,7 +43,7 @@ const sweepMs = 1_000;
 const latestSweepMs = 10_000;
 const warnForMs = 60_000;
 
-/** Merges the reports of all nodes and tells readers. State lives in memory: agents bring it back with their next report. */
+/** Merges the reports of all nodes and tells readers. Running pulls live in memory: agents bring them back with their next report. */
 export function createPullServer(options: PullServerOptions): PullServer {
   const { log, historyTtlMs } = options;
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
@@ -60,6 +63,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
   });
   const board = createBoard({
     historyTtlMs,
+    ...(options.state === undefined ? {} : { restored: options.state.restored }),
     tenantOf: tenantLookup(options.tenants),
     limits,
     clock,
@@ -74,6 +78,9 @@ export function createPullServer(options: PullServerOptions): PullServer {
         broadcast.notify();
       },
       arrived: (bytes) => metrics.arrived(bytes),
+      ended(pull) {
+        if (options.state?.ended(pull) === false) metrics.dropped("state", 1);
+      },
       dropped(what) {
         const now = performance.now();
         if (now - droppedAt > warnForMs) log.warn({ ...what }, "the server is full: something was left out");
@@ -84,6 +91,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
     },
   });
 
+  options.state?.learnFrom(() => board.learned());
   const pages = createPageBroadcast({
     viewOf: (filter, rows) => board.page(filter, rows),
     clientBufferBytes: limits.clientBufferBytes,

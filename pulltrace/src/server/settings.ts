@@ -53,4 +53,9 @@ export const serverSettings = {
     max: "7d",
     describe: "how long finished pulls stay visible",
   }),
+  stateDir: setting.path({
+    env: "PULLTRACE_STATE_DIR",
+    optional: true,
+    describe: "folder in which finished pulls and learned speeds outlive a restart; without it they live in memory",
+  }),
 } as const;

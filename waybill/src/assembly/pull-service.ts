@@ -1,6 +1,6 @@
 import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
-import { createPullServer } from "@waybill/pulltrace/server";
+import { createPullServer, openPullState } from "@waybill/pulltrace/server";
 import { UserError } from "@waybill/foundation/errors";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
@@ -22,7 +22,7 @@ export async function startPullService(
   if (authenticated && settings.signingKey === undefined) {
     throw new UserError(
       "KUBENOVA_REQUIRE_AUTH needs JWT_SIGNING_KEY here",
-      "The pull server keeps nothing on disk: give it the key that the manager signs tokens with.",
+      "The pull server keeps no keys on disk: give it the key that the manager signs tokens with.",
     );
   }
   const exposure = exposureOf({ http: settings.httpAddress, authenticated, allowOpen: true });
@@ -33,8 +33,12 @@ export async function startPullService(
     stack.defer(() => pods.close());
     log.info({ server: pods.server, namespaces: settings.watchNamespaces }, "pods are followed");
   }
+  const { stateDir, historyTtlMs } = settings;
+  const state = stateDir === undefined ? undefined : await openPullState({ folder: stateDir, historyTtlMs, log });
+  if (state !== undefined) stack.defer(() => state.close());
   const pulls = createPullServer({
-    historyTtlMs: settings.historyTtlMs,
+    historyTtlMs,
+    ...(state === undefined ? {} : { state }),
     ...(settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
     ...(pods === undefined ? {} : { pods }),
     log,

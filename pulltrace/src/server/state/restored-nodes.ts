@@ -1,0 +1,41 @@
+import type { ServerLimits } from "../limits.ts";
+import { silentNode } from "../merge.ts";
+import type { FinishedPull, NodeState } from "../node.ts";
+import type { RestoredState, StoredPull } from "./pull-state.ts";
+
+/**
+ * The nodes of an earlier run of the server, with their history and what was learned of them. Until they report they are
+ * no nodes for readers: whether they still exist is not known. Of too much history the newest is taken.
+ */
+export function restoredNodes(restored: RestoredState, limits: ServerLimits, now: number): readonly NodeState[] {
+  const pullsOf = new Map<string, StoredPull[]>();
+  // Room must be left for what runs.
+  let pulls = limits.pulls * 0.8;
+  let layers = limits.layers * 0.8;
+  for (const pull of restored.pulls.toReversed()) {
+    const of = pullsOf.get(pull.nodeName) ?? [];
+    pulls -= 1;
+    layers -= pull.status.layers.length;
+    if (pulls < 0 || layers < 0) break;
+    if (of.length >= limits.pullsPerNode / 2) continue;
+    of.push(pull);
+    pullsOf.set(pull.nodeName, of);
+  }
+  const names = [...new Set([...pullsOf.keys(), ...restored.nodes.keys()])].slice(0, limits.nodes * 0.8);
+  return names.map((nodeName) => {
+    const own = (pullsOf.get(nodeName) ?? []).toReversed();
+    const finished = new Map<string, FinishedPull>(
+      own.map(({ key, status, endedAt, endedBy }) => [status.id, { key, status, endedAt, endedBy }]),
+    );
+    const finishedLayers = own.reduce((sum, { status }) => sum + status.layers.length, 0);
+    const speeds = restored.nodes.get(nodeName);
+    return {
+      ...silentNode(nodeName, now),
+      finished,
+      finishedLayers,
+      reporting: false,
+      restored: true,
+      ...(speeds === undefined ? {} : { speeds }),
+    };
+  });
+}
