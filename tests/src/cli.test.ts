@@ -37,6 +37,8 @@ describe("the launcher", () => {
 const commands = `up
 demo
 store serve
+store put
+store get
 store ls
 store show
 store verify
@@ -45,6 +47,8 @@ store hold
 store release
 store class
 store uploads
+store export
+store import
 store gc
 pulltrace server
 pulltrace agent

@@ -21,3 +21,4 @@ export {
   type RetentionRecord,
   type UploadListing,
 } from "./answers.ts";
+export { answerOf as packageOf } from "./packages.ts";

@@ -17,6 +17,8 @@ export const commandTree: readonly CommandEntry[] = [
     summary: "the artifact store: packages of files, and an OCI registry",
     children: [
       { name: "serve", summary: "run the store alone", load: () => import("./store-serve.ts") },
+      { name: "put", summary: "put folders and files in, as one package", load: () => import("./store-put.ts") },
+      { name: "get", summary: "get a package or an image out", load: () => import("./store-get.ts") },
       { name: "ls", summary: "list repositories, manifests or packages", load: () => import("./store-ls.ts") },
       {
         name: "show",
@@ -29,6 +31,12 @@ export const commandTree: readonly CommandEntry[] = [
       { name: "release", summary: "end a hold", load: () => import("./store-release.ts") },
       { name: "class", summary: "retention classes", load: () => import("./store-class.ts") },
       { name: "uploads", summary: "uploads that run, and how to end one", load: () => import("./store-uploads.ts") },
+      {
+        name: "export",
+        summary: "write manifests as an OCI image layout",
+        load: () => import("./store-export.ts"),
+      },
+      { name: "import", summary: "bring an OCI image layout in", load: () => import("./store-import.ts") },
       { name: "gc", summary: "give back the space of what nobody needs", load: () => import("./store-gc.ts") },
     ],
   },

@@ -4,7 +4,6 @@ import type {
   Digest,
   PackageFile,
   PackageLink,
-  PackageState,
   RepositoryName,
   Tag,
 } from "@waybill/artifact-store";
@@ -12,6 +11,7 @@ import type {
   EligibilityVerdict,
   ManifestDetails,
   ManifestListing,
+  packageOf,
   RetentionClassRules,
   RetentionRecord,
   UploadListing,
@@ -120,20 +120,7 @@ export interface CollectionAccess {
 }
 
 /** A package as `/api/v1/packages` tells it. Times are RFC 3339. */
-export interface PackageListing {
-  readonly id: string;
-  readonly repository: string;
-  readonly producer: string;
-  readonly kind: string;
-  readonly runId?: string | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly links: readonly PackageLink[];
-  readonly state: PackageState;
-  readonly digest?: string | undefined;
-  readonly size: number;
-  readonly fileCount: number;
-  readonly createdAt: string;
-}
+export type PackageListing = ReturnType<typeof packageOf>;
 
 export interface NewPackageAsked {
   readonly repository: RepositoryName;
@@ -161,10 +148,7 @@ export interface PackageAccess {
   get(id: string): Promise<PackageListing | undefined>;
   files(id: string, page: PageAsked): Promise<Page<PackageFile>>;
   /** @param digest of a blob that the package's repository shows */
-  addFile(
-    id: string,
-    file: { readonly path: string; readonly digest: Digest; readonly mediaType?: string },
-  ): Promise<void>;
+  addFile(id: string, file: { readonly path: string; readonly digest: Digest }): Promise<void>;
   seal(id: string): Promise<PackageListing>;
   find(asked: PackagesAsked): Promise<Page<PackageListing>>;
 }

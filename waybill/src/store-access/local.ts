@@ -1,17 +1,19 @@
 import { userInfo } from "node:os";
 import { Readable } from "node:stream";
+import { StoreError, type ByteSource, type Digest, type RepositoryName, type Store } from "@waybill/artifact-store";
 import {
-  StoreError,
-  type ByteSource,
-  type Digest,
-  type Package,
-  type RepositoryName,
-  type Store,
-} from "@waybill/artifact-store";
-import { detailsOf, listingOf, planOf, recordOf, rulesOf, uploadOf, verdictOf } from "@waybill/artifact-store/http";
+  detailsOf,
+  listingOf,
+  packageOf,
+  planOf,
+  recordOf,
+  rulesOf,
+  uploadOf,
+  verdictOf,
+} from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
 import { BusyError, NotFoundError } from "../errors/index.ts";
-import type { PackageListing, Page, PageAsked, Reference, StoreAccess } from "./contract.ts";
+import type { Page, PageAsked, Reference, StoreAccess } from "./contract.ts";
 
 /** A store that this process has open. Who acts is the user of this machine. */
 export function localAccess(
@@ -134,49 +136,18 @@ export function localAccess(
         planOf(await store.collection.run({ everywhere: true, signal, onProgress: ({ last }) => onStep(last) })),
     },
     packages: {
-      open: async (asked) => listed(await store.packages.open(asked)),
-      get: async (id) => await orUndefined(store.packages.get(id).then(listed)),
+      open: async (asked) => packageOf(await store.packages.open(asked)),
+      get: async (id) => await orUndefined(store.packages.get(id).then(packageOf)),
       files: (id, page) => store.packages.files(id, page),
-      addFile: async (id, { path, digest, mediaType }) => {
-        await store.packages.addFile(id, path, digest, mediaType === undefined ? {} : { mediaType });
-      },
-      seal: async (id) => listed(await store.packages.seal(id)),
+      addFile: async (id, { path, digest }) => void (await store.packages.addFile(id, path, digest)),
+      seal: async (id) => packageOf(await store.packages.seal(id)),
       find: async (asked) => {
         const { items, nextCursor } = await store.packages.find(asked);
-        return { items: items.map(listed), ...(nextCursor === undefined ? {} : { nextCursor }) };
+        return { items: items.map(packageOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
       },
     },
     close: () => opened.close(),
   });
-}
-
-function listed({
-  id,
-  repository,
-  producer,
-  kind,
-  labels,
-  links,
-  state,
-  size,
-  fileCount,
-  ...rest
-}: Package): PackageListing {
-  const { runId, digest, createdAt } = rest;
-  return {
-    id,
-    repository,
-    producer,
-    kind,
-    ...(runId === undefined ? {} : { runId }),
-    labels,
-    links,
-    state,
-    ...(digest === undefined ? {} : { digest }),
-    size,
-    fileCount,
-    createdAt: new Date(createdAt).toISOString(),
-  };
 }
 
 function paged<T>({ cursor, limit }: PageAsked, after: (name: string) => T): { readonly limit: number } & Partial<T> {

@@ -26,8 +26,8 @@ export function remotePackages(json: Json): PackageAccess {
       }
     },
     files: (id, page) => json<Page<PackageFile>>({ method: "GET", path: `${pathOf(id)}/files?${queryOf(page)}` }),
-    async addFile(id, { path, digest, mediaType }) {
-      const query = new URLSearchParams({ path, digest, ...(mediaType === undefined ? {} : { mediaType }) });
+    async addFile(id, { path, digest }) {
+      const query = new URLSearchParams({ path, blob: digest });
       await json({ method: "POST", path: `${pathOf(id)}/files?${query.toString()}` });
     },
     seal: (id) => json<PackageListing>({ method: "PUT", path: `${pathOf(id)}/seal` }),
@@ -36,7 +36,10 @@ export function remotePackages(json: Json): PackageAccess {
       for (const [name, value] of Object.entries({ repository, producer, kind, runId })) {
         if (value !== undefined) query.set(name, value);
       }
-      for (const [key, value] of Object.entries(labels)) query.append("label", `${key}=${value}`);
+      const pairs = Object.entries(labels).map(
+        ([key, value]) => `${key}=${value.replaceAll(/[%,]/g, (character) => encodeURIComponent(character))}`,
+      );
+      if (pairs.length > 0) query.set("label", pairs.join(","));
       return json<Page<PackageListing>>({ method: "GET", path: `/api/v1/packages?${query.toString()}` });
     },
   };

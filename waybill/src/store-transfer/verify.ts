@@ -84,7 +84,11 @@ export async function verifyStore(
     });
   }
 
-  async function manifest(repository: RepositoryName, reference: Reference, how: "named" | "listed" | "child"): Promise<void> {
+  async function manifest(
+    repository: RepositoryName,
+    reference: Reference,
+    how: "named" | "listed" | "child",
+  ): Promise<void> {
     signal.throwIfAborted();
     if ("digest" in reference && !first(`${repository}@${reference.digest}`)) return;
     let found;

@@ -1,0 +1,106 @@
+import { buffer } from "node:stream/consumers";
+import type { Readable } from "node:stream";
+import { Transform } from "node:stream";
+import type { Digest, RepositoryName } from "@waybill/artifact-store";
+import type { StoreAccess } from "../store-access/index.ts";
+import type { Progress } from "../terminal/index.ts";
+import type { Journal } from "./journal.ts";
+import { persistently } from "./patience.ts";
+
+/** Up to this size a blob goes in one request, and a cut costs no more than sending it again. */
+const wholeBytes = 4 * 1024 * 1024;
+
+/** Bytes on this machine that can be read from anywhere on, as often as is necessary. */
+export interface BlobSource {
+  readonly digest: Digest;
+  readonly size: number;
+  open(start: number): Readable;
+}
+
+export interface Sending {
+  readonly access: StoreAccess;
+  readonly repository: RepositoryName;
+  readonly journal: Journal;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings a blob into a repository: nothing when it is there, the rest of it when a part is, and through cut connections.
+ * @returns bytes that were sent
+ */
+export async function sendBlob(sending: Sending, blob: BlobSource): Promise<number> {
+  const { access, repository, progress, signal } = sending;
+  signal.throwIfAborted();
+  const there = await persistently(
+    signal,
+    () => access.content.blobSize(repository, blob.digest),
+    () => false,
+  );
+  if (there === blob.size) {
+    progress.advance(blob.size, true);
+    return 0;
+  }
+  if (blob.size > wholeBytes) return await sendInParts(sending, blob);
+  const bytes = await buffer(blob.open(0));
+  await persistently(
+    signal,
+    () => access.uploads.put(repository, bytes, blob.digest),
+    () => false,
+  );
+  progress.advance(blob.size);
+  return blob.size;
+}
+
+async function sendInParts(
+  { access, repository, journal, progress, signal }: Sending,
+  blob: BlobSource,
+): Promise<number> {
+  const { digest, size } = blob;
+  let sent = 0;
+  let counted = 0;
+  /** Progress goes up to `offset`, however often a part of it is sent. */
+  const reach = (offset: number, there: boolean): void => {
+    if (offset <= counted) return;
+    progress.advance(offset - counted, there);
+    counted = offset;
+  };
+  let furthest = -1;
+  let reached = 0;
+  const progressed = (): boolean => {
+    const further = reached > furthest;
+    furthest = Math.max(furthest, reached);
+    return further;
+  };
+  await persistently(
+    signal,
+    async () => {
+      const known = journal.uploadOf(digest);
+      const place = known === undefined ? undefined : await access.uploads.status(repository, known);
+      // One that is longer than the blob cannot be the blob's.
+      const { id, offset } =
+        place === undefined || place.offset > size ? await access.uploads.start(repository) : place;
+      if (id !== known) await journal.setUpload(digest, id);
+      reached = offset;
+      reach(offset, true);
+      if (offset < size) {
+        const counter = new Transform({
+          transform(chunk: Buffer, _encoding, done) {
+            sent += chunk.byteLength;
+            reached += chunk.byteLength;
+            reach(reached, false);
+            done(signal.aborted ? (signal.reason as Error) : null, chunk);
+          },
+        });
+        const source = blob.open(offset);
+        source.once("error", (error) => counter.destroy(error));
+        counter.once("close", () => source.destroy());
+        await access.uploads.append(repository, id, { source: source.pipe(counter), offset, length: size - offset });
+      }
+      await access.uploads.finish(repository, id, digest);
+    },
+    progressed,
+  );
+  await journal.setUpload(digest, undefined);
+  return sent;
+}
