@@ -11,7 +11,7 @@ export {
   type Stage,
   type StageWriter,
 } from "./contract.ts";
-export { digestOfKey, freshKey, uploadKey, uploadOfKey, type BlobKey } from "./key.ts";
+export { digestOfKey, freshKey, parseBlobKey, uploadKey, uploadOfKey, type BlobKey } from "./key.ts";
 export { openFilesystemBackend } from "./filesystem.ts";
 export { describeLocation, parseBlobLocation, type BlobLocation, type BucketLocation } from "./location.ts";
 export { openBlobs } from "./locate.ts";

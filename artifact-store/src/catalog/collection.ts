@@ -73,6 +73,37 @@ export async function dueManifests(
   }));
 }
 
+/** Every manifest, by repository and digest. */
+export async function* pageAllManifests(catalog: Catalog): AsyncGenerator<ManifestReview> {
+  const pageSize = 500;
+  for (let last = { repository_id: 0, digest: "" }; ;) {
+    const rows = await catalog
+      .selectFrom("store_manifests as m")
+      .innerJoin("store_repositories as r", "r.id", "m.repository_id")
+      .select(["m.repository_id", "r.name", "m.digest"])
+      .where((where) =>
+        where.or([
+          where("m.repository_id", ">", last.repository_id),
+          where.and([where("m.repository_id", "=", last.repository_id), where("m.digest", ">", last.digest)]),
+        ]),
+      )
+      .orderBy("m.repository_id")
+      .orderBy("m.digest")
+      .limit(pageSize)
+      .execute();
+    for (const row of rows) {
+      yield {
+        repositoryId: row.repository_id,
+        repository: row.name as RepositoryName,
+        digest: row.digest as Digest,
+      };
+    }
+    const end = rows.at(-1);
+    if (end === undefined || rows.length < pageSize) return;
+    last = end;
+  }
+}
+
 /**
  * Ends a blob's review, or puts it off. A review that somebody asked for meanwhile would be lost by that: hold the blob's
  * row (`lockBlob`) before the facts are read.

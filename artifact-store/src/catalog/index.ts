@@ -16,6 +16,7 @@ export {
   isBeingRemoved,
   isNamedKey,
   lockBlob,
+  pageAllManifests,
   pageBlobs,
   recordRemoval,
   removals,
@@ -106,6 +107,7 @@ export {
   type ResumableUploadRow,
   type UploadPart,
 } from "./resumable-uploads.ts";
+export { allTagPolicies, deleteTagPolicy, putTagPolicy, taggedRepositories, type TagPolicy } from "./tag-policies.ts";
 export { deleteTag, pageTags, pointTag, targetsOf, untagManifest } from "./tags.ts";
 export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {

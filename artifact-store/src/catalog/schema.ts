@@ -2,10 +2,11 @@ import type { Generated, Kysely, MigrationSet } from "@waybill/foundation/databa
 import { packageMigration, type PackageTables } from "./package-tables.ts";
 import { webhookMigration, type WebhookTables } from "./webhook-tables.ts";
 import { placesMigration, type PlaceTables } from "./place-tables.ts";
+import { tagPolicies, type TagPolicyTables } from "./tag-policies.ts";
 import { resumableUploads, type ResumableUploadTables } from "./resumable-uploads.ts";
 
 /** Times are milliseconds since 1970. Digests and names are text in their checked form. */
-export interface StoreTables extends PackageTables, PlaceTables, ResumableUploadTables, WebhookTables {
+export interface StoreTables extends PackageTables, PlaceTables, ResumableUploadTables, TagPolicyTables, WebhookTables {
   store_repositories: {
     id: Generated<number>;
     name: string;
@@ -283,6 +284,7 @@ export const storeMigrations: MigrationSet = {
     packageMigration,
     placesMigration,
     { name: "resumable uploads", sql: resumableUploads },
+    { name: "tag policies", sql: tagPolicies },
     webhookMigration,
   ],
 };

@@ -5,6 +5,7 @@ import {
   dueBlobs,
   dueManifests,
   forgetBlob,
+  isBeingRemoved,
   isNamedKey,
   lockBlob,
   lockManifest,
@@ -12,6 +13,7 @@ import {
   recordReferences,
   recordRemoval,
   removals,
+  repositoryId,
   settleBlobReview,
   settleManifestReview,
   settleRemoval,
@@ -28,6 +30,8 @@ import { eligibilityOf } from "../retention/index.ts";
 import { removeManifest } from "./manifest-removal.ts";
 import { Overlay } from "./overlay.ts";
 import { decideBlob, type Patience } from "./planner.ts";
+import { manifestsDue, manifestStep, planBlobs, planManifests, removalSteps } from "./planning.ts";
+import { identityOfStep } from "./saved-plan.ts";
 import { planOf, type CollectionPlan, type CollectionStep } from "./step.ts";
 import type { Writing } from "./writing.ts";
 
@@ -77,18 +81,19 @@ export class Collector {
   async plan(options: { readonly shards?: number; readonly signal?: AbortSignal } = {}): Promise<CollectionPlan> {
     const run = this.#begin(options);
     await this.#indexReferences(run.signal);
-    const overlay = new Overlay();
-    await this.#planManifests(run, overlay);
-    const going = await this.#planBlobs(run, overlay);
+    const { catalog, leaseMs } = this.#parts;
+    const planning = { ...run, catalog, leaseMs, overlay: new Overlay() };
+    await planManifests(planning, manifestsDue(catalog, run.at));
+    const going = await planBlobs(planning, this.#parts);
     for (let after = ""; ;) {
-      const page = await removals(this.#parts.catalog, after, pageSize, run.at);
+      const page = await removals(catalog, after, pageSize, run.at);
       going.push(...page);
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.key;
     }
     for await (const found of this.#unnamed(run)) going.push(found);
-    run.did(going.toSorted(byKey).map(removalStep));
+    run.did(removalSteps(going));
     return planOf(run.at, run.steps);
   }
 
@@ -111,6 +116,36 @@ export class Collector {
     for await (const found of this.#unnamed(run)) await this.#takeUnnamed(run, found);
     this.#shard = (this.#shard + run.shards) % shardCount;
     await this.#removeBytes(run);
+    return planOf(run.at, run.steps);
+  }
+
+  /**
+   * Does the steps of a plan, and none beside them: each only when, in its own transaction, it is still what would be done.
+   * Answers what was done; the rest of the plan was overtaken.
+   */
+  async apply(
+    plan: CollectionPlan,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: CollectionProgress) => void } = {},
+  ): Promise<CollectionResult> {
+    const run = this.#begin(options);
+    const { catalog } = this.#parts;
+    const allowed = new Set(plan.steps.map(identityOfStep));
+    for (const step of plan.steps) {
+      run.signal?.throwIfAborted();
+      if (step.kind === "delete-manifest") {
+        const home = await repositoryId(catalog, step.repository);
+        if (home === undefined) continue;
+        run.did(await this.#reviewManifest({ repositoryId: home, ...step }, run.at));
+      } else if (step.kind !== "remove-bytes") {
+        run.did(await this.#reviewBlob(step.digest, run.at, allowed));
+      } else if (await isBeingRemoved(catalog, step.key)) {
+        await this.#removeAll(run, [{ key: step.key, size: step.bytes }]);
+      } else {
+        // Bytes that no row speaks of: they go the way that a run takes them.
+        const found = { key: step.key, size: step.bytes };
+        if (await this.#takeUnnamed(run, found)) await this.#removeAll(run, [found]);
+      }
+    }
     return planOf(run.at, run.steps);
   }
 
@@ -155,25 +190,6 @@ export class Collector {
     }
   }
 
-  async #planManifests(run: Run, overlay: Overlay): Promise<void> {
-    const { catalog, leaseMs } = this.#parts;
-    const queue: ManifestReview[] = [];
-    for (let offset = 0; ; offset += pageSize) {
-      const page = await dueManifests(catalog, { until: run.at, limit: pageSize, offset });
-      queue.push(...page);
-      if (page.length < pageSize) break;
-    }
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      run.signal?.throwIfAborted();
-      const found = await manifestFacts(catalog, next.repositoryId, next.digest, leaseMs);
-      const facts = overlay.manifest(next.repositoryId, next.digest, found);
-      const eligibility = facts && eligibilityOf(facts, run.at);
-      if (eligibility?.verdict !== "may-go") continue;
-      run.did([manifestStep(next, eligibility.sentence)]);
-      queue.push(...(await overlay.deleteManifest(catalog, next)));
-    }
-  }
-
   async #collectManifests(run: Run): Promise<void> {
     const { catalog, commits } = this.#parts;
     // One by one on PostgreSQL: a deletion holds other manifests of its repository, too.
@@ -202,39 +218,6 @@ export class Collector {
     });
   }
 
-  /** Answers whose bytes would go. */
-  async #planBlobs(run: Run, overlay: Overlay): Promise<Removal[]> {
-    const { catalog } = this.#parts;
-    const due = new Set<Digest>(overlay.blobs);
-    let after: Digest | undefined;
-    do {
-      const page = await dueBlobs(catalog, {
-        until: run.at,
-        limit: pageSize,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const digest of page) due.add(digest);
-      after = page.at(-1);
-    } while (after !== undefined);
-    const going: Removal[] = [];
-    let pass = [...due].toSorted();
-    while (pass.length > 0) {
-      const again: Digest[] = [];
-      for (const digest of pass) {
-        run.signal?.throwIfAborted();
-        const state = overlay.blob(digest, await blobState(catalog, digest));
-        if (state === undefined) continue;
-        const decision = decideBlob(digest, state, run.at, this.#parts);
-        overlay.decided(digest, decision, run.at);
-        run.did(decision.steps);
-        if (decision.change === "delete") going.push({ key: state.key, size: state.size });
-        if (decision.next !== undefined && decision.next <= run.at) again.push(digest);
-      }
-      pass = again;
-    }
-    return going;
-  }
-
   async #collectBlobs(run: Run): Promise<void> {
     const { catalog, commits } = this.#parts;
     const size = atOnce[commits.dialect];
@@ -254,13 +237,17 @@ export class Collector {
     }
   }
 
-  async #reviewBlob(digest: Digest, at: number): Promise<readonly CollectionStep[]> {
+  /** @param allowed steps beside which nothing may be done; undefined: any */
+  async #reviewBlob(digest: Digest, at: number, allowed?: ReadonlySet<string>): Promise<readonly CollectionStep[]> {
     const { commits, writing } = this.#parts;
     const decided = await writing.decide(digest, () =>
       commits.commit(async (tx, tell) => {
         await lockBlob(tx, digest, commits.dialect);
         const state = await blobState(tx, digest);
         const decision = state && decideBlob(digest, state, at, this.#parts);
+        if (allowed !== undefined && decision?.steps.every((step) => allowed.has(identityOfStep(step))) !== true) {
+          return [];
+        }
         await settleBlobReview(tx, digest, decision?.next);
         if (state === undefined || decision === undefined) return [];
         const reason = "no manifest names it";
@@ -293,18 +280,22 @@ export class Collector {
     }
   }
 
-  async #takeUnnamed(run: Run, found: Removal): Promise<void> {
+  /** Says whether they are to be removed now. */
+  async #takeUnnamed(run: Run, found: Removal): Promise<boolean> {
     const { commits, writing } = this.#parts;
-    await writing.decide(digestOfKey(found.key) ?? found.key, () =>
+    const taken = await writing.decide(digestOfKey(found.key) ?? found.key, () =>
       commits.commit(async (tx) => {
-        if (!(await isNamedKey(tx, found.key))) await recordRemoval(tx, found, run.at);
+        if (await isNamedKey(tx, found.key)) return false;
+        await recordRemoval(tx, found, run.at);
+        return true;
       }),
     );
+    return taken ?? false; // somebody writes them now
   }
 
   /** Deleting to gone. The row goes last: until then nobody writes under the key, and a crash finds it again. */
   async #removeBytes(run: Run): Promise<void> {
-    const { backend, catalog, commits } = this.#parts;
+    const { catalog } = this.#parts;
     for (let after = ""; ;) {
       const page = await removals(catalog, after, pageSize, run.at);
       const last = page.at(-1);
@@ -312,25 +303,17 @@ export class Collector {
       after = last.key;
       for (let start = 0; start < page.length; start += 8) {
         run.signal?.throwIfAborted();
-        const some = page.slice(start, start + 8);
-        await Promise.all(some.map(({ key }) => backend.removeBlob(key)));
-        await commits.commit(async (tx) => {
-          for (const { key } of some) await settleRemoval(tx, key);
-        });
-        run.did(some.map(removalStep));
+        await this.#removeAll(run, page.slice(start, start + 8));
       }
     }
   }
-}
 
-function byKey(a: Removal, b: Removal): number {
-  return a.key < b.key ? -1 : 1;
-}
-
-function removalStep({ key, size }: Removal): CollectionStep {
-  return { kind: "remove-bytes", key, bytes: size, sentence: "no blob has these bytes any more" };
-}
-
-function manifestStep({ repository, digest }: ManifestReview, sentence: string): CollectionStep {
-  return { kind: "delete-manifest", repository, digest, sentence };
+  async #removeAll(run: Run, some: readonly Removal[]): Promise<void> {
+    const { backend, commits } = this.#parts;
+    await Promise.all(some.map(({ key }) => backend.removeBlob(key)));
+    await commits.commit(async (tx) => {
+      for (const { key } of some) await settleRemoval(tx, key);
+    });
+    run.did(removalSteps(some));
+  }
 }

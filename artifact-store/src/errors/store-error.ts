@@ -17,6 +17,7 @@
  * - `PACKAGE_INVALID`, `PATH_INVALID`, `ARCHIVE_INVALID`: a description, a path, an archive that cannot be.
  * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path or key.
  * - `WEBHOOK_UNKNOWN`, `WEBHOOK_INVALID`: no such subscription, or one that cannot be.
+ * - `PLAN_INVALID`: no plan of a collection. `PLAN_OVERTAKEN`: the world has moved on since it was made.
  * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put.
  */
 export type StoreErrorCode =
@@ -39,6 +40,8 @@ export type StoreErrorCode =
   | "PACKAGE_SEALED"
   | "PACKAGE_UNKNOWN"
   | "PATH_INVALID"
+  | "PLAN_INVALID"
+  | "PLAN_OVERTAKEN"
   | "RANGE_INVALID"
   | "RETENTION_INVALID"
   | "SIZE_INVALID"

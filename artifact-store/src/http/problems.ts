@@ -23,6 +23,8 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   PACKAGE_SEALED: { status: 409, title: "It is sealed" },
   PACKAGE_UNKNOWN: { status: 404, title: "No such package" },
   PATH_INVALID: { status: 400, title: "No valid path" },
+  PLAN_INVALID: { status: 400, title: "No plan" },
+  PLAN_OVERTAKEN: { status: 409, title: "The world has moved on" },
   RANGE_INVALID: { status: 416, title: "Not the next byte" },
   RETENTION_INVALID: { status: 400, title: "No valid retention" },
   SIZE_INVALID: { status: 400, title: "Not this size" },

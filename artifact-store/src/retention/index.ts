@@ -6,4 +6,4 @@ export { eligibilityOf, type Eligibility, type ManifestFacts, type NamedReason }
 export { blockOf } from "./block.ts";
 export { parseRetentionClass, standardClass, type RetentionClass } from "./retention-class.ts";
 export { extendedUntil } from "./extension.ts";
-export { judgeTags, type TagRules, type TagVerdict } from "./tag-rules.ts";
+export { judgeTags, judgeTagsByAll, matchesPattern, type TagRules, type TagVerdict } from "./tag-rules.ts";

@@ -25,7 +25,7 @@ export interface TagVerdict {
 }
 
 /** Matches without going back over what was matched, except to the last `*`: time is at most the product of the lengths. */
-function matches(pattern: string, name: string): boolean {
+export function matchesPattern(pattern: string, name: string): boolean {
   let p = 0;
   let n = 0;
   let star = -1;
@@ -59,6 +59,17 @@ function checked(rules: TagRules): TagRules {
 }
 
 /**
+ * Verdicts under several rules at once: a tag that any of them keeps stays. Without any rules all stay.
+ * @throws StoreError RETENTION_INVALID
+ */
+export function judgeTagsByAll(tags: readonly TagFacts[], rules: readonly TagRules[], now: number): TagVerdict[] {
+  const [first = judgeTags(tags, {}, now), ...others] = rules.map((one) => judgeTags(tags, one, now));
+  return first.map((verdict, index) =>
+    verdict.kept ? verdict : (others.map((one) => one[index]).find((one) => one?.kept === true) ?? verdict),
+  );
+}
+
+/**
  * One verdict for each tag, in the order of `tags`. Of tags moved at the same time the one with the greater name is later.
  * @throws StoreError RETENTION_INVALID
  */
@@ -74,7 +85,7 @@ export function judgeTags(tags: readonly TagFacts[], rules: TagRules, now: numbe
   const verdictOf = ({ name, usedAt }: TagFacts): TagVerdict => {
     if (none) return { name, kept: true, sentence: "kept because no rule says otherwise" };
     if (latest.has(name)) return { name, kept: true, sentence: `kept because it is one of the last ${last ?? 0}` };
-    const pattern = matching?.find((one) => matches(one, name));
+    const pattern = matching?.find((one) => matchesPattern(one, name));
     if (pattern !== undefined) return { name, kept: true, sentence: `kept because it matches ${pattern}` };
     if (usedWithinMs !== undefined && now - usedAt <= usedWithinMs) {
       return { name, kept: true, sentence: `kept because it was used at ${new Date(usedAt).toISOString()}` };

@@ -52,6 +52,8 @@ export class Blobs {
   readonly #leaseMs: number;
   readonly #now: () => number;
 
+  readonly #written = new Set<string>();
+
   constructor(parts: {
     readonly backend: BlobBackend;
     readonly catalog: Catalog;
@@ -81,6 +83,7 @@ export class Blobs {
     const id = randomUUID();
     const hasher = this.#pool.hasher(digest === undefined ? "sha256" : algorithmOf(digest));
     let writer: StageWriter | undefined;
+    this.#written.add(id);
     try {
       writer = await this.#backend.beginStage(id, digest && freshKey(digest));
       const { end: size, broken } = await this.#intake.takeIn(source, 0, writer, hasher);
@@ -96,7 +99,14 @@ export class Blobs {
       await writer?.close().catch(() => undefined); // the first error is the one to tell
       await this.#backend.dropStage(id).catch(() => undefined); // the sweep tries again
       throw error;
+    } finally {
+      this.#written.delete(id);
     }
+  }
+
+  /** Whether a `put` writes this stage now. */
+  isWriting(stage: string): boolean {
+    return this.#written.has(stage);
   }
 
   /**

@@ -1,21 +1,15 @@
-import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
-import {
-  temporaryFolder,
-  testDatabaseUrl,
-  type DatabaseKind,
-  type TemporaryFolder,
-  type TestDatabase,
-} from "@waybill/foundation/testing";
+import { testDatabaseUrl, type DatabaseKind, type TestDatabase } from "@waybill/foundation/testing";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { digestOf, hexOf, type Digest } from "../digest/index.ts";
 import { mediaTypes } from "../manifests/index.ts";
+import { digestOfKey } from "../blobs/index.ts";
 import { parseRepositoryName, parseTag, type RepositoryName } from "../names/index.ts";
+import { folderPlace, type TestPlace } from "../testing/index.ts";
 import { openStore, type Store } from "./index.ts";
 
 const home = parseRepositoryName("acme/app");
@@ -27,34 +21,36 @@ const long = 1000;
 const hold = { name: "case-7", holder: "legal", why: "a lawsuit" };
 const config = { mediaType: "application/vnd.oci.image.config.v1+json", digest: digestOf(Buffer.from("{}")), size: 2 };
 
-/** What collection and retention promise, whichever database holds the catalog. */
-export function describeCollection(kind: DatabaseKind): void {
+/** What collection and retention promise, whichever database holds the catalog, and wherever the bytes are. */
+export function describeCollection(kind: DatabaseKind, startPlace: () => Promise<TestPlace> = folderPlace): void {
   describe(`collection with the catalog on ${kind}`, () => {
-    let folder: TemporaryFolder;
-    let place: TestDatabase;
+    let place: TestPlace;
+    let server: TestDatabase;
     let database: Database<StoreTables>;
     let store: Store;
     let now = 0;
 
-    const open = (): Promise<Store> => openStore({ root: folder.path, database, limits, now: () => now });
+    const open = (): Promise<Store> => openStore({ ...place.options, database, limits, now: () => now });
     beforeEach(async () => {
       now = Date.now();
-      folder = await temporaryFolder("waybill-collection-");
-      place = await testDatabaseUrl(kind);
-      database = await openDatabase<StoreTables>({ url: place.url, migrations: [storeMigrations, eventLogMigrations] });
+      place = await startPlace();
+      server = await testDatabaseUrl(kind);
+      database = await openDatabase<StoreTables>({
+        url: server.url,
+        migrations: [storeMigrations, eventLogMigrations],
+      });
       store = await open();
     });
     afterEach(async () => {
       await store.close();
       await database.close();
-      await place.drop();
-      await folder[Symbol.asyncDispose]();
+      await server.drop();
+      await place[Symbol.asyncDispose]();
     });
 
     const put = async (text: string, repository = home): Promise<Digest> =>
       (await store.blobs.put(repository, { chunks: new Blob([text]).stream() })).digest;
-    const files = async (): Promise<string[]> =>
-      (await readdir(join(folder.path, "blobs", "sha256"), { recursive: true })).filter((name) => name.includes("/"));
+    const files = (): Promise<string[]> => place.blobPaths();
     async function putManifest(
       layers: readonly string[],
       o: { repository?: RepositoryName; tag?: string; subject?: Digest } = {},
@@ -185,7 +181,7 @@ export function describeCollection(kind: DatabaseKind): void {
       await put("layer");
       expect((await files()).length).toBe(2);
       await store.collection.run();
-      expect(await files()).toEqual([expect.stringMatching(new RegExp(`^../${hexOf(digest)}\\.[0-9a-f]{16}$`))]);
+      expect(await files()).toEqual([expect.stringMatching(new RegExp(`/${hexOf(digest)}\\.[0-9a-f]{16}$`))]);
       expect((await buffer((await store.blobs.open(home, digest)).reader.stream())).toString()).toBe("layer");
       await settle();
       expect(await files()).toEqual([]);
@@ -288,17 +284,13 @@ export function describeCollection(kind: DatabaseKind): void {
 
     it("sweeps bytes that nobody names when they are old enough, and the audit tells of all that does not fit", async () => {
       const [missing, corrupt] = [await put("missing"), await put("corrupt")];
-      const path = (digest: Digest): string =>
-        join(folder.path, "blobs", "sha256", hexOf(digest).slice(0, 2), hexOf(digest));
       const orphan = digestOf(Buffer.from("orphan"));
-      await mkdir(dirname(path(orphan)), { recursive: true });
-      await writeFile(path(orphan), "orphan");
-      await utimes(path(orphan), new Date(0), new Date(0));
-      await rm(path(missing));
-      await writeFile(path(corrupt), "bytes!!");
+      await place.tamper(orphan, Buffer.from("orphan"));
+      await place.tamper(missing, undefined);
+      await place.tamper(corrupt, Buffer.from("bytes!!"));
       const { findings, blobs } = await store.collection.audit();
       expect(blobs).toBe(2);
-      expect(findings.map(({ kind: what, key }) => `${what} ${key}`).toSorted()).toEqual(
+      expect(findings.map(({ kind: what, key }) => `${what} ${digestOfKey(key)}`).toSorted()).toEqual(
         [`corrupt ${corrupt}`, `missing ${missing}`, `unnamed ${orphan}`].toSorted(),
       );
       await store.collection.run({ everywhere: true });
@@ -313,16 +305,16 @@ export function describeCollection(kind: DatabaseKind): void {
     it("a folder is opened with its own catalog only: with another, all of its bytes would count as left over", async () => {
       await put("layer");
       await store.close();
-      await expect(openStore({ root: folder.path, database: ":memory:", limits })).rejects.toThrow(
+      await expect(openStore({ ...place.options, database: ":memory:", limits })).rejects.toThrow(
         "do not belong together",
       );
-      await rm(join(folder.path, "store.id"));
-      await expect(openStore({ root: folder.path, database: ":memory:", limits })).rejects.toThrow(
+      await place.backend.identify("", "");
+      await expect(openStore({ ...place.options, database: ":memory:", limits })).rejects.toThrow(
         "this catalog is empty",
       );
       await expect(open()).rejects.toThrow("do not belong together");
       const { id } = await database.read.selectFrom("store_identity").select("id").executeTakeFirstOrThrow();
-      await writeFile(join(folder.path, "store.id"), `${id}\n`);
+      await place.backend.identify(id, "");
       store = await open();
       expect((await files()).length).toBe(1);
     });

@@ -20,6 +20,7 @@ import { ResumableUploads } from "./resumable-uploads.ts";
 import { Retention } from "./retention.ts";
 import { openPlaces, type OpenPlaces, type PlaceOptions } from "./places.ts";
 import { lockRoot } from "./root-lock.ts";
+import { TagPolicies } from "./tag-policies.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -46,6 +47,7 @@ export interface Store {
   readonly tags: Tags;
   readonly repositories: Repositories;
   readonly retention: Retention;
+  readonly tagPolicies: TagPolicies;
   readonly collection: Collection;
   readonly packages: Packages;
   /** The move of the blobs from `blobsFrom`; undefined when there is none, or it has ended. Run it; the store serves meanwhile. */
@@ -122,7 +124,9 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     async () => {
       await packages.sweep();
       await resumableUploads.sweep();
-      return await sweepUploads({ catalog, backend, sessions, openedAt, orphanGraceMs: limits.orphanGraceMs, now });
+      const isWritten = (stage: string): boolean => blobs.isWriting(stage);
+      const { orphanGraceMs } = limits;
+      return await sweepUploads({ catalog, backend, sessions, isWritten, openedAt, orphanGraceMs, now });
     },
     // A look through a bucket costs its owner money and a start time: there it waits for its turn.
     { everyMs: limits.sweepEveryMs, atStart: !backend.shared },
@@ -140,7 +144,19 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     orphanGraceMs,
     now,
   });
-  const collection = new Collection({ collector, catalog, backend, pool, everyMs: limits.collectEveryMs, onError });
+  const retention = new Retention({ catalog, commits, leaseMs, now });
+  const tagPolicies = new TagPolicies({ catalog, commits, retention });
+  const collection = new Collection({
+    tagPolicies,
+    collector,
+    catalog,
+    backend,
+    pool,
+    leaseMs,
+    looseMs,
+    everyMs: limits.collectEveryMs,
+    onError,
+  });
   let closing: Promise<void> | undefined;
   return {
     blobs,
@@ -149,7 +165,8 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     manifests: new Manifests({ catalog, commits, leaseMs, now }),
     tags: new Tags({ catalog, commits, now }),
     repositories: new Repositories({ catalog }),
-    retention: new Retention({ catalog, commits, leaseMs, now }),
+    retention,
+    tagPolicies,
     collection,
     packages,
     relocation,

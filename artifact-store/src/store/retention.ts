@@ -38,7 +38,7 @@ import { parseTag, type RepositoryName } from "../names/index.ts";
 import {
   eligibilityOf,
   extendedUntil,
-  judgeTags,
+  judgeTagsByAll,
   parseRetentionClass,
   standardClass,
   type Eligibility,
@@ -215,19 +215,25 @@ export class Retention {
     return await pageTombstones(this.#catalog, home, { after: page.after ?? "", limit: page.limit });
   }
 
-  /** What rules would do to the tags of a repository. @throws StoreError RETENTION_INVALID */
-  async judgeTags(repository: RepositoryName, rules: TagRules): Promise<readonly TagVerdict[]> {
+  /**
+   * What rules would do to the tags of a repository; of several, each keeps what it keeps.
+   * @throws StoreError RETENTION_INVALID
+   */
+  async judgeTags(repository: RepositoryName, rules: TagRules | readonly TagRules[]): Promise<readonly TagVerdict[]> {
     const home = (await repositoryId(this.#catalog, repository)) ?? 0;
-    return judgeTags(await tagFacts(this.#catalog, home), rules, this.#now());
+    return judgeTagsByAll(await tagFacts(this.#catalog, home), [rules].flat(), this.#now());
   }
 
   /** Removes the tags that no rule keeps, judged and removed in one commit. Their manifests go as their class says. */
-  async applyTagRules(repository: RepositoryName, rules: TagRules): Promise<readonly TagVerdict[]> {
+  async applyTagRules(
+    repository: RepositoryName,
+    rules: TagRules | readonly TagRules[],
+  ): Promise<readonly TagVerdict[]> {
     return await this.#commits.commit(async (tx, tell) => {
       const home = (await repositoryId(tx, repository)) ?? 0;
       const now = this.#now();
       const facts = await tagFacts(tx, home);
-      const verdicts = judgeTags(facts, rules, now);
+      const verdicts = judgeTagsByAll(facts, [rules].flat(), now);
       const going = verdicts.flatMap(({ kept }, index) => (kept ? [] : [facts[index]?.digest ?? []]));
       await lockManifests(tx, home, [...new Set(going.flat())], this.#commits.dialect);
       const digests = new Map(facts.map((fact) => [fact.name, fact.digest]));

@@ -22,6 +22,8 @@ export async function sweepUploads(parts: {
   readonly catalog: Catalog;
   readonly backend: BlobBackend;
   readonly sessions: Sessions;
+  /** Whether this process writes the stage now, without a session: a clock that jumps ahead makes it look abandoned. */
+  readonly isWritten: (stage: string) => boolean;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
   readonly orphanGraceMs: number;
@@ -43,7 +45,7 @@ export async function sweepUploads(parts: {
       stages.map((stage) => stage.id),
     );
     for (const stage of stages) {
-      if (owned.has(stage.id) || sessions.isUnsaved(stage.id)) continue;
+      if (owned.has(stage.id) || sessions.isUnsaved(stage.id) || parts.isWritten(stage.id)) continue;
       await backend.dropStage(stage.id);
       orphans++;
     }
