@@ -42,6 +42,8 @@ const patienceMs = 3_000;
 /** An agent's failed pull and kubelet's word of it belong together when they are so near. */
 const sameTryMs = 30_000;
 const reportedWithinMs = 2_000;
+/** After a pull's end kubelet needs some time until the pod says what came of it. */
+const settlingMs = 10_000;
 export const mostRowsOfNode = 500;
 
 /** Rows of a node, what its pods need now, and its pulls → the next rows and what to tell. Pure. */
@@ -65,7 +67,7 @@ export function nextRows(
 
   for (const need of needs) {
     seen.set(need.image, previous.seen.get(need.image) ?? now);
-    const row = liveRow(previous.open.get(need.image), runningIds);
+    const row = liveRow(previous.open.get(need.image), runningIds, finished);
     const facts = served.has(need) ? undefined : waitFactsOf(need, node);
     if (facts === undefined) {
       if (row !== undefined) end(row, served.has(need) ? overtaken(row, now) : settledStatus(row, "gone", now));
@@ -77,7 +79,9 @@ export function nextRows(
       if (row !== undefined) open.set(need.image, row);
       continue;
     }
-    const patient = facts.phase === "waiting" && now - (seen.get(need.image) ?? now) < patienceMs;
+    const patient =
+      facts.phase === "waiting" &&
+      now < Math.max((seen.get(need.image) ?? now) + patienceMs, lastEndOf(need, finished) + settlingMs);
     if (row === undefined && (patient || open.size >= mostRowsOfNode)) continue;
     const agents = facts.phase === "failed" ? failedByAgent(need, facts.failedAt ?? now, finished) : undefined;
     const newTry = agents !== undefined && agents.status.id !== row?.pull.status.id;
@@ -92,7 +96,7 @@ export function nextRows(
   }
 
   for (const row of previous.open.values()) {
-    if (seen.has(row.image) || runningIds.has(row.pull.status.id)) continue;
+    if (seen.has(row.image) || liveRow(row, runningIds, finished) === undefined) continue;
     const how = input.settled.findLast(({ image }) => image === row.image)?.how ?? "gone";
     end(row, settledStatus(row, how, now));
   }
@@ -103,19 +107,35 @@ function isFresh(failedAt: number | undefined, now: number): boolean {
   return failedAt !== undefined && failedAt <= now && now - failedAt < reportedWithinMs;
 }
 
-/** A row whose id an agent's pull goes on under is no row any more. */
-function liveRow(row: WaitingRow | undefined, runningIds: ReadonlySet<string>): WaitingRow | undefined {
-  return row === undefined || runningIds.has(row.pull.status.id) ? undefined : row;
+/** A row whose id an agent's pull goes on under, or ended under, is no row any more. */
+function liveRow(
+  row: WaitingRow | undefined,
+  runningIds: ReadonlySet<string>,
+  finished: RowsInput["finished"],
+): WaitingRow | undefined {
+  if (row === undefined || runningIds.has(row.pull.status.id)) return undefined;
+  return !row.ofAgent && finished.has(row.pull.status.id) ? undefined : row;
+}
+
+/** When an agent last told of a pull's end of this image; long ago when none did. What the server concluded was earlier. */
+function lastEndOf(need: ImageNeed, finished: RowsInput["finished"]): number {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const pull of finished.values())
+    if (pull.endedBy === "agent" && isOf(need, pull)) last = Math.max(last, pull.endedAt);
+  return last;
+}
+
+function isOf({ name }: ImageNeed, { status }: FinishedPull): boolean {
+  const ofPull = name === undefined ? undefined : readImageName(status.imageRef);
+  if (name === undefined || ofPull === undefined) return false;
+  return matchImage(name, { name: ofPull, manifestDigest: status.manifestDigest }) !== "none";
 }
 
 /** The failed pull of an agent that kubelet's word of a failed try is about. */
 function failedByAgent(need: ImageNeed, failedAt: number, finished: RowsInput["finished"]): FinishedPull | undefined {
   let found: FinishedPull | undefined;
   for (const pull of finished.values()) {
-    if (pull.status.phase === "done" || pull.endedAt < failedAt - sameTryMs || need.name === undefined) continue;
-    const name = readImageName(pull.status.imageRef);
-    if (name === undefined || matchImage(need.name, { name, manifestDigest: pull.status.manifestDigest }) === "none")
-      continue;
+    if (pull.status.phase === "done" || pull.endedAt < failedAt - sameTryMs || !isOf(need, pull)) continue;
     found = pull;
   }
   return found;

@@ -1,0 +1,447 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { AgentReport, PullStatus, ReportedPull } from "../../contract/index.ts";
+import { createBoard } from "../board.ts";
+import type { Emission } from "../emission.ts";
+import { defaultLimits } from "../limits.ts";
+import { faultsOf } from "../testing/event-schema.ts";
+import { layerOf, noon, pullOf, reportOf } from "../testing/reports.ts";
+import { readerFilter } from "../reader-filter.ts";
+import type { WaitingContainer } from "./contract.ts";
+import { containerOf, scriptedPods, second } from "./testing/pods.ts";
+import { waitingPodsOf } from "./waiting-pods.ts";
+
+const image = "registry.example:5000/team-a/shop:1.0";
+const digest = `sha256:${"d".repeat(64)}`;
+
+/** A board with pods that the test sets, a clock that it moves, and everything that was told. */
+function scene() {
+  let now = noon;
+  const pods = scriptedPods();
+  const told: Emission[] = [];
+  const board = createBoard({
+    historyTtlMs: 600 * second,
+    tenantOf: (ref) => (ref.includes("/team-a/") ? "team-a" : undefined),
+    limits: defaultLimits,
+    clock: () => now,
+    listener: { emitted: (emissions) => told.push(...emissions), arrived: () => {}, dropped: () => {} },
+    pods,
+  });
+  pods.subscribe((nodeNames) => board.podsChanged(nodeNames));
+  const pulls = (): readonly PullStatus[] => board.pulls({});
+  return {
+    board,
+    told,
+    pulls,
+    events: (): string[] =>
+      told.map(({ event }) => `${event.type}${event.pull === undefined ? "" : ` ${event.pull.phase}`}`),
+    waits: (waiting: readonly WaitingContainer[], settled?: "has-image" | "gone"): void =>
+      pods.set("node-1", {
+        waiting,
+        settled: settled === undefined ? [] : [{ image, at: now, how: settled }],
+      }),
+    report: (reported: readonly ReportedPull[], more: Partial<AgentReport> = {}): boolean =>
+      board.report(reportOf(reported, { timestamp: new Date(now).toISOString(), ...more })),
+    pass: (milliseconds: number): void => {
+      for (let left = milliseconds; left > 0; left -= second) {
+        now += Math.min(left, second);
+        board.sweep(Math.min(left, second));
+      }
+    },
+    now: () => now,
+  };
+}
+const waiting = (more: Partial<WaitingContainer> = {}): WaitingContainer =>
+  containerOf({ image, since: noon, ...more });
+const failing = (more: Partial<WaitingContainer> = {}): WaitingContainer =>
+  waiting({
+    reason: "ImagePullBackOff",
+    message: `Failed to pull image "${image}": rpc error: code = NotFound desc = ${image}: not found`,
+    tries: 1,
+    failedAt: noon,
+    ...more,
+  });
+
+describe("pods of a running pull", () => {
+  it("stand in it while they wait, and leave it when they have the image", () => {
+    const { waits, report, pulls } = scene();
+    waits([waiting(), waiting({ podName: "job", part: "init", turn: false })]);
+    report([pullOf([layerOf(1, 10)])]);
+    expect(pulls()[0]?.pods.map(({ podName, part }) => `${podName} ${part}`)).toEqual(["job init", "web container"]);
+    waits([waiting()]);
+    report([pullOf([layerOf(1, 20)])]);
+    expect(pulls()[0]?.pods.map(({ podName }) => podName)).toEqual(["web"]);
+    waits([]);
+    report([pullOf([layerOf(1, 30)])]);
+    expect(pulls()[0]?.pods).toEqual([]);
+  });
+
+  it("stay in it when it ends: whom it hit", () => {
+    const { waits, report, pulls } = scene();
+    waits([waiting()]);
+    report([pullOf([layerOf(1, 10)])]);
+    waits([]);
+    report([
+      pullOf([layerOf(1, 1_000, { phase: "done" })], { phase: "done", completedAt: new Date(noon).toISOString() }),
+    ]);
+    expect(pulls()).toMatchObject([{ phase: "done", pods: [{ podName: "web" }] }]);
+  });
+
+  it("give it its tag while containerd knows the digest only, and it keeps it", () => {
+    const { waits, report, pulls } = scene();
+    const nameless = pullOf([layerOf(1, 10)], {
+      imageRef: `registry.example/team-a/shop@${digest}`,
+      containerdNamespace: "k8s.io",
+    });
+    waits([waiting()]);
+    report([nameless]);
+    expect(pulls()).toMatchObject([{ imageRef: image, tenant: "team-a" }]);
+    waits([]);
+    report([nameless]);
+    expect(pulls()).toMatchObject([{ imageRef: image }]);
+  });
+
+  it("are not guessed where several pulls or images could be meant, nor for pulls of other clients", () => {
+    const { waits, report, pulls } = scene();
+    const nameless = (id: string, hex: string, containerdNamespace = "k8s.io") =>
+      pullOf([layerOf(1, 10)], {
+        id,
+        imageRef: `registry.example/team-a/shop@sha256:${hex.repeat(64)}`,
+        containerdNamespace,
+      });
+    waits([waiting(), waiting({ podName: "two", image: image.replace("1.0", "2.0") })]);
+    report([nameless("p1", "a"), nameless("p2", "b")]);
+    expect(pulls().map(({ pods }) => pods.length)).toEqual([0, 0]);
+    waits([waiting()]);
+    report([nameless("p1", "a", "default")]);
+    expect(pulls().find(({ containerdNamespace }) => containerdNamespace === "default")?.pods).toEqual([]);
+  });
+});
+
+describe("an image that nobody pulls", () => {
+  it("is a row once it waits for some seconds, and says behind how many pulls", () => {
+    const { waits, report, pulls, pass, events } = scene();
+    const other = pullOf([layerOf(1, 10)], { imageRef: "registry.example:5000/team-b/big:1" });
+    report([other]);
+    waits([waiting({ asked: true })]);
+    expect(pulls().length).toBe(1);
+    pass(2 * second);
+    report([other]);
+    pass(second);
+    const row = pulls().find(({ phase }) => phase === "waiting");
+    expect(row).toMatchObject({
+      imageRef: image,
+      tenant: "team-a",
+      pods: [{ podName: "web" }],
+      waitsFor: { kind: "queue", pullsAhead: 1 },
+    });
+    expect(row?.waitsFor?.sentence).toMatch(/^kubelet has asked for it; 1 pull of this node is before it/);
+    expect(events().slice(-1)).toEqual(["pull.started waiting"]);
+  });
+
+  it.each([
+    [{ asked: false }, true, "not-begun", /has not come to this image/],
+    [{ asked: true }, true, "not-begun", /no byte has come yet/],
+    [{ asked: false }, false, "not-begun", /No agent reports from node-1/],
+    [{ asked: true }, false, "not-begun", /kubelet has asked for it, but no agent reports/],
+  ])("says what is known: %j, agent %s", (more, agent, kind, sentence) => {
+    const { waits, report, pulls, pass } = scene();
+    waits([waiting(more)]);
+    for (let seconds = 0; seconds < 4; seconds += 1) {
+      if (agent) report([]);
+      pass(second);
+    }
+    expect(pulls()[0]?.waitsFor).toMatchObject({ kind });
+    expect(pulls()[0]?.waitsFor?.sentence).toMatch(sentence);
+  });
+
+  it("is none while init containers go first", () => {
+    const { waits, pulls, pass } = scene();
+    waits([waiting({ turn: false })]);
+    pass(10 * second);
+    expect(pulls()).toEqual([]);
+  });
+
+  it("goes on as the agent's pull under the same id, with one start and one end", () => {
+    const { waits, report, pulls, pass, events, told } = scene();
+    waits([waiting()]);
+    pass(4 * second);
+    const [row] = pulls();
+    const started = pullOf([layerOf(1, 10)], { startedAt: new Date(noon + 4 * second).toISOString() });
+    report([started]);
+    expect(pulls()).toMatchObject([{ id: row?.id, phase: "downloading", pods: [{ podName: "web" }] }]);
+    expect(pulls()[0]?.waitsFor).toBeUndefined();
+    waits([], "has-image");
+    const done = { ...started, phase: "done", completedAt: new Date(noon + 5 * second).toISOString() } as const;
+    for (let times = 0; times < 3; times += 1) report([{ ...done, layers: [layerOf(1, 1_000, { phase: "done" })] }]);
+    pass(5 * second);
+    expect(pulls().map(({ id, phase }) => [id, phase])).toEqual([[row?.id, "done"]]);
+    expect(events().filter((type) => type.startsWith("pull."))).toEqual([
+      "pull.started waiting",
+      "pull.progress downloading",
+      "pull.completed done",
+    ]);
+    // For the metrics the pull begins when its work does.
+    expect(
+      told.filter(({ event }) => event.pull !== undefined).map(({ counted, begins }) => [counted, begins]),
+    ).toEqual([
+      [false, undefined],
+      [true, true],
+      [true, undefined],
+    ]);
+  });
+
+  it("goes on as a pull that was over before the agent told of it", () => {
+    const { waits, report, pulls, pass, events } = scene();
+    waits([waiting()]);
+    pass(4 * second);
+    const [row] = pulls();
+    const at = new Date(noon + 4 * second).toISOString();
+    report([pullOf([layerOf(1, 1_000, { phase: "done" })], { phase: "done", startedAt: at, completedAt: at })]);
+    expect(pulls()).toMatchObject([{ id: row?.id, phase: "done" }]);
+    expect(events().filter((type) => type.startsWith("pull."))).toEqual([
+      "pull.started waiting",
+      "pull.progress resolving",
+      "pull.completed done",
+    ]);
+  });
+
+  it("is no row again while kubelet has not yet told that the pulled image is there", () => {
+    const { waits, report, pulls, pass } = scene();
+    waits([waiting()]);
+    const at = new Date(noon).toISOString();
+    report([pullOf([layerOf(1, 10)], { startedAt: at })]);
+    pass(4 * second);
+    report([pullOf([layerOf(1, 1_000, { phase: "done" })], { phase: "done", startedAt: at, completedAt: at })]);
+    pass(9 * second);
+    expect(pulls().map(({ phase }) => phase)).toEqual(["done"]);
+    pass(2 * second);
+    expect(pulls().map(({ phase }) => phase)).toEqual(["waiting", "done"]);
+  });
+
+  it("is done when the image is there without a pull, cancelled when nobody needs it any more", () => {
+    for (const [how, phase] of [
+      ["has-image", "done"],
+      ["gone", "cancelled"],
+    ] as const) {
+      const { waits, pulls, pass, told } = scene();
+      waits([waiting()]);
+      pass(4 * second);
+      waits([], how);
+      expect(pulls()).toMatchObject([{ phase }]);
+      expect(told.every(({ counted }) => !counted)).toBe(true);
+      pass(601 * second);
+      expect(pulls()).toEqual([]);
+    }
+  });
+});
+
+describe("an image that kubelet tries in vain", () => {
+  it("is a failed row with cause, tries and next try, as long as pods need it", () => {
+    const { waits, pulls, pass, events, told } = scene();
+    waits([failing()]);
+    expect(pulls()).toMatchObject([
+      {
+        phase: "failed",
+        imageRef: image,
+        failure: { code: "not-found" },
+        attempts: 1,
+        nextTryAt: new Date(noon + 10 * second).toISOString(),
+        waitsFor: { kind: "back-off", sentence: "After one failed try kubelet waits about 10 s before the next." },
+        pods: [{ podName: "web", reason: "ImagePullBackOff" }],
+      },
+    ]);
+    expect(events()).toEqual(["pull.started resolving", "pull.failed failed"]);
+    const [row] = pulls();
+    pass(12 * second);
+    waits([failing({ tries: 2, failedAt: noon + 11 * second })]);
+    expect(pulls()).toMatchObject([
+      { id: row?.id, attempts: 2, nextTryAt: new Date(noon + 31 * second).toISOString() },
+    ]);
+    // Two tries, two errors.
+    expect(told.filter(({ event, counted }) => event.type === "pull.failed" && counted).length).toBe(2);
+    // Longer than the history: pods still need it.
+    pass(700 * second);
+    expect(pulls()).toMatchObject([{ id: row?.id, phase: "failed", waitsFor: { kind: "back-off" } }]);
+    expect(pulls()[0]?.nextTryAt).toBeUndefined();
+    waits([], "gone");
+    expect(pulls()).toMatchObject([{ id: row?.id, phase: "failed", pods: [] }]);
+    expect(pulls()[0]?.waitsFor).toBeUndefined();
+    pass(601 * second);
+    expect(pulls()).toEqual([]);
+  });
+
+  it("is tried next by the pod whose back-off ends first", () => {
+    const { waits, pulls } = scene();
+    waits([failing({ tries: 4 }), failing({ podName: "b", podUid: "b", tries: 1, failedAt: noon - 5 * second })]);
+    expect(pulls()).toMatchObject([{ attempts: 4, nextTryAt: new Date(noon + 5 * second).toISOString() }]);
+  });
+
+  it.each([
+    ["InvalidImageName", /cannot read the image's name/],
+    ["ErrImageNeverPull", /forbids to pull it/],
+  ])("has no next try with %s", (reason, sentence) => {
+    const { waits, pulls } = scene();
+    waits([failing({ reason, image: reason === "InvalidImageName" ? "not A name" : image })]);
+    expect(pulls()[0]).toMatchObject({ phase: "failed", waitsFor: { kind: "never" } });
+    expect(pulls()[0]?.waitsFor?.sentence).toMatch(sentence);
+    expect(pulls()[0]?.nextTryAt).toBeUndefined();
+  });
+
+  it("is the agent's failed pull when an agent saw the same try: one row, one error", () => {
+    const { waits, report, pulls, pass, told } = scene();
+    report([]);
+    const at = new Date(noon).toISOString();
+    waits([failing()]);
+    expect(pulls()).toEqual([]);
+    const broken = pullOf([layerOf(1, 500)], { phase: "failed", completedAt: at, error: "connection reset" });
+    report([broken]);
+    pass(3 * second);
+    expect(pulls()).toMatchObject([{ phase: "failed", attempts: 1, layerCount: 1, pods: [{ podName: "web" }] }]);
+    expect(told.filter(({ event, counted }) => event.type === "pull.failed" && counted).length).toBe(1);
+    expect(told.filter(({ event }) => event.type === "pull.started").length).toBe(1);
+    waits([], "has-image");
+    expect(pulls().length).toBe(1);
+    expect(pulls()[0]?.waitsFor).toBeUndefined();
+  });
+
+  it("gives its pods to the next try when an agent sees it, and stays in the history", () => {
+    const { waits, report, pulls, pass } = scene();
+    waits([failing()]);
+    pass(11 * second);
+    report([pullOf([layerOf(1, 10)], { startedAt: new Date(noon + 11 * second).toISOString() })]);
+    expect(pulls().map(({ phase, pods }) => [phase, pods.length])).toEqual([
+      ["downloading", 1],
+      ["failed", 0],
+    ]);
+  });
+});
+
+describe("GET /api/v1/pods/waiting", () => {
+  it("has every waiting pod once, those that wait longest first", () => {
+    const { waits, report, pulls } = scene();
+    waits([waiting({ podName: "late", since: noon }), failing({ podName: "old", image: "nginx:9", since: noon - 9 })]);
+    report([pullOf([layerOf(1, 10)])]);
+    expect(waitingPodsOf(pulls()).map(({ podName, phase, nodeName }) => [podName, phase, nodeName])).toEqual([
+      ["old", "failed", "node-1"],
+      ["late", "downloading", "node-1"],
+    ]);
+  });
+});
+
+describe("a reader who is bound to a tenant", () => {
+  const bound = readerFilter(
+    { kind: "user", subject: "u", roles: ["readOnly"], tenant: "team-a" } as unknown as Parameters<
+      typeof readerFilter
+    >[0],
+    {},
+  );
+  it("sees the pods of its own namespaces, and learns nothing of others by a filter", () => {
+    const { waits, report, board } = scene();
+    const own = waiting({ namespace: "team-a-apps", podName: "own" });
+    waits([own, waiting({ namespace: "team-b-apps" }), waiting({ namespace: "team-a-apps-x" })]);
+    report([pullOf([layerOf(1, 10)])]);
+    expect(board.pulls(bound)[0]?.pods.map(({ podName }) => podName)).toEqual(["own"]);
+    expect(board.page(bound, 10).rows[0]?.pods.map(({ podName }) => podName)).toEqual(["own"]);
+    expect(board.pulls({ ...bound, namespace: "team-a-apps" }).length).toBe(1);
+    expect(board.pulls({ ...bound, namespace: "team-b-apps" })).toEqual([]);
+    expect(board.pulls({ namespace: "team-b-apps" }).length).toBe(1);
+  });
+
+  it("sees no row of another tenant's image", () => {
+    const { waits, board } = scene();
+    waits([failing({ namespace: "team-a-apps", image: "registry.example/team-b/x:1" })]);
+    expect(board.pulls({}).length).toBe(1);
+    expect(board.pulls(bound)).toEqual([]);
+    expect(board.page(bound, 10).summary.failedPulls).toBe(0);
+  });
+});
+
+describe("any interleaving of pods and reports", () => {
+  const names = ["a", "b", "c"].map((name) => `registry.example:5000/team-a/${name}:1`);
+  const podStates = ["waiting", "failing", "has", "gone"] as const;
+  const step = fc.oneof(
+    fc.record({ pod: fc.nat(5), state: fc.constantFrom(...podStates) }),
+    fc.record({ pull: fc.nat(2), phase: fc.constantFrom("downloading", "unpacking", "done", "failed", "absent") }),
+    fc.constantFrom("second", "five seconds"),
+  );
+
+  it("ends with the right pods in each pull, each event valid, each id with one start and one end", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { waits, report, pulls, pass, told, now } = scene();
+        const podStateOf = new Map<number, (typeof podStates)[number]>();
+        const tries = new Map<number, { tries: number; failedAt: number }>();
+        const agent = new Map<number, ReportedPull>();
+        let generation = 0;
+        const containers = (): WaitingContainer[] =>
+          [...podStateOf].flatMap(([pod, state]) => {
+            const more = { podName: `pod${pod}`, podUid: `uid${pod}`, image: names[pod % 3]!, since: noon };
+            if (state === "waiting") return [waiting(more)];
+            return state === "failing" ? [failing({ ...more, ...tries.get(pod) })] : [];
+          });
+        const send = (): void => void report([...agent.values()]);
+        for (const one of steps) {
+          if (one === "second") pass(second);
+          else if (one === "five seconds") pass(5 * second);
+          else if (typeof one === "string") throw new Error(one);
+          else if ("pod" in one) {
+            podStateOf.set(one.pod, one.state);
+            if (one.state === "failing") {
+              tries.set(one.pod, { tries: (tries.get(one.pod)?.tries ?? 0) + 1, failedAt: now() });
+            }
+            waits(containers());
+          } else {
+            const known = agent.get(one.pull);
+            const time = new Date(now()).toISOString();
+            if (one.phase === "absent") agent.delete(one.pull);
+            else if (known === undefined || known.completedAt !== undefined) {
+              generation += 1;
+              agent.set(
+                one.pull,
+                pullOf([layerOf(1, 10)], { id: `g${generation}`, imageRef: names[one.pull]!, startedAt: time }),
+              );
+            } else if (one.phase === "done" || one.phase === "failed") {
+              agent.set(one.pull, {
+                ...known,
+                phase: one.phase,
+                completedAt: time,
+                ...(one.phase === "failed" ? { error: "no" } : {}),
+              });
+            } else agent.set(one.pull, { ...known, phase: one.phase });
+            send();
+          }
+        }
+        send();
+        pass(12 * second);
+        send();
+
+        const expected = new Map(names.map((name) => [name, containers().filter((one) => one.image === name).length]));
+        const alive = pulls().filter(
+          ({ phase, waitsFor }) => waitsFor !== undefined || !["done", "failed", "cancelled"].includes(phase),
+        );
+        for (const [name, count] of expected) {
+          const holders = alive.filter((pull) => pull.imageRef === name);
+          expect(holders.reduce((sum, pull) => sum + pull.pods.length, 0)).toBe(count);
+          // An agent's pull runs on when nobody waits any more; what somebody waits for is one row.
+          expect(holders.length === 1 || (holders.length === 0 && count === 0)).toBe(true);
+        }
+        expect(new Set(pulls().map(({ id }) => id)).size).toBe(pulls().length);
+
+        expect(told.flatMap(({ event }) => faultsOf(JSON.parse(JSON.stringify(event))))).toEqual([]);
+        const starts = new Map<string, number>();
+        const over = new Set<string>();
+        for (const { event } of told) {
+          if (event.pull === undefined) continue;
+          const { id } = event.pull;
+          if (event.type === "pull.started") starts.set(id, (starts.get(id) ?? 0) + 1);
+          // A failed pull may be told again while kubelet tries; nothing else comes after an end.
+          expect(event.type === "pull.failed" || !over.has(id)).toBe(true);
+          if (event.type === "pull.completed" || event.type === "pull.failed") over.add(id);
+        }
+        expect([...starts.values()].every((count) => count === 1)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
