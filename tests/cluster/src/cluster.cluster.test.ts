@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./contract.ts";
-import { clusterMissing } from "./missing.ts";
+import { clusterMissing, containerd2Folder } from "./missing.ts";
 import { findPrograms } from "./programs/index.ts";
 import { askFrom, readiness, webImage, webPod } from "./testing/pods.ts";
 import { until } from "./until.ts";
@@ -185,6 +185,18 @@ spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 
     const { status } = await cluster.get<Pod>(["pod", "newcomer"]);
     expect(await askFrom(cluster, "client", `http://${status.podIP}:8080`)).toBe("newcomer\n");
     expect(await askFrom(cluster, "newcomer", "http://front")).toBe("web\n");
+  });
+
+  it("has nodes with containerd 2.2 beside those of the distribution", async () => {
+    const added = await cluster.addNode({ containerdFolder: await containerd2Folder() });
+    const { status } = await cluster.get<{ status: { nodeInfo: { containerRuntimeVersion: string } } }>([
+      "node",
+      added.name,
+    ]);
+    expect(status.nodeInfo.containerRuntimeVersion).toMatch(/^containerd:\/\/2\.2\./);
+    await cluster.apply(webPod("modern", added.name));
+    await cluster.waitFor("pod/modern", "condition=Ready");
+    expect(await askFrom(cluster, "modern", "http://front")).toBe("web\n");
   });
 
   it("restarts a node's containerd under its running pods", async () => {

@@ -47,7 +47,10 @@ export interface NodeOptions {
   readonly serializeImagePulls?: boolean;
   /** The link's speed from the start; without a limit when absent. */
   readonly bytesPerSecond?: number;
-  /** Another containerd than the one on PATH (Debian's 1.6): a folder with `containerd`, its shim and `ctr`. */
+  /**
+   * Another containerd than the one on PATH (Debian's 1.6): a folder with `containerd`, its shim and `ctr`. That of 2.2,
+   * which is built with the cluster's programs, is `await containerd2Folder()`.
+   */
   readonly containerdFolder?: string;
 }
 

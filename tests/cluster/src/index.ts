@@ -19,4 +19,4 @@ export type {
   NodeOptions,
   WaitOptions,
 } from "./contract.ts";
-export { apiServerMissing, clusterMissing } from "./missing.ts";
+export { apiServerMissing, clusterMissing, containerd2Folder } from "./missing.ts";

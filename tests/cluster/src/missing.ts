@@ -1,6 +1,6 @@
 import { access, constants } from "node:fs/promises";
-import { join } from "node:path";
-import { findPrograms } from "./programs/index.ts";
+import { dirname, join } from "node:path";
+import { findContainerd2, findPrograms } from "./programs/index.ts";
 
 /** Program, and the Debian package that brings it. */
 const system: readonly (readonly [string, string])[] = [
@@ -51,4 +51,11 @@ export async function clusterMissing(): Promise<string | undefined> {
   if (!(await isProgram(join(networkPlugins, "bridge")))) packages.add("containernetworking-plugins");
   if (packages.size === 0) return undefined;
   return `not installed: apt-get install --no-install-recommends ${[...packages].join(" ")} (make test-cluster does it)`;
+}
+
+/** Where containerd 2.2 stands, for `containerdFolder`; rejects when the programs are not built. */
+export async function containerd2Folder(): Promise<string> {
+  const found = await findContainerd2();
+  if (found.missing !== undefined) throw new Error(found.missing);
+  return dirname(found.paths.containerd);
 }

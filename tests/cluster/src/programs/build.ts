@@ -9,7 +9,7 @@ import { withLock } from "./lock.ts";
 import { type GoModule, modules } from "./modules.ts";
 
 const run = promisify(execFile);
-const oldestGo = [1, 24] as const;
+const oldestGo = [1, 25] as const;
 const progressEveryMs = 10_000;
 /** Of a failed build: the compiler's words stand at the end. */
 const shownLines = 60;
@@ -85,6 +85,7 @@ async function buildModule(
     try {
       for (const program of module.programs) {
         const parameters = ["build", "-v", "-trimpath", "-ldflags", program.linkerFlags.join(" ")];
+        if (program.tags !== undefined) parameters.push("-tags", program.tags.join(","));
         parameters.push("-o", join(output, program.name), program.package);
         await go(parameters, { cwd: sourceOf(module), env, signal }, () => {
           compiled += 1;

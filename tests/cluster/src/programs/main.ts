@@ -4,7 +4,7 @@
  * own caches are kept (9 GB), for who changes these programs.
  */
 import { buildPrograms } from "./build.ts";
-import { findPrograms } from "./cache.ts";
+import { findContainerd2, findPrograms } from "./cache.ts";
 
 const usage = `Usage: npm run build --workspace @waybill/cluster
 
@@ -33,9 +33,9 @@ async function main(): Promise<number> {
     process.stderr.write(`cluster: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   }
-  const found = await findPrograms();
-  if (found.missing === undefined) return 0;
-  process.stderr.write(`cluster: ${found.missing}\n`);
+  const missing = (await findPrograms()).missing ?? (await findContainerd2()).missing;
+  if (missing === undefined) return 0;
+  process.stderr.write(`cluster: ${missing}\n`);
   return 1;
 }
 

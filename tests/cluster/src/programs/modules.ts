@@ -4,6 +4,8 @@ interface GoProgram {
   /** As `go build` takes it: `./kube`, or the main package of a dependency. */
   readonly package: string;
   readonly linkerFlags: readonly string[];
+  /** Build constraints: what is left out. */
+  readonly tags?: readonly string[];
 }
 
 /** Programs that share a go.mod, and with it one version of each dependency. */
@@ -14,6 +16,8 @@ export interface GoModule {
 
 const kubernetesVersion = "1.34.4";
 const helmVersion = "3.19.5";
+const containerdVersion = "2.2.9";
+export const containerdNames = ["containerd", "containerd-shim-runc-v2", "ctr"] as const;
 const [major, minor] = kubernetesVersion.split(".");
 /** Without symbol table and debug information: a third of the size. */
 const stripped = ["-s", "-w"];
@@ -53,7 +57,17 @@ export const modules: readonly GoModule[] = [
       { name: "coredns", package: "./coredns", linkerFlags: stripped },
     ],
   },
+  {
+    name: "containerd",
+    programs: containerdNames.map((name) => ({
+      name,
+      package: `github.com/containerd/containerd/v2/cmd/${name}`,
+      linkerFlags: [...stripped, ...set("github.com/containerd/containerd/v2/version.Version", containerdVersion)],
+      // Snapshotters that no test uses; devmapper and btrfs would want C.
+      tags: ["no_btrfs", "no_devmapper", "no_zfs"],
+    })),
+  },
 ];
 
-export type ProgramName = "pause" | "web" | "certificates" | "kube" | "helm" | "coredns";
-export const programNames: readonly ProgramName[] = ["pause", "web", "certificates", "kube", "helm", "coredns"];
+export const programNames = ["pause", "web", "certificates", "kube", "helm", "coredns"] as const;
+export type ProgramName = (typeof programNames)[number];
