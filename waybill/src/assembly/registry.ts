@@ -1,11 +1,11 @@
-import { StoreError, type Store } from "@waybill/artifact-store";
+import { StoreError, type Store, type StoreLimits } from "@waybill/artifact-store";
 import { registryGroups } from "@waybill/artifact-store/http";
 import type { Authenticator, TokenAuthority } from "@waybill/foundation/auth";
 import type { SettingsOf } from "@waybill/foundation/config";
 import { UserError } from "@waybill/foundation/errors";
 import type { RouteGroup } from "@waybill/foundation/http";
 import type { Logger } from "@waybill/foundation/telemetry";
-import type { registrySettings } from "./settings.ts";
+import type { collectionSettings, registrySettings } from "./settings.ts";
 
 /**
  * The registry's routes as the settings want them; with an authority, also its token endpoint.
@@ -37,4 +37,11 @@ export function registryOf(
       "Write names of repositories, or a path and /* for all under it: acme/app,library/*",
     );
   }
+}
+
+/** The store's limits as the settings want them. */
+export function storeLimitsOf(
+  settings: SettingsOf<typeof registrySettings> & SettingsOf<typeof collectionSettings>,
+): Partial<StoreLimits> {
+  return { collectEveryMs: settings.collectEvery, packageLifetimeMs: settings.packageLifetime };
 }

@@ -56,6 +56,18 @@ export const registrySettings = {
     pattern: /^[ -~]+$/,
     allowed: "one line of ASCII",
   }),
+  webhookPrivateNetworks: setting.boolean({
+    env: "ARTIFACT_STORE_WEBHOOK_PRIVATE_NETWORKS",
+    flag: "webhook-private-networks",
+    describe: "let webhooks go to addresses of private networks, and by plain http",
+    default: "false",
+  }),
+  packageLifetime: setting.duration({
+    env: "ARTIFACT_STORE_PACKAGE_LIFETIME",
+    flag: "package-lifetime",
+    describe: "how long an open package that nobody adds to is kept",
+    default: "24h",
+  }),
 } as const satisfies SettingsDefinition;
 
 export const dataSettings = {

@@ -4,7 +4,7 @@ import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { openDataFolder } from "./data-folder.ts";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
-import { registryOf } from "./registry.ts";
+import { registryOf, storeLimitsOf } from "./registry.ts";
 import { startService, type RunningService } from "./service.ts";
 import type { storeServiceSettings } from "./service-settings.ts";
 
@@ -18,8 +18,9 @@ export async function startStoreService(
   await using stack = new AsyncDisposableStack();
   const folder = await openDataFolder(settings.root);
   stack.defer(() => folder.close());
-  const store = await openStore({ root: folder.storePath, limits: { collectEveryMs: settings.collectEvery } });
+  const store = await openStore({ root: folder.storePath, limits: storeLimitsOf(settings) });
   stack.defer(() => store.close());
+  await store.webhooks.start({ allowPrivateNetworks: settings.webhookPrivateNetworks });
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
   const authenticator = authenticatorOf(authority);
   const service = await startService({

@@ -12,7 +12,7 @@ import { openDataFolder, ownSecret } from "./data-folder.ts";
 import { tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf, type Exposure } from "./exposure.ts";
 import { pageGroup } from "./page.ts";
-import { registryOf } from "./registry.ts";
+import { registryOf, storeLimitsOf } from "./registry.ts";
 import { startService } from "./service.ts";
 import type { UpSettings } from "./settings.ts";
 
@@ -96,9 +96,10 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   const store = await openStore({
     root: folder.storePath,
     database,
-    limits: { collectEveryMs: settings.collectEvery },
+    limits: storeLimitsOf(settings),
   });
   stack.defer(() => store.close());
+  await store.webhooks.start({ allowPrivateNetworks: settings.webhookPrivateNetworks });
 
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
   const manager = await createManager({
