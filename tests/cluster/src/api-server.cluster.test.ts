@@ -1,10 +1,28 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startApiServer } from "./api-server.ts";
 import type { ApiServer } from "./contract.ts";
 import { apiServerMissing } from "./missing.ts";
 import { leftovers, nothing } from "./testing/leftovers.ts";
 
+const run = promisify(execFile);
+const script = fileURLToPath(new URL("./testing/stranger.ts", import.meta.url));
+const nobody = { uid: 65_534, gid: 65_534, cwd: "/", env: { HOME: "/nonexistent" } };
+
+/** Why a user without rights cannot even read this checkout (below /root, say), as a sentence. */
+async function strangerMissing(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "whoever runs this has no rights anyway";
+  const reads = await run(process.execPath, ["--check", script], nobody).then(
+    () => true,
+    () => false,
+  );
+  return reads ? undefined : "user 65534 cannot read this checkout";
+}
+
 const missing = await apiServerMissing();
+const stranger = missing ?? (await strangerMissing());
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;
 let api: ApiServer;
 
@@ -45,6 +63,14 @@ describe.skipIf(missing !== undefined)(`an API server alone${reason}`, () => {
       status: { authenticated: true, user: { username: "system:serviceaccount:default:robot" } },
     });
   });
+
+  it.skipIf(stranger !== undefined)(
+    `is started by a user without rights, too${stranger === undefined ? "" : ` (not tried: ${stranger})`}`,
+    async () => {
+      const { stdout } = await run(process.execPath, [script], nobody);
+      expect(stdout).toBe(`${nobody.uid} namespace/default\n`);
+    },
+  );
 
   it("stands beside another one, and goes without a trace", async () => {
     const other = await startApiServer();
