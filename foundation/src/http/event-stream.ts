@@ -123,7 +123,7 @@ function streamsOf(drain: AbortSignal): Set<() => void> {
 const openStreams = new WeakMap<AbortSignal, Set<() => void>>();
 
 /** RFC 9110, section 12.5.3, as far as it matters here: gzip is named, and not with a weight of zero. */
-function acceptsGzip(header: string | string[] | undefined): boolean {
+export function acceptsGzip(header: string | string[] | undefined): boolean {
   return String(header ?? "")
     .split(",")
     .some((entry) => /^\s*(gzip|\*)\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/i.test(entry));

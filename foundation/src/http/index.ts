@@ -6,7 +6,14 @@
 export { createApp, type AppOptions } from "./app.ts";
 export { clientIsGone, readBody, readJson } from "./body.ts";
 export { ALREADY_SENT, type HttpContext, type HttpEnv, type HttpRoute, type RouteGroup } from "./route.ts";
-export { encodeFrames, eventStream, sseFrame, type EventStream, type StreamEncoding } from "./event-stream.ts";
+export {
+  acceptsGzip,
+  encodeFrames,
+  eventStream,
+  sseFrame,
+  type EventStream,
+  type StreamEncoding,
+} from "./event-stream.ts";
 export { healthGroup, type HealthCheck } from "./health.ts";
 export { metricsGroup } from "./metrics.ts";
 export { defaultLimits, drainSignalOf, startServer, type HttpLimits, type RunningServer } from "./server.ts";

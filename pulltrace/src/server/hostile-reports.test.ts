@@ -141,7 +141,9 @@ describe("POST /api/v1/report", () => {
     const running = await runningServer({ limits: { nodes: 2 } });
     for (const nodeName of ["a", "b"]) expect((await running.post(reportOf([], { nodeName }))).status).toBe(204);
     const refused = await running.post(reportOf([], { nodeName: "c" }));
-    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "30"]);
+    expect(refused.status).toBe(503);
+    // Between 20 and 40 s: not all of them at the same moment again.
+    expect(refused.headers.get("retry-after")).toMatch(/^[23]\d$/);
     expect((await running.post(reportOf([], { nodeName: "a" }))).status).toBe(204);
   });
 });

@@ -1,8 +1,10 @@
+import type { ClientRates } from "./client-limits.ts";
+
 /**
  * How much one reporter can make the server keep. Everything a report or a reader can grow has a bound here; what does
  * not fit is dropped and counted, never kept silently.
  */
-export interface ServerLimits {
+export interface ServerLimits extends ClientRates {
   /** Bytes of a report's body as sent. */
   readonly reportBytes: number;
   /** Bytes of a report after gzip was undone. */
@@ -41,5 +43,9 @@ export const defaultLimits: ServerLimits = {
   ringCharacters: 64 * 1024 * 1024,
   streamClients: 20_000,
   streamFilters: 1_000,
+  streamsPerClient: 256,
+  requestsPerClient: 100,
+  reportsPerNode: 50,
+  badReportsPerClient: 5,
   clientBufferBytes: 1024 * 1024,
 };

@@ -1,15 +1,17 @@
 import { access } from "@waybill/foundation/auth";
 import { Problem, problemBody } from "@waybill/foundation/errors";
-import { eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
-import type { ImageList, PullList, PullStatus, WaitingPodList } from "../contract/index.ts";
+import { acceptsGzip, eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
+import type { ImageList, PullList, WaitingPodList } from "../contract/index.ts";
 import type { Board } from "./board.ts";
+import type { ClientLimits } from "./client-limits.ts";
 import type { EventBroadcast } from "./event-broadcast.ts";
 import type { EventRing } from "./event-ring.ts";
 import type { ServerLimits } from "./limits.ts";
+import { createListBody, type createListSharing } from "./list-body.ts";
 import type { PullMetrics } from "./metrics.ts";
 import type { PageBroadcast } from "./page-broadcast.ts";
 import { waitingPodsOf } from "./pods/index.ts";
-import { readerFilter } from "./reader-filter.ts";
+import { filterKey, readerFilter } from "./reader-filter.ts";
 import { readReport } from "./report-body.ts";
 
 export interface RouteOptions {
@@ -19,6 +21,8 @@ export interface RouteOptions {
   readonly pages: PageBroadcast;
   readonly metrics: PullMetrics;
   readonly limits: ServerLimits;
+  readonly clients: ClientLimits;
+  readonly lists: ReturnType<typeof createListSharing>;
   readonly historyTtlMs: number;
   readonly agentToken?: string;
   readonly clock: () => number;
@@ -27,14 +31,18 @@ export interface RouteOptions {
 }
 
 export function pullRoutes(options: RouteOptions): RouteGroup {
-  const { board, ring, broadcast, pages, limits, clock } = options;
+  const { board, ring, broadcast, pages, limits, clock, clients, lists } = options;
 
   const report = async (c: HttpContext): Promise<Response> => {
+    const client = clientOf(c);
     try {
+      clients.mayReport(client);
       const body = await readReport(c, limits);
+      clients.report(body.nodeName);
       if (!board.report(body)) throw noPlace(`The server keeps at most ${limits.nodes} nodes.`);
     } catch (error) {
       options.metrics.refused();
+      if (error instanceof Problem && error.status < 429) clients.badReport(client);
       throw error;
     }
     options.metrics.reported();
@@ -45,14 +53,19 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 
   const pulls = (c: HttpContext): Response => {
     const filter = filterOf(c);
-    // All of it in one go: no report can come in between, so the id fits the list.
-    const list: Omit<PullList, "pulls"> = {
-      lastEventId: ring.idOf(ring.newest()),
-      nodes: board.nodes(filter),
-      serverTime: new Date(clock()).toISOString(),
-      historySeconds: Math.round(options.historyTtlMs / 1000),
-    };
-    return new Response(listBody(board.pulls(filter), list), { headers: jsonHeaders });
+    const body = lists.get(filterKey(filter), () => {
+      // All of it in one go: no report can come in between, so the id fits the list.
+      const list: Omit<PullList, "pulls"> = {
+        lastEventId: ring.idOf(ring.newest()),
+        nodes: board.nodes(filter),
+        serverTime: new Date(clock()).toISOString(),
+        historySeconds: Math.round(options.historyTtlMs / 1000),
+      };
+      return createListBody(board.pulls(filter), list);
+    });
+    const gzip = acceptsGzip(c.req.header("accept-encoding"));
+    const headers = { ...jsonHeaders, vary: "accept-encoding", ...(gzip ? { "content-encoding": "gzip" } : {}) };
+    return new Response(body.stream(gzip), { headers });
   };
 
   const nodes = (c: HttpContext): Response =>
@@ -100,6 +113,7 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     const known = look.view === "page" ? pages.follows(filter, look.rows) : broadcast.follows(filter);
     if (!known && broadcast.filters() + pages.groups() >= limits.streamFilters)
       throw noPlace(`At most ${limits.streamFilters} different filters may be followed at a time.`);
+    const leaveClient = clients.enter(clientOf(c));
     let leave: (() => void) | undefined;
     let closed = false;
     const stream = eventStream(c, {
@@ -109,6 +123,7 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
       retryMs: 1_000 + Math.floor(Math.random() * 2_000),
       onClose: () => {
         closed = true;
+        leaveClient();
         leave?.();
       },
     });
@@ -128,12 +143,17 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 
   const routes: readonly HttpRoute[] = [
     { method: "POST", path: "/api/v1/report", access: access.agent, handler: report },
-    { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: pulls },
+    { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: counted(clients, pulls) },
     { method: "GET", path: "/api/v1/events", access: access.everyone, handler: events },
-    { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: nodes },
-    { method: "GET", path: "/api/v1/pods/waiting", access: access.everyone, handler: waitingPods },
-    { method: "GET", path: "/api/v1/images", access: access.everyone, handler: images },
-    { method: "GET", path: "/api/v1/images/:ref{.+}/cold-start", access: access.everyone, handler: coldStart },
+    { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: counted(clients, nodes) },
+    { method: "GET", path: "/api/v1/pods/waiting", access: access.everyone, handler: counted(clients, waitingPods) },
+    { method: "GET", path: "/api/v1/images", access: access.everyone, handler: counted(clients, images) },
+    {
+      method: "GET",
+      path: "/api/v1/images/:ref{.+}/cold-start",
+      access: access.everyone,
+      handler: counted(clients, coldStart),
+    },
   ];
   return {
     name: "pulltrace",
@@ -144,6 +164,22 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 }
 
 const jsonHeaders = { "content-type": "application/json", "cache-control": "no-store" };
+
+/** Asks for the whole board cost something: each counts. */
+function counted(clients: ClientLimits, handler: HttpRoute["handler"]): HttpRoute["handler"] {
+  return (c) => {
+    clients.request(clientOf(c));
+    return handler(c);
+  };
+}
+
+/** The account of a caller who proved who it is, else the address that it comes from. */
+function clientOf(c: HttpContext): string {
+  const { principal } = c.var;
+  if (!principal.anonymous) return `account ${principal.tenant ?? ""} ${principal.subject}`;
+  const incoming = (c.env as Partial<HttpContext["env"]> | undefined)?.incoming;
+  return `address ${incoming?.socket.remoteAddress ?? ""}`;
+}
 
 function filterOf(c: HttpContext) {
   const { node, tenant, namespace, image } = c.req.query();
@@ -164,7 +200,13 @@ function lookOf(c: HttpContext): { readonly view: "events" } | { readonly view: 
 }
 
 function noPlace(detail: string): Problem {
-  return new Problem({ code: "PT-503", status: 503, title: "Full", detail, headers: { "retry-after": "30" } });
+  return new Problem({
+    code: "PT-503",
+    status: 503,
+    title: "Full",
+    detail,
+    headers: { "retry-after": String(20 + Math.floor(Math.random() * 20)) },
+  });
 }
 
 /** Every error of this group has a code `PT-<status>`, also one that was found before its handler ran. */
@@ -173,26 +215,5 @@ function errorResponse(problem: Problem, c: HttpContext): Response {
   return new Response(JSON.stringify(body), {
     status: problem.status,
     headers: { "content-type": "application/problem+json", ...problem.headers },
-  });
-}
-
-const pullsPerChunk = 200;
-
-/** The list as a stream of pieces: tens of thousands of pulls are never one string in memory. */
-function listBody(pulls: readonly PullStatus[], rest: Omit<PullList, "pulls">): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let next = 0;
-  return new ReadableStream({
-    pull(controller) {
-      const piece = pulls
-        .slice(next, next + pullsPerChunk)
-        .map((pull) => JSON.stringify(pull))
-        .join(",");
-      const opening = next === 0 ? '{"pulls":[' : piece === "" ? "" : ",";
-      next += pullsPerChunk;
-      const last = next >= pulls.length;
-      controller.enqueue(encoder.encode(`${opening}${piece}${last ? `],${JSON.stringify(rest).slice(1)}` : ""}`));
-      if (last) controller.close();
-    },
   });
 }

@@ -167,7 +167,7 @@ describe("docs/pulltrace.md", () => {
 });
 
 describe("serverSettings", () => {
-  it("are the six of the contract with its defaults, where Kubernetes is and where the state", () => {
+  it("are the six of the contract with its defaults, where Kubernetes is, what a client may do, and where the state is", () => {
     expect(Object.values(serverSettings).map(({ env }) => env)).toEqual([
       "PULLTRACE_HTTP_ADDR",
       "PULLTRACE_METRICS_ADDR",
@@ -178,6 +178,8 @@ describe("serverSettings", () => {
       "KUBERNETES_SERVICE_HOST",
       "KUBERNETES_SERVICE_PORT",
       "PULLTRACE_HISTORY_TTL",
+      "PULLTRACE_STREAMS_PER_CLIENT",
+      "PULLTRACE_REQUESTS_PER_CLIENT",
       "PULLTRACE_STATE_DIR",
     ]);
     expect(readSettings(serverSettings, { env: {} })).toEqual({
@@ -190,6 +192,8 @@ describe("serverSettings", () => {
       kubernetesHost: undefined,
       kubernetesPort: undefined,
       historyTtlMs: 1_800_000,
+      streamsPerClient: 256,
+      requestsPerClient: 100,
       stateDir: undefined,
     });
   });

@@ -1,10 +1,12 @@
 import type { HealthCheck, RouteGroup } from "@waybill/foundation/http";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
 import { createBoard } from "./board.ts";
+import { createClientLimits } from "./client-limits.ts";
 import type { Emission } from "./emission.ts";
 import { createEventBroadcast } from "./event-broadcast.ts";
 import { createEventRing } from "./event-ring.ts";
 import { defaultLimits, type ServerLimits } from "./limits.ts";
+import { createListSharing } from "./list-body.ts";
 import { createPullMetrics } from "./metrics.ts";
 import { createPageBroadcast } from "./page-broadcast.ts";
 import type { PodSource } from "./pods/index.ts";
@@ -92,6 +94,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
   });
 
   options.state?.learnFrom(() => board.learned());
+  const lists = createListSharing();
   const pages = createPageBroadcast({
     viewOf: (filter, rows) => board.page(filter, rows),
     clientBufferBytes: limits.clientBufferBytes,
@@ -119,6 +122,8 @@ export function createPullServer(options: PullServerOptions): PullServer {
       ring,
       broadcast,
       pages,
+      clients: createClientLimits(limits),
+      lists,
       metrics,
       limits,
       historyTtlMs,
@@ -143,6 +148,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
       leavePods?.();
       broadcast.close();
       pages.close();
+      lists.close();
       metrics.close();
     },
   };

@@ -53,6 +53,20 @@ export const serverSettings = {
     max: "7d",
     describe: "how long finished pulls stay visible",
   }),
+  streamsPerClient: setting.integer({
+    env: "PULLTRACE_STREAMS_PER_CLIENT",
+    default: 256,
+    min: 1,
+    max: 20_000,
+    describe: "event streams that one account, or without sign-in one address, may follow; raise it behind a proxy",
+  }),
+  requestsPerClient: setting.integer({
+    env: "PULLTRACE_REQUESTS_PER_CLIENT",
+    default: 100,
+    min: 1,
+    max: 100_000,
+    describe: "lists per second that one account, or without sign-in one address, may ask for",
+  }),
   stateDir: setting.path({
     env: "PULLTRACE_STATE_DIR",
     optional: true,

@@ -39,6 +39,7 @@ export async function startPullService(
   const pulls = createPullServer({
     historyTtlMs,
     ...(state === undefined ? {} : { state }),
+    limits: { streamsPerClient: settings.streamsPerClient, requestsPerClient: settings.requestsPerClient },
     ...(settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
     ...(pods === undefined ? {} : { pods }),
     log,

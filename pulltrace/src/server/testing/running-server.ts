@@ -14,7 +14,15 @@ export async function runningServer(
   const registry = createRegistry();
   const log = silentLogger();
   let now = noon;
-  const server = createPullServer({ historyTtlMs: 60_000, log, registry, clock: () => now, ...options });
+  const server = createPullServer({
+    historyTtlMs: 60_000,
+    log,
+    registry,
+    clock: () => now,
+    ...options,
+    // Tests hurry as no client does; those of the rates set them.
+    limits: { requestsPerClient: 1e6, reportsPerNode: 1e6, badReportsPerClient: 1e6, ...options.limits },
+  });
   const app = createApp({
     groups: [server.group, healthGroup([server.health])],
     authenticator: options.authenticator ?? openAuthenticator(),
