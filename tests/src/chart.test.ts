@@ -188,6 +188,7 @@ describe.skipIf(helm.program === undefined)("the chart of Pulltrace", () => {
     const none = await render("--set", "server.watchPods=false");
     expect(none.filter(({ kind }) => kind.includes("Role"))).toEqual([]);
     expect(only(none, "Deployment").spec?.template?.spec.automountServiceAccountToken).toBe(false);
+    expect(valueOf(containerOf(only(none, "Deployment")), "PULLTRACE_KUBERNETES")).toBe("off");
   });
 
   it("gives agents and server the same token: made, given, or of a secret that is there", async () => {
@@ -238,6 +239,7 @@ describe.skipIf(helm.program === undefined)("the chart of Pulltrace", () => {
     [["--set", "agentAuth.token=short"], "agentAuth.token"],
     [["--set", "agentAuth.mode=maybe"], "agentAuth.mode"],
     [["--set", "ingress.enabled=true"], "ingress.host"],
+    [["--set", "agent.extraEnv[0].name=PORT,agent.extraEnv[0].value=1"], "agent.extraEnv.0.value"],
     [["--set", "imageRegistry=https://registry.example/"], "imageRegistry"],
   ])("refuses %s by naming the value", async (parameters, words) => {
     await expect(template(...registry, ...parameters)).rejects.toMatchObject({
