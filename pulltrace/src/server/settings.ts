@@ -55,16 +55,16 @@ export const serverSettings = {
   }),
   streamsPerClient: setting.integer({
     env: "PULLTRACE_STREAMS_PER_CLIENT",
-    default: 256,
-    min: 1,
-    max: 20_000,
+    default: "256",
+    min: "1",
+    max: "20000",
     describe: "event streams that one account, or without sign-in one address, may follow; raise it behind a proxy",
   }),
   requestsPerClient: setting.integer({
     env: "PULLTRACE_REQUESTS_PER_CLIENT",
-    default: 100,
-    min: 1,
-    max: 100_000,
+    default: "100",
+    min: "1",
+    max: "100000",
     describe: "lists per second that one account, or without sign-in one address, may ask for",
   }),
   stateDir: setting.path({
