@@ -12,11 +12,16 @@ import { describeRunFolder } from "@waybill/artifact-store";
 const [folder = "", server = "", repository = "", statehub] = process.argv.slice(2);
 const token = process.env["WAYBILL_TOKEN"];
 
-async function call(method: string, path: string, body?: BodyInit, headers: Record<string, string> = {}) {
+async function call(
+  method: string,
+  path: string,
+  body?: string | ReadableStream,
+  headers: Record<string, string> = {},
+) {
   const response = await fetch(new URL(`/api/v1/packages${path}`, server), {
     method,
     headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
-    ...(body === undefined ? {} : { body, duplex: "half" }),
+    ...(body === undefined ? {} : { body, duplex: "half" as const }),
   });
   const answer = (await response.json()) as { id: string; state: string; digest: string; detail: string };
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.detail}`);

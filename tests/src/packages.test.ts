@@ -49,7 +49,8 @@ beforeAll(async () => {
   const asked = { repository: "acme/runs", producer: "tests", kind: "example", labels: { outcome: "passed" } };
   const { id } = (await (await api("POST", "/packages", JSON.stringify(asked))).json()) as { id: string };
   for (const [path, content] of Object.entries(files)) {
-    expect((await api("POST", `/packages/${id}/files?path=${encodeURIComponent(path)}`, content)).status).toBe(201);
+    const added = await api("POST", `/packages/${id}/files?path=${encodeURIComponent(path)}`, content);
+    if (added.status !== 201) throw new Error(await added.text());
   }
   package_ = (await (await api("PUT", `/packages/${id}/seal`)).json()) as typeof package_;
   // For clients that want a tag.
@@ -61,7 +62,7 @@ beforeAll(async () => {
     headers: { authorization: `Bearer ${token}`, "content-type": manifest.headers.get("content-type") ?? "" },
     body: await manifest.text(),
   });
-  expect(tagged.status).toBe(201);
+  if (tagged.status !== 201) throw new Error(await tagged.text());
 });
 afterAll(() => stack.disposeAsync());
 

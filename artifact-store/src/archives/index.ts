@@ -3,5 +3,5 @@
  * files with paths that are safe on every system come out of a reader, within limits, and every refusal names the entry.
  * What goes out is the same bytes for the same files.
  */
-export { readArchive, type ArchiveEntry, type ArchiveLimits } from "./read-archive.ts";
+export { readArchive, type ArchiveEntry } from "./read-archive.ts";
 export { writeArchive, type FileToPack } from "./write-archive.ts";

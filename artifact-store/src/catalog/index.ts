@@ -69,7 +69,6 @@ export {
   updatePackage,
   writeLabels,
   type PackageRow,
-  type PackageSearch,
 } from "./packages.ts";
 export {
   fileInTheWay,
@@ -78,7 +77,6 @@ export {
   packageBacklog,
   pagePackageFiles,
   settleBacklog,
-  type PackageFileRow,
 } from "./package-files.ts";
 export {
   deleteDeadLetter,

@@ -18,7 +18,7 @@ export {
   type Packages,
   type PackageState,
 } from "./contract.ts";
-export { checkDescription, checkLabels, checkLinks, checkSize, type CheckedDescription } from "./description.ts";
+export { checkDescription, checkLabels, checkLinks, checkSize } from "./description.ts";
 export {
   emptyConfig,
   isPackage,

@@ -1,7 +1,7 @@
 import { StoreError } from "../errors/index.ts";
 
 /** What a path of a file may be, wherever it comes from: an archive, a request, a manifest that somebody else made. */
-export const pathLimits = { bytes: 1024, elementBytes: 255, depth: 32 } as const;
+const pathLimits = { bytes: 1024, elementBytes: 255, depth: 32 } as const;
 
 /** Names that are devices on Windows, with or without an extension. */
 const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/iu;

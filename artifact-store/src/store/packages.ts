@@ -5,10 +5,7 @@ import {
   classOfRepository,
   ensureRepository,
   expiredPackages,
-  fileInTheWay,
   findClass,
-  findManifest,
-  findPackage,
   findPackageFile,
   insertPackage,
   insertPackageFiles,
@@ -18,13 +15,9 @@ import {
   lockPackage,
   manifestFacts,
   missingBlobs,
-  packageBacklog,
   packageFacts,
   packagesOf,
-  pagePackageFiles,
   releaseFiles,
-  searchPackages,
-  settleBacklog,
   updatePackage,
   writeLabels,
   type Catalog,
@@ -33,11 +26,11 @@ import {
   type StoreTables,
 } from "../catalog/index.ts";
 import { removeManifest } from "../collection/index.ts";
-import { digestOf, parseDigest, type Digest } from "../digest/index.ts";
+import { digestOf, type Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { StoreEvent } from "../events/index.ts";
-import { manifestLimitBytes, mediaTypes, parseMediaType } from "../manifests/index.ts";
-import { parseRepositoryName, tenantOfRepository } from "../names/index.ts";
+import { mediaTypes, parseMediaType } from "../manifests/index.ts";
+import { tenantOfRepository } from "../names/index.ts";
 import {
   checkDescription,
   checkLabels,
@@ -49,9 +42,7 @@ import {
   manifestBytesOf,
   mediaTypeOfPath,
   packageArtifactType,
-  packageContent,
   packageManifest,
-  shownPath,
   type ArchiveFormat,
   type ArchiveOptions,
   type NewPackage,
@@ -67,18 +58,13 @@ import { blockOf } from "../retention/index.ts";
 import type { ByteSource } from "../uploads/index.ts";
 import type { Blobs } from "./blobs.ts";
 import type { StoreLimits } from "./limits.ts";
-import { cursorOf, placeOf } from "./package-cursor.ts";
-import { idOf, packageOf, recordImported } from "./package-records.ts";
+import { checkLimits, mustBeOpen, nothingInTheWay } from "./package-admission.ts";
+import { foundPackage, gone, isPackageId, known, openFilesOf, PackageReading } from "./package-reading.ts";
+import { idOf, packageOf } from "./package-records.ts";
 import { putManifest } from "./put-manifest.ts";
 
 type Tx = Transaction<StoreTables>;
 type Tell = (event: StoreEvent) => void;
-
-/** What its description may take of a manifest, beside its files. */
-const describedBytes = 128 * 1024;
-const usualPage = 100;
-const largestPage = 1000;
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class StoredPackages implements Packages {
   readonly #catalog: Catalog;
@@ -87,7 +73,7 @@ export class StoredPackages implements Packages {
   readonly #limits: StoreLimits;
   readonly #now: () => number;
   readonly #spool: string;
-  #indexed: Promise<void> | undefined;
+  readonly #reading: PackageReading;
 
   /** @param parts.spool a folder on a disk for archives that have to be seen whole before their first entry */
   constructor(parts: {
@@ -104,6 +90,27 @@ export class StoredPackages implements Packages {
     this.#limits = parts.limits;
     this.#now = parts.now;
     this.#spool = parts.spool;
+    this.#reading = new PackageReading(parts);
+  }
+
+  async get(id: string): Promise<Package> {
+    return await this.#reading.get(id);
+  }
+
+  async find(query?: PackageQuery): Promise<PackagePage> {
+    return await this.#reading.find(query);
+  }
+
+  async files(id: string, page?: { readonly cursor?: string; readonly limit?: number }): Promise<PackageFilePage> {
+    return await this.#reading.files(id, page);
+  }
+
+  async openFile(id: string, path: string): Promise<OpenPackageFile> {
+    return await this.#reading.openFile(id, path);
+  }
+
+  async writeArchive(id: string, format: ArchiveFormat): Promise<Readable> {
+    return await this.#reading.writeArchive(id, format);
   }
 
   async open(asked: NewPackage): Promise<Package> {
@@ -138,7 +145,7 @@ export class StoredPackages implements Packages {
         reason: null,
         fingerprint,
       });
-      const row = await this.#found(tx, id);
+      const row = await foundPackage(tx, id);
       if (row.fingerprint !== fingerprint) {
         throw new StoreError("PACKAGE_CONFLICT", "this key opened another package: take a new key for a new one");
       }
@@ -159,7 +166,7 @@ export class StoredPackages implements Packages {
     const { repository } = await this.#open(this.#catalog, id);
     const known = await findPackageFile(this.#catalog, id, path);
     // Before the bytes come: they may be many.
-    if (known === undefined) await this.#nothingInTheWay(this.#catalog, id, path);
+    if (known === undefined) await nothingInTheWay(this.#catalog, id, path);
     const blob =
       typeof source === "string"
         ? await this.#blobs.stat(repository, source)
@@ -195,16 +202,16 @@ export class StoredPackages implements Packages {
   }
 
   async seal(id: string): Promise<Package> {
-    const before = await this.#found(this.#catalog, id);
+    const before = await foundPackage(this.#catalog, id);
     if (before.state === "sealed") return packageOf(before, this.#now());
     const config = await this.#blobs.put(before.repository, { chunks: new Blob([Buffer.from(emptyConfig)]).stream() });
     return await this.#commits.commit(async (tx, tell) => {
       const now = this.#now();
       const row = await this.#lock(tx, id);
       if (row.state === "sealed") return packageOf(row, now);
-      this.#mustBeOpen(row, now);
+      mustBeOpen(row, now);
       const { repository, repository_id: home } = row;
-      const files = await this.#openFiles(tx, id);
+      const files = await openFilesOf(tx, id);
       if (files.length === 0) throw new StoreError("PACKAGE_INVALID", "a package needs a file before it can be sealed");
       const blobs = [...new Set([config.digest, ...files.map((file) => file.digest)])];
       // Somebody may have hidden one from the repository. The package has it still, and so has its repository.
@@ -232,68 +239,10 @@ export class StoredPackages implements Packages {
       );
       await updatePackage(tx, id, { state: "sealed", digest, sealed_at: now, expires_at: null });
       await releaseFiles(tx, id, now);
-      const sealed = await this.#found(tx, id);
+      const sealed = await foundPackage(tx, id);
       tell({ type: "package.sealed", ...packageFacts(sealed) });
       return packageOf(sealed, now);
     });
-  }
-
-  async get(id: string): Promise<Package> {
-    return packageOf(await this.#found(this.#catalog, id), this.#now());
-  }
-
-  async find(query: PackageQuery = {}): Promise<PackagePage> {
-    // Asked for first by somebody: a start costs the same with any number of manifests.
-    await (this.#indexed ??= this.#indexBacklog().catch((error: unknown) => {
-      this.#indexed = undefined;
-      throw error;
-    }));
-    const limit = pageLimit(query.limit);
-    const { cursor, limit: _, ...list } = query;
-    const before = placeOf(cursor, list);
-    const now = this.#now();
-    const rows = await searchPackages(this.#catalog, {
-      visible: query.visible ?? {},
-      repository: query.repository,
-      producer: query.producer,
-      kind: query.kind,
-      runId: query.runId,
-      digest: query.digest,
-      labels: query.labels ?? {},
-      states: query.states ?? ["open", "sealed", "expired"],
-      now,
-      before,
-      limit: limit + 1,
-    });
-    const items = rows.slice(0, limit).map((row) => packageOf(row, now));
-    const last = rows.length > limit ? items.at(-1) : undefined;
-    return { items, ...(last === undefined ? {} : { nextCursor: cursorOf(last, list) }) };
-  }
-
-  async files(id: string, page: { readonly cursor?: string; readonly limit?: number } = {}): Promise<PackageFilePage> {
-    const row = await this.#found(this.#catalog, id);
-    const limit = pageLimit(page.limit);
-    const after = page.cursor === undefined ? "" : Buffer.from(page.cursor, "base64url").toString();
-    const some =
-      row.state === "open"
-        ? (await pagePackageFiles(this.#catalog, id, { after, limit: limit + 1 })).map(fileOf)
-        : (await this.#sealedFiles(row))
-            .filter((file) => Buffer.compare(Buffer.from(file.path), Buffer.from(after)) > 0)
-            .slice(0, limit + 1);
-    const items = some.slice(0, limit);
-    const last = some.length > limit ? items.at(-1) : undefined;
-    return { items, ...(last === undefined ? {} : { nextCursor: Buffer.from(last.path).toString("base64url") }) };
-  }
-
-  async openFile(id: string, path: string): Promise<OpenPackageFile> {
-    const row = await this.#found(this.#catalog, id);
-    const file =
-      row.state === "open"
-        ? await findPackageFile(this.#catalog, id, path)
-        : (await this.#sealedFiles(row)).find((one) => one.path === path);
-    if (file === undefined) throw new StoreError("FILE_UNKNOWN", `this package has no file ${shownPath(path)}`);
-    const { reader } = await this.#blobs.open(row.repository, file.digest);
-    return { ...fileOf(file), reader };
   }
 
   async describe(
@@ -311,7 +260,7 @@ export class StoredPackages implements Packages {
         ...(labels === undefined ? {} : { labels: JSON.stringify(labels) }),
         ...(links === undefined ? {} : { links: JSON.stringify(links) }),
       });
-      const after = await this.#found(tx, id);
+      const after = await foundPackage(tx, id);
       await writeLabels(tx, after);
       tell({ type: "package.described", ...packageFacts(after) });
       return packageOf(after, this.#now());
@@ -327,15 +276,8 @@ export class StoredPackages implements Packages {
       const row = await this.#lock(tx, id);
       if (row.state === "deleted") return packageOf(row, now);
       await this.#end(tx, tell, row, reason, now);
-      return packageOf(await this.#found(tx, id), now);
+      return packageOf(await foundPackage(tx, id), now);
     });
-  }
-
-  async writeArchive(id: string, format: ArchiveFormat): Promise<Readable> {
-    const { giveArchive } = await import("./package-archives.ts");
-    const row = await this.#found(this.#catalog, id);
-    const files = row.state === "open" ? await this.#openFiles(this.#catalog, id) : await this.#sealedFiles(row);
-    return giveArchive(files, format, (file) => this.#blobs.open(row.repository, file.digest));
   }
 
   async sweep(): Promise<number> {
@@ -356,12 +298,12 @@ export class StoredPackages implements Packages {
     await this.#commits.commit(async (tx) => {
       const now = this.#now();
       const row = await this.#lock(tx, id);
-      this.#mustBeOpen(row, now);
+      mustBeOpen(row, now);
       const fresh: PackageFile[] = [];
       for (const file of files) {
         const known = await findPackageFile(tx, id, file.path);
         if (known?.digest === file.digest) continue;
-        await this.#nothingInTheWay(tx, id, file.path);
+        await nothingInTheWay(tx, id, file.path);
         fresh.push(file);
       }
       // Rows in the order in which everybody takes them.
@@ -378,7 +320,7 @@ export class StoredPackages implements Packages {
         file_count: row.file_count + fresh.length,
         manifest_bytes: row.manifest_bytes + added(manifestBytesOf),
       };
-      this.#withinLimits(after);
+      checkLimits(this.#limits, after);
       await insertPackageFiles(
         tx,
         { id, repositoryId: row.repository_id },
@@ -386,19 +328,6 @@ export class StoredPackages implements Packages {
       );
       await updatePackage(tx, id, { ...after, expires_at: now + this.#limits.packageLifetimeMs });
     });
-  }
-
-  #withinLimits(after: { readonly size: number; readonly file_count: number; readonly manifest_bytes: number }): void {
-    const { packageFiles, packageBytes } = this.#limits;
-    const over =
-      after.file_count > packageFiles
-        ? `a package has at most ${packageFiles} files`
-        : after.size > packageBytes
-          ? `a package has at most ${packageBytes} bytes`
-          : after.manifest_bytes > manifestLimitBytes - describedBytes
-            ? `the paths of a package must fit into a manifest of ${manifestLimitBytes} bytes`
-            : undefined;
-    if (over !== undefined) throw new StoreError("TOO_LARGE", `${over}: seal it, and open another one`);
   }
 
   /** Ends a package that may be ended: its files, or its manifest unless another package is that one, too. */
@@ -418,90 +347,21 @@ export class StoredPackages implements Packages {
     tell({ type: "package.deleted", ...packageFacts(row), reason });
   }
 
-  /** Manifests from before packages were. */
-  async #indexBacklog(): Promise<void> {
-    for (;;) {
-      const page = await packageBacklog(this.#catalog, 100);
-      if (page.length === 0) return;
-      await this.#commits.commit(async (tx, tell) => {
-        for (const { repository: home, name, digest } of page) {
-          const repository = parseRepositoryName(name);
-          const manifest = await findManifest(tx, repository, { digest });
-          if (manifest !== undefined) await recordImported(tx, tell, { ...manifest, repository, home }, this.#now());
-          await settleBacklog(tx, home, digest);
-        }
-      });
-    }
-  }
-
-  async #openFiles(catalog: Catalog, id: string): Promise<PackageFile[]> {
-    const files: PackageFile[] = [];
-    for (;;) {
-      const page = await pagePackageFiles(catalog, id, { after: files.at(-1)?.path ?? "", limit: largestPage });
-      files.push(...page.map(fileOf));
-      if (page.length < largestPage) return files;
-    }
-  }
-
-  async #sealedFiles(row: PackageRow): Promise<readonly PackageFile[]> {
-    const digest = parseDigest(row.digest ?? "");
-    if (row.state === "deleted" || digest === undefined) throw gone(row);
-    const manifest = await findManifest(this.#catalog, row.repository, { digest });
-    if (manifest === undefined) throw gone(row);
-    return packageContent(manifest.content, manifest.mediaType).files;
-  }
-
-  async #nothingInTheWay(catalog: Catalog, id: string, path: string): Promise<void> {
-    const other = await fileInTheWay(catalog, id, foldPath(path));
-    if (other === undefined) return;
-    const why =
-      other === path
-        ? "with other bytes is there already"
-        : `would meet ${shownPath(other)} in a file system that tells neither case nor Unicode forms apart, or as file and folder`;
-    throw new StoreError("PACKAGE_CONFLICT", `${shownPath(path)} ${why}`);
-  }
-
   async #classNamed(catalog: Catalog, name: string) {
     const rules = await findClass(catalog, name);
     if (rules === undefined) throw new StoreError("RETENTION_INVALID", `there is no class ${JSON.stringify(name)}`);
     return rules;
   }
 
-  async #found(catalog: Catalog, id: string): Promise<PackageRow> {
-    return known(uuid.test(id) ? await findPackage(catalog, id) : undefined);
-  }
-
   async #lock(tx: Tx, id: string): Promise<PackageRow> {
-    return known(uuid.test(id) ? await lockPackage(tx, id, this.#commits.dialect) : undefined);
+    return known(isPackageId(id) ? await lockPackage(tx, id, this.#commits.dialect) : undefined);
   }
 
   async #open(catalog: Catalog, id: string): Promise<PackageRow> {
-    const row = await this.#found(catalog, id);
-    this.#mustBeOpen(row, this.#now());
+    const row = await foundPackage(catalog, id);
+    mustBeOpen(row, this.#now());
     return row;
   }
-
-  #mustBeOpen(row: PackageRow, now: number): void {
-    if (row.state === "deleted") throw gone(row);
-    if (row.state === "sealed")
-      throw new StoreError("PACKAGE_SEALED", "this package is sealed: it takes no more files");
-    if (row.expires_at !== null && row.expires_at <= now) {
-      throw new StoreError("PACKAGE_GONE", "this package has expired: open another one");
-    }
-  }
-}
-
-function known(row: PackageRow | undefined): PackageRow {
-  if (row === undefined) throw new StoreError("PACKAGE_UNKNOWN", "there is no such package");
-  return row;
-}
-
-function gone(row: PackageRow): StoreError {
-  return new StoreError("PACKAGE_GONE", `this package was deleted: ${row.reason ?? "its manifest is gone"}`);
-}
-
-function fileOf({ path, mediaType, size, digest }: PackageFile): PackageFile {
-  return { path, mediaType, size, digest };
 }
 
 function descriptionOf(row: PackageRow): Pick<Package, "producer" | "kind" | "labels" | "links" | "runId"> {
@@ -512,9 +372,4 @@ function descriptionOf(row: PackageRow): Pick<Package, "producer" | "kind" | "la
     labels: JSON.parse(row.labels) as Package["labels"],
     links: JSON.parse(row.links) as Package["links"],
   };
-}
-
-function pageLimit(limit: number = usualPage): number {
-  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= largestPage) return limit;
-  throw new StoreError("PACKAGE_INVALID", `a page has 1 to ${largestPage} entries`);
 }

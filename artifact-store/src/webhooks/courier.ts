@@ -8,9 +8,8 @@ import {
   type Commits,
   type WebhookRow,
 } from "../catalog/index.ts";
-import { cloudEventOf } from "./cloud-event.ts";
+import { cloudEventOf, deliveryId } from "./cloud-event.ts";
 import { delayAfter, deliver, type DeliveryLimits } from "./delivery.ts";
-import { deliveryId, eventSource } from "./webhooks.ts";
 
 interface CourierParts {
   readonly id: string;
@@ -102,7 +101,7 @@ export class Courier {
   /** Delivers an event, or gives it up: in both cases it is behind this subscription then. Rejects when it is closed. */
   async #settle(webhook: WebhookRow, event: StoredEvent, signal: AbortSignal): Promise<void> {
     const { limits, now } = this.#parts;
-    const body = JSON.stringify(cloudEventOf(event, eventSource));
+    const body = JSON.stringify(cloudEventOf(event));
     const { url, secret } = webhook;
     let { failures } = webhook;
     await this.#until(webhook.next_at, signal);

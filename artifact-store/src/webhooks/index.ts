@@ -4,5 +4,5 @@
  * come twice. What is sent is a CloudEvent, signed as Standard Webhooks has it.
  */
 export { Webhooks, type DeadLetter, type NewWebhook, type Webhook } from "./webhooks.ts";
-export { defaultDeliveryLimits, type DeliveryLimits } from "./delivery.ts";
+export type { DeliveryLimits } from "./delivery.ts";
 export { signatureOf } from "./signature.ts";

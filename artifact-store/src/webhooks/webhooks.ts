@@ -13,7 +13,7 @@ import {
   type WebhookRow,
 } from "../catalog/index.ts";
 import { StoreError } from "../errors/index.ts";
-import { cloudEventOf } from "./cloud-event.ts";
+import { cloudEventOf, deliveryId } from "./cloud-event.ts";
 import { Courier } from "./courier.ts";
 import { defaultDeliveryLimits, deliver, type DeliveryLimits } from "./delivery.ts";
 import { isSecret, newSecret } from "./signature.ts";
@@ -158,7 +158,7 @@ export class Webhooks {
     const [event] = await events.read({ after: number - 1, limit: 1 });
     if (event === undefined) throw new StoreError("WEBHOOK_UNKNOWN", `event ${number} is no longer kept`);
     const limits = this.#limits ?? defaultDeliveryLimits;
-    const body = JSON.stringify(cloudEventOf(event, eventSource));
+    const body = JSON.stringify(cloudEventOf(event));
     try {
       const { url, secret } = row;
       await deliver({ url, secret, id: deliveryId(row, number), body }, limits, events.closed, now);
@@ -191,13 +191,6 @@ export class Webhooks {
     if (row === undefined) throw new StoreError("WEBHOOK_UNKNOWN", "there is no such subscription");
     return row;
   }
-}
-
-/** Where the events come from, as CloudEvents have it. */
-export const eventSource = "urn:waybill:artifact-store";
-
-export function deliveryId(webhook: Pick<WebhookRow, "id">, number: number): string {
-  return `${webhook.id}.${number}`;
 }
 
 function invalid(detail: string): StoreError {
