@@ -7,6 +7,7 @@ import { createObserver } from "./observation/index.ts";
 import { createReporter } from "./reporter/index.ts";
 import { permittedSocket } from "./socket-path.ts";
 import { startStatusServer } from "./status-server.ts";
+import { tokenFile } from "./token-file.ts";
 
 export interface AgentOptions {
   /** 1..253 characters. */
@@ -17,6 +18,8 @@ export interface AgentOptions {
   readonly allowedSockets?: readonly string[];
   readonly reportIntervalMs: number;
   readonly agentToken?: string;
+  /** File with the token, read again as it changes; wins over `agentToken`. */
+  readonly agentTokenFile?: string;
   readonly agentVersion?: string;
   /** Where the agent's own metrics and health are served; nowhere when left out. */
   readonly metricsAddress?: Address;
@@ -40,9 +43,10 @@ export interface Agent {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const socketPath = permittedSocket(options.containerdSocket, options.allowedSockets);
   const containerd = containerdClient(openChannel({ socketPath }));
+  const agentToken = options.agentTokenFile === undefined ? options.agentToken : tokenFile(options.agentTokenFile);
   const reporter = createReporter({
     serverUrl: options.serverUrl,
-    ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
+    ...(agentToken === undefined ? {} : { agentToken }),
     log: options.log,
   });
   const monitor = startMonitor({

@@ -33,6 +33,12 @@ export const agentSettings = {
     optional: true,
     describe: "sent to the server as a Bearer token",
   }),
+  /** New. */
+  agentTokenFile: setting.path({
+    env: "PULLTRACE_AGENT_TOKEN_FILE",
+    optional: true,
+    describe: "file with the token, read again as it changes, such as a service account's; instead of the token itself",
+  }),
   reportInterval: setting.duration({
     env: "PULLTRACE_REPORT_INTERVAL",
     default: "1s",

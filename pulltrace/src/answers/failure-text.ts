@@ -1,3 +1,5 @@
+import { withoutSecrets } from "./secrets.ts";
+
 /**
  * Messages wrap each other ("failed to pull …: failed to copy: …"), so the cause stands at the end; the beginning names
  * the image. What lies between in a longer message is left out.
@@ -27,16 +29,4 @@ export function readableMessage(message: string): string {
 /** The end of a readable message, where its cause stands. */
 export function quotedEnd(text: string): string {
   return text.length <= quotedCharacters ? text : `…${text.slice(-quotedCharacters)}`;
-}
-
-/** Masks what gives access: user and password of a URL, its query, bearer and basic credentials. */
-function withoutSecrets(text: string): string {
-  return text
-    .replaceAll(/([a-z][a-z0-9+.-]{0,15}:\/\/)[^\s/@"']{1,2000}@/giu, "$1")
-    .replaceAll(/([a-z][a-z0-9+.-]{0,15}:\/\/[^\s?"']{1,2000})\?[^\s"']{1,4000}/giu, "$1")
-    .replaceAll(/\b(bearer|basic) [a-z0-9._~+/=-]{8,4000}/giu, "$1 (hidden)")
-    .replaceAll(
-      /\b(token|password|secret|access_key|api_key|signature)(=["']?|["']: ?["'])[^\s"',;&]{1,4000}/giu,
-      "$1$2(hidden)",
-    );
 }

@@ -7,5 +7,6 @@ export { causeOf, slowPart } from "./cause.ts";
 export { coldStartOf } from "./cold-start.ts";
 export { explainFailure } from "./failure.ts";
 export { rolloutsOf } from "./rollout.ts";
+export { withoutSecrets } from "./secrets.ts";
 export { codecOf, fadedBest, learnLink, learnUnpack, nothingLearned, type Codec, type Speeds } from "./speeds.ts";
 export { steadyEnd, timesLeft } from "./time-left.ts";

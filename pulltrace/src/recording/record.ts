@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { withoutSecrets } from "../answers/index.ts";
 import type { AgentReport } from "../contract/index.ts";
 import { type RecordingHeader, type RecordedReport } from "./format.ts";
 
@@ -26,7 +27,8 @@ const repeatMs = 60_000;
 
 /**
  * Writes reports into a new file (`.gz` in its name compresses it). What an agent reports has names of images, of the
- * node and of pods' namespaces in it, and no secret: tokens are not part of a report.
+ * node and of pods' namespaces in it. Tokens are not part of a report, and what looks like one in any text of it (a
+ * message that quotes a URL, say) is masked: recordings are attached to bug reports.
  * @throws the file system's error, EEXIST when the file is there.
  */
 export async function recordReports(file: string, options: RecordOptions = {}): Promise<Recording> {
@@ -48,7 +50,7 @@ export async function recordReports(file: string, options: RecordOptions = {}): 
   let lastAt = Number.NEGATIVE_INFINITY;
 
   const write = async (value: RecordingHeader | RecordedReport) => {
-    const line = `${JSON.stringify(value)}\n`;
+    const line = `${JSON.stringify(value, masked)}\n`;
     if (bytes + line.length > limitBytes) {
       full = true;
       return;
@@ -82,4 +84,8 @@ export async function recordReports(file: string, options: RecordOptions = {}): 
       await ended;
     },
   };
+}
+
+function masked(_: string, value: unknown): unknown {
+  return typeof value === "string" ? withoutSecrets(value) : value;
 }

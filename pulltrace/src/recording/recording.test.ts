@@ -100,6 +100,30 @@ describe("a recording", () => {
     );
   });
 
+  it("holds no secret, in whatever text of a report or note one stands", async () => {
+    await using folder = await temporaryFolder("recording");
+    const file = join(folder.path, "one.jsonl");
+    const secret = "s3cr3ts3cr3t";
+    const token = "eyJhbGciOiJub25l.eyJzdWIiOiJzM2NyM3QifQ.c2lnbmF0dXJl";
+    const dirty = [
+      `https://bob:${secret}@registry.example/v2/?X-Amz-Signature=${secret}`,
+      `Authorization: Bearer ${secret} and Basic ${secret}`,
+      `{"token":"${secret}","password": "${secret}"} ${token}`,
+      `access_key=${secret}&secret=${secret}`,
+    ].join(" ");
+    // Every text of a report, whatever it is called.
+    const poisoned = JSON.parse(
+      JSON.stringify(report(1), (_, value: unknown) => (typeof value === "string" ? `${value} ${dirty}` : value)),
+    ) as AgentReport;
+    const recording = await recordReports(file, { note: dirty });
+    await recording.take({ ...poisoned, agentVersion: dirty });
+    await recording.close();
+    const text = await readFile(file, "utf8");
+    for (const leaked of [secret, token, "eyJzdWIiOiJzM2NyM3QifQ", "bob"]) expect(text).not.toContain(leaked);
+    expect(text).toContain("registry.example/team/a:v1");
+    expect((await reportsOf(file)).length).toBe(1);
+  });
+
   it("never overwrites a file", async () => {
     await using folder = await temporaryFolder("recording");
     const file = join(folder.path, "one.jsonl");

@@ -141,7 +141,8 @@ export async function startContainerd(
       pull(ref, how = {}) {
         const args = ["-a", socket, "-n", how.namespace ?? "default", "images", "pull", "--plain-http"];
         args.push("--hosts-dir", hosts, "--snapshotter", snapshotter);
-        if (how.maxConcurrentDownloads !== undefined) {
+        // containerd 2.x, when it fetches itself, takes the number from its own configuration.
+        if (how.maxConcurrentDownloads !== undefined && (version.startsWith("1.") || how.clientFetches === true)) {
           args.push("--max-concurrent-downloads", String(how.maxConcurrentDownloads));
         }
         if (how.clientFetches === true) args.push("--local");

@@ -128,6 +128,45 @@ describe("a reporter", () => {
   });
 });
 
+describe("five hundred agents after a restart of the server", () => {
+  /** Repeatable, and as even as it has to be (mulberry32). */
+  const randomOf = (seed: number) => () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  /** Milliseconds after its return at which the server hears of each agent first, when all lost it at `lostAt(agent)`. */
+  const returns = (outageMs: number, lostAt: (agent: number) => number) =>
+    Array.from({ length: 500 }, (_, agent) => {
+      const random = randomOf(agent);
+      let at = lostAt(agent);
+      for (let failures = 1; at < outageMs; failures += 1) at += backOffMs(failures, random());
+      return at - outageMs;
+    });
+  const busiest = (times: readonly number[]) => {
+    const windows = new Map<number, number>();
+    for (const time of times) windows.set(Math.floor(time / 100), (windows.get(Math.floor(time / 100)) ?? 0) + 1);
+    return Math.max(...windows.values());
+  };
+
+  it.each([5_000, 20_000, 60_000, 600_000])(
+    "come back spread after %d ms, though they lost it at one moment",
+    (outage) => {
+      const times = returns(outage, () => 0);
+      // A tenth of a second has its share of a second, and twice that at worst.
+      expect(busiest(times)).toBeLessThanOrEqual(100);
+      expect(Math.max(...times)).toBeLessThanOrEqual(reportBackOff.longestMs);
+    },
+  );
+
+  it("come no denser than they report, when each lost it with a report of its own", () => {
+    for (const outage of [1_000, 20_000]) {
+      expect(busiest(returns(outage, (agent) => agent * 2))).toBeLessThanOrEqual(100);
+    }
+  });
+});
+
 describe("pauses after failures", () => {
   it("grow, stay under their limit, and are spread over at least half of it", () => {
     fc.assert(

@@ -8,7 +8,8 @@ import { backOffMs } from "./back-off.ts";
 export interface ReporterOptions {
   /** `http://host:port[/prefix]` or https. */
   readonly serverUrl: string;
-  readonly agentToken?: string;
+  /** Sent as Bearer token; asked for anew with each report when it is a function. */
+  readonly agentToken?: string | (() => Promise<string>);
   readonly log: Logger;
   readonly random?: () => number;
 }
@@ -45,7 +46,7 @@ class QueueOfOne implements Reporter {
   failed = 0;
   trouble: string | undefined;
   private readonly url: URL;
-  private readonly token: string | undefined;
+  private readonly token: string | (() => Promise<string>) | undefined;
   private readonly log: Logger;
   private readonly random: () => number;
   private readonly stop = new AbortController();
@@ -130,6 +131,7 @@ class QueueOfOne implements Reporter {
     const plain = Buffer.from(JSON.stringify(report));
     if (plain.byteLength > bodyLimitBytes)
       throw new Refused(`a report of ${plain.byteLength} bytes is too large to send`);
+    const token = typeof this.token === "function" ? await this.token() : this.token;
     const small = plain.byteLength < compressFromBytes;
     const body = small ? plain : await compress(plain, { level: 1 });
     const secure = this.url.protocol === "https:";
@@ -144,7 +146,7 @@ class QueueOfOne implements Reporter {
         "content-type": "application/json",
         "content-length": body.byteLength,
         ...(small ? {} : { "content-encoding": "gzip" }),
-        ...(this.token === undefined ? {} : { authorization: `Bearer ${this.token}` }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
     });
     if (status.code >= 200 && status.code < 300) return;
