@@ -1,7 +1,8 @@
 import { buffer } from "node:stream/consumers";
-import type { Readable } from "node:stream";
-import { Transform } from "node:stream";
+import { pipeline, Transform, type Readable } from "node:stream";
+
 import type { Digest, RepositoryName } from "@waybill/artifact-store";
+import { UserError } from "@waybill/foundation/errors";
 import type { StoreAccess } from "../store-access/index.ts";
 import type { Progress } from "../terminal/index.ts";
 import type { Journal } from "./journal.ts";
@@ -92,10 +93,16 @@ async function sendInParts(
             done(signal.aborted ? (signal.reason as Error) : null, chunk);
           },
         });
-        const source = blob.open(offset);
-        source.once("error", (error) => counter.destroy(error));
-        counter.once("close", () => source.destroy());
-        await access.uploads.append(repository, id, { source: source.pipe(counter), offset, length: size - offset });
+        let failure: Error | null | undefined;
+        const source = pipeline(blob.open(offset), counter, (error) => {
+          failure = error;
+        });
+        try {
+          await access.uploads.append(repository, id, { source, offset, length: size - offset });
+        } catch (error) {
+          // A file that cannot be read any more is the reason, and not that its sending broke off.
+          throw failure instanceof UserError ? failure : error;
+        }
       }
       await access.uploads.finish(repository, id, digest);
     },
