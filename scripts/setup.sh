@@ -66,7 +66,7 @@ required=no
 for purpose in "$@"; do
   case $purpose in
     up) needs containerd containerd; needs runc runc ;;
-    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus; needs strip binutils ;;
+    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus; needs strip binutils; needs jq jq; needs zstd zstd ;;
     cluster)
       required=yes
       needs containerd containerd; needs runc runc; needs nft nftables; needs iptables iptables; needs conntrack conntrack
@@ -94,10 +94,7 @@ if [ ! -x node_modules/.bin/node ] || [ "$(cat "$stamp" 2>/dev/null || true)" !=
   # npm ci begins with an empty node_modules. What took minutes to build there (Kubernetes, clients) is laid aside;
   # a set-up that was killed in between left it there for this one.
   kept=$root/.cache-kept
-  if [ -d node_modules/.cache ]; then
-    rm -rf "$kept"
-    mv node_modules/.cache "$kept"
-  fi
+  if [ -d node_modules/.cache ] && [ ! -d "$kept" ]; then mv node_modules/.cache "$kept"; fi
   install() { npm_config_update_notifier=false npm ci --no-audit --no-fund --loglevel=error "$@"; }
   if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
     # Under an old Node npm leaves out what needs a newer one: fetch the pinned Node alone, then let npm run with that.
