@@ -49,7 +49,8 @@ export {
   type ManifestPart,
 } from "./manifests/index.ts";
 export type { ByteSource, RunningUpload, SweepResult, UploadStatus } from "./uploads/index.ts";
-export type { BlobReader, ByteRange } from "./blobs/index.ts";
+export type { BlobReader, ByteRange, S3Credentials } from "./blobs/index.ts";
+export type { Relocation, RelocationOptions, RelocationProgress, RelocationResult } from "./relocation/index.ts";
 export { resolveRange, type RangeRequest } from "./blobs/index.ts";
 export type {
   AuditFinding,

@@ -109,8 +109,11 @@ export interface BlobBackend {
   blobSize(key: BlobKey): Promise<number | undefined>;
   /** Removes a blob, durably. Resolves also when there is none. */
   removeBlob(key: BlobKey): Promise<void>;
-  /** Every blob of one part, `0 <= shard < shardCount`, in no order; one that comes or goes meanwhile may be missing. */
-  blobs(shard: number): AsyncIterable<StoredBlob>;
+  /**
+   * Every blob of `count` parts, from part `first` on, `0 <= first`, `first + count <= shardCount`, in no order; one that
+   * comes or goes meanwhile may be missing. Many parts at once cost less than each by itself.
+   */
+  blobs(first: number, count?: number): AsyncIterable<StoredBlob>;
   /** Whether there is no blob at all. For the first meeting of a place with a catalog. */
   isEmpty(): Promise<boolean>;
   /** The text that `identify` left in this place. */

@@ -11,7 +11,13 @@ import { FileReader } from "./file-reader.ts";
 import { FileStageWriter } from "./file-stage-writer.ts";
 import { hasCode, told } from "./file-errors.ts";
 import { stageGone } from "./stage-gone.ts";
-import { foldersOfShard, isStageId, pathOfKey, type BlobKey } from "./key.ts";
+import { isStageId, parseBlobKey, partsOfKey, shardNames, type BlobKey } from "./key.ts";
+
+/** The folders of blobs, and what begins the keys in there. */
+const kinds = [
+  ...digestAlgorithms.map((one) => ({ folder: one, prefix: one })),
+  { folder: "uploads", prefix: "upload" },
+];
 
 /**
  * Blobs as files:
@@ -111,28 +117,14 @@ class FilesystemBackend implements BlobBackend {
     await told(this.#directories.sync(dirname(path)));
   }
 
-  async *blobs(shard: number): AsyncGenerator<StoredBlob> {
-    for (const { path, keyOf } of foldersOfShard(shard)) {
-      const folder = join(this.place, path);
-      const entries = await opendir(folder).catch((error: unknown) => {
-        if (hasCode(error, "ENOENT")) return [];
-        throw error;
-      });
-      for await (const entry of entries) {
-        const key = keyOf(entry.name);
-        const found = key && (await stat(join(folder, entry.name)).catch(() => undefined));
-        // A rename keeps the time of the last byte, and sets that of the last change of the file's entry.
-        if (key !== undefined && found?.isFile()) {
-          yield { key, size: found.size, storedAt: Math.max(found.mtimeMs, found.ctimeMs) };
-        }
-      }
+  async *blobs(first: number, count = 1): AsyncGenerator<StoredBlob> {
+    for (const shard of shardNames(first, count)) {
+      for (const kind of kinds) yield* this.#blobsIn(join(this.#blobs, kind.folder, shard), kind.prefix);
     }
   }
 
   async isEmpty(): Promise<boolean> {
-    for (let shard = 0; shard < shardCount; shard++) {
-      for await (const blob of this.blobs(shard)) return blob.size < 0;
-    }
+    for await (const blob of this.blobs(0, shardCount)) return blob.size < 0;
     return true;
   }
 
@@ -181,6 +173,21 @@ class FilesystemBackend implements BlobBackend {
     await this.#directories.close();
   }
 
+  async *#blobsIn(folder: string, prefix: string): AsyncGenerator<StoredBlob> {
+    const entries = await opendir(folder).catch((error: unknown) => {
+      if (hasCode(error, "ENOENT")) return [];
+      throw error;
+    });
+    for await (const entry of entries) {
+      const key = parseBlobKey(`${prefix}:${entry.name}`);
+      const found = key && (await stat(join(folder, entry.name)).catch(() => undefined));
+      // A rename keeps the time of the last byte, and sets that of the last change of the file's entry.
+      if (key !== undefined && found?.isFile()) {
+        yield { key, size: found.size, storedAt: Math.max(found.mtimeMs, found.ctimeMs) };
+      }
+    }
+  }
+
   #writer(id: string, file: FileHandle): FileStageWriter {
     return new FileStageWriter(file, (key) => this.#name(id, key));
   }
@@ -205,7 +212,8 @@ class FilesystemBackend implements BlobBackend {
   }
 
   #blob(key: BlobKey): string {
-    return join(this.place, pathOfKey(key));
+    const { shard, kind, name } = partsOfKey(key);
+    return join(this.#blobs, kind === "upload" ? "uploads" : kind, shard, name);
   }
 
   #identity(): string {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { digestAlgorithms, parseDigest, type Digest } from "../digest/index.ts";
+import { parseDigest, type Digest } from "../digest/index.ts";
 
 /** A name for bytes whose ordinary one is being deleted: the digest, a dot and 16 random hex digits. */
 type FreshKey = string & { readonly __brand: "FreshKey" };
@@ -49,25 +49,16 @@ export function isStageId(text: string): boolean {
   return uuid.test(text);
 }
 
-/**
- * Where a blob lies below a backend's folder or prefix: `blobs/sha256/<two digits>/<hex>`, with `.<16 digits>` for a fresh
- * key, or `blobs/uploads/<two digits>/<uuid>`. The two digits are the shard.
- */
-export function pathOfKey(key: BlobKey): string {
-  const upload = uploadOfKey(key);
-  if (upload !== undefined) return `blobs/uploads/${upload.slice(0, 2)}/${upload}`;
-  const [algorithm = "", name = ""] = key.split(":");
-  return `blobs/${algorithm}/${name.slice(0, 2)}/${name}`;
+/** The two digits of a key's shard, and its name in there: `ab`, `sha256`, `ab12…` with `.<16 digits>` for a fresh key. */
+export function partsOfKey(key: BlobKey): { readonly shard: string; readonly kind: string; readonly name: string } {
+  const [kind = "", name = ""] = key.split(":");
+  return { shard: name.slice(0, 2), kind, name };
 }
 
-/** The folders of one shard, and how a name in each becomes a key. */
-export function foldersOfShard(
-  shard: number,
-): { readonly path: string; readonly keyOf: (name: string) => BlobKey | undefined }[] {
-  if (!Number.isInteger(shard) || shard < 0 || shard > 255) throw new RangeError(`no shard ${shard}`);
-  const digits = shard.toString(16).padStart(2, "0");
-  return [...digestAlgorithms, "uploads"].map((kind) => ({
-    path: `blobs/${kind}/${digits}`,
-    keyOf: (name) => parseBlobKey(kind === "uploads" ? `${uploadPrefix}${name}` : `${kind}:${name}`),
-  }));
+/** The shards of a range, in their two digits. @throws RangeError */
+export function shardNames(first: number, count: number): string[] {
+  if (!Number.isInteger(first) || !Number.isInteger(count) || first < 0 || count < 1 || first + count > 256) {
+    throw new RangeError(`no shards from ${first} on, ${count} of them`);
+  }
+  return Array.from({ length: count }, (_, index) => (first + index).toString(16).padStart(2, "0"));
 }

@@ -61,13 +61,13 @@ export function movingBackend(
       await from.removeBlob(key);
       await to.removeBlob(key);
     },
-    async *blobs(shard): AsyncGenerator<StoredBlob> {
+    async *blobs(first, count): AsyncGenerator<StoredBlob> {
       const seen = new Set<BlobKey>();
-      for await (const blob of to.blobs(shard)) {
+      for await (const blob of to.blobs(first, count)) {
         seen.add(blob.key);
         yield blob;
       }
-      for await (const blob of from.blobs(shard)) if (!seen.has(blob.key)) yield blob;
+      for await (const blob of from.blobs(first, count)) if (!seen.has(blob.key)) yield blob;
     },
     isEmpty: async () => (await to.isEmpty()) && (await from.isEmpty()),
     identity: () => to.identity(),

@@ -151,9 +151,10 @@ export class ObjectBucket {
     });
   }
 
-  /** Names below `folder`, with a slash in the end. What was written last may be missing on some servers. */
+  /** Names below `folder` in byte order, those behind `from`. What was written last may be missing on some servers. */
   async *list(
     folder: string,
+    from = "",
   ): AsyncGenerator<{ readonly name: string; readonly size: number; readonly modifiedAt: number }> {
     const prefix = `${this.location.prefix}${folder}`;
     for (let after: string | undefined; ;) {
@@ -162,6 +163,7 @@ export class ObjectBucket {
           new this.#sdk.ListObjectsV2Command({
             Bucket: this.location.bucket,
             Prefix: prefix,
+            ...(from === "" ? {} : { StartAfter: `${prefix}${from}` }),
             ...(after === undefined ? {} : { ContinuationToken: after }),
           }),
         ),

@@ -1,9 +1,10 @@
 import { Readable } from "node:stream";
 import type { SavedHash } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
-import { pathOfKey, uploadKey, type BlobKey } from "./key.ts";
+import { uploadKey, type BlobKey } from "./key.ts";
 import type { ObjectBucket } from "./object-bucket.ts";
 import { boundaryPartBytes, mostParts, partBytes } from "./part-size.ts";
+import { pathOfKey } from "./s3-path.ts";
 import { readRecord, sendableRecord } from "./s3-stage-record.ts";
 import { Spool } from "./spool.ts";
 import { stageGone } from "./stage-gone.ts";

@@ -5,10 +5,11 @@ import { Readable } from "node:stream";
 import type { SavedHash } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { BlobBackend, BlobReader, Stage, StageWriter, StoredBlob } from "./contract.ts";
-import { foldersOfShard, isStageId, pathOfKey, type BlobKey } from "./key.ts";
+import { isStageId, shardNames, type BlobKey } from "./key.ts";
 import { describeLocation, type BucketLocation } from "./location.ts";
 import { ObjectBucket, type BucketOptions, type Sendable } from "./object-bucket.ts";
 import { S3Stage } from "./s3-stage.ts";
+import { blobsPath, keyOfPath, pathOfKey } from "./s3-path.ts";
 import { S3Reader } from "./s3-reader.ts";
 import { stageGone } from "./stage-gone.ts";
 
@@ -22,10 +23,10 @@ const flushEveryBytes = 64 * 1024 * 1024;
  * Blobs as objects:
  *
  * ```text
- * <prefix>blobs/sha256/<first two hex digits>/<hex>[.<16>]   written by one PUT, its digest known
- * <prefix>blobs/uploads/<first two digits>/<uuid>            written in parts; the catalog knows its digest
- * <prefix>stages/<uuid>                                      records of unfinished stages, with the bytes that are no part yet
- * <prefix>store.id, <prefix>probe                            the name of this place; the last check that it can be written to
+ * <prefix>blobs/<two digits>/sha256-<hex>[.<16>]   written when its digest was known
+ * <prefix>blobs/<two digits>/upload-<uuid>         written in parts; the catalog knows its digest
+ * <prefix>stages/<uuid>                            records of unfinished stages, with the bytes that are no part yet
+ * <prefix>store.id, <prefix>probe                  the name of this place; the last check that it can be written to
  * ```
  *
  * Nothing is copied or listed on the way of a push or a pull. Lists serve the sweep and the collection alone, which act
@@ -126,17 +127,18 @@ class S3Backend implements BlobBackend {
     await this.#bucket.remove(pathOfKey(key));
   }
 
-  async *blobs(shard: number): AsyncGenerator<StoredBlob> {
-    for (const { path, keyOf } of foldersOfShard(shard)) {
-      for await (const { name, size, modifiedAt } of this.#bucket.list(`${path}/`)) {
-        const key = keyOf(name);
-        if (key !== undefined) yield { key, size, storedAt: modifiedAt };
-      }
+  async *blobs(first: number, count = 1): AsyncGenerator<StoredBlob> {
+    const shards = shardNames(first, count);
+    const [from = "", to = ""] = [shards[0], shards.at(-1)];
+    for await (const { name, size, modifiedAt } of this.#bucket.list(blobsPath, from)) {
+      const { shard, key } = keyOfPath(name);
+      if (shard > to) return;
+      if (key !== undefined) yield { key, size, storedAt: modifiedAt };
     }
   }
 
   async isEmpty(): Promise<boolean> {
-    for await (const { name } of this.#bucket.list("blobs/")) return name === undefined;
+    for await (const { name } of this.#bucket.list(blobsPath)) return name === undefined;
     return true;
   }
 

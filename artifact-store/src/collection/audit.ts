@@ -49,12 +49,10 @@ export async function auditBlobs(parts: {
     if (last === undefined) break;
     after = last.digest;
   }
-  for (let shard = 0; shard < shardCount; shard++) {
+  for await (const { key, size } of backend.blobs(0, shardCount)) {
     signal?.throwIfAborted();
-    for await (const { key, size } of backend.blobs(shard)) {
-      if (await isNamedKey(catalog, key)) continue;
-      findings.push({ kind: "unnamed", key, detail: `${size} bytes that no blob names` });
-    }
+    if (await isNamedKey(catalog, key)) continue;
+    findings.push({ kind: "unnamed", key, detail: `${size} bytes that no blob names` });
   }
   return { blobs, bytes, findings };
 }

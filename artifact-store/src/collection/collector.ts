@@ -271,16 +271,21 @@ export class Collector {
   /** Bytes that a crash left between the end of a write and the commit that would have named them. */
   async *#unnamed(run: Run): AsyncGenerator<Removal> {
     const { backend, catalog, orphanGraceMs } = this.#parts;
-    for (let part = 0; part < run.shards; part++) {
-      run.signal?.throwIfAborted();
-      for await (const { key, size, storedAt } of backend.blobs((this.#shard + part) % shardCount)) {
+    const tail = Math.min(run.shards, shardCount - this.#shard);
+    const ranges = [
+      { first: this.#shard, count: tail },
+      { first: 0, count: run.shards - tail },
+    ];
+    for (const { first, count } of ranges) {
+      if (count === 0) continue;
+      for await (const { key, size, storedAt } of backend.blobs(first, count)) {
+        run.signal?.throwIfAborted();
         if (storedAt + orphanGraceMs > run.at || (await isNamedKey(catalog, key))) continue;
         yield { key, size };
       }
     }
   }
 
-  /** Says whether they are to be removed now. */
   async #takeUnnamed(run: Run, found: Removal): Promise<boolean> {
     const { commits, writing } = this.#parts;
     const taken = await writing.decide(digestOfKey(found.key) ?? found.key, () =>

@@ -29,6 +29,8 @@ export function describeCollection(kind: DatabaseKind, startPlace: () => Promise
     let database: Database<StoreTables>;
     let store: Store;
     let now = 0;
+    /** A bucket is a hundred times slower than a folder; the interleavings are found on folders. */
+    const runs = (count: number): number => (startPlace === folderPlace ? count : 3);
 
     const open = (): Promise<Store> => openStore({ ...place.options, database, limits, now: () => now });
     beforeEach(async () => {
@@ -181,7 +183,7 @@ export function describeCollection(kind: DatabaseKind, startPlace: () => Promise
       await put("layer");
       expect((await files()).length).toBe(2);
       await store.collection.run();
-      expect(await files()).toEqual([expect.stringMatching(new RegExp(`/${hexOf(digest)}\\.[0-9a-f]{16}$`))]);
+      expect(await files()).toEqual([expect.stringMatching(new RegExp(`[/-]${hexOf(digest)}\\.[0-9a-f]{16}$`))]);
       expect((await buffer((await store.blobs.open(home, digest)).reader.stream())).toString()).toBe("layer");
       await settle();
       expect(await files()).toEqual([]);
@@ -454,7 +456,7 @@ export function describeCollection(kind: DatabaseKind, startPlace: () => Promise
             await settle();
             expect(await files()).toEqual([]);
           }),
-          { numRuns: kind === "sqlite" ? 40 : 15 },
+          { numRuns: runs(kind === "sqlite" ? 40 : 15) },
         );
       },
     );

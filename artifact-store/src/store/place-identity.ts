@@ -37,7 +37,7 @@ export async function matchPlaces(
   const [catalog, rows] = [await identityOf(database.read), await placesOf(database.read)];
   if (from !== undefined) return await matchMove(database, catalog, rows, to, from);
   const found = await identityIn(to);
-  await checkStore(database, catalog, to, found);
+  await checkStore(database, catalog, to, found, rows.current);
   if (rows.leaving !== undefined && (found.place === rows.current?.id || found.place === rows.leaving.id)) {
     throw new UserError(
       `the blobs of this store are being moved from ${rows.leaving.address} to ${rows.current?.address ?? ""}`,
@@ -138,13 +138,16 @@ async function checkStore(
   catalog: string | undefined,
   backend: BlobBackend,
   found: Identity,
+  current: PlaceRow | undefined,
 ): Promise<void> {
   if (found.store !== undefined && found.store === catalog) return;
   if (catalog !== undefined || (found.store !== undefined && !(await backend.isEmpty()))) {
     throw new UserError(
       `${backend.place} and this catalog do not belong together`,
-      "Open it with the catalog it was made with (by default catalog.sqlite in the store's folder). If they do belong " +
-        `together, write ${catalog ?? "the catalog's name"} into store.id there.`,
+      current === undefined
+        ? "Open it with the catalog it was made with (by default catalog.sqlite in the store's folder)."
+        : `The blobs of this catalog are in ${current.address}: say so with --blobs. If they do belong together, write ` +
+            `${catalog ?? ""} into store.id there.`,
     );
   }
   if (found.store === undefined && !(await namesBlobs(database.read)) && !(await backend.isEmpty())) {

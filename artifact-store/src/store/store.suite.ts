@@ -144,7 +144,7 @@ export function describeStore(kind: DatabaseKind, startPlace: () => Promise<Test
       await store.uploads.append(home, id, from(bytes.subarray(0, 250_000)), 0);
       await store.close();
       store = await open();
-      expect(await store.uploads.status(home, id)).toEqual({ id, offset: 250_000 });
+      expect(await store.uploads.status(home, id)).toMatchObject({ id, offset: 250_000 });
       await expect(store.uploads.append(home, id, from(bytes), 0)).rejects.toMatchObject({ code: "RANGE_INVALID" });
       await store.uploads.append(home, id, from(bytes.subarray(250_000, 400_000)));
       const last = { source: from(bytes.subarray(400_000)), offset: 400_000 };
@@ -320,6 +320,7 @@ export function describeStore(kind: DatabaseKind, startPlace: () => Promise<Test
         "blob.stored acme/app acme",
         "manifest.stored acme/app acme",
         "tag.moved acme/app acme",
+        expect.stringMatching(/^package\.sealed packages\/[0-9a-f-]+ acme$/),
         "tag.removed acme/app acme",
       ]);
       expect(events[3]).toMatchObject({ subject: "acme/app:v1", data: { tag: "v1", digest, before: null } });

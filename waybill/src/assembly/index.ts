@@ -2,6 +2,7 @@
  * The whole of Waybill in one process, and the parts of it that run alone: opens the data folder, hands each system what
  * it wants to know of the others, listens, and takes everything down in the right order.
  */
+export { blobSettings, placesOf } from "./blob-settings.ts";
 export { openDataFolder, ownSecret, type DataFolder } from "./data-folder.ts";
 export { exposureNote, type Exposure } from "./exposure.ts";
 export type { RunningService } from "./service.ts";

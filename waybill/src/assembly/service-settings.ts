@@ -1,6 +1,7 @@
 import { setting, type SettingsDefinition } from "@waybill/foundation/config";
 import { managerSettings } from "@waybill/kubenova/manager";
-import { serverSettings } from "@waybill/pulltrace/server";
+import { agentIdentitySettings, serverSettings } from "@waybill/pulltrace/server";
+import { blobSettings } from "./blob-settings.ts";
 import { collectionSettings, entranceSettings, logSettings, registrySettings } from "./settings.ts";
 
 /** `waybill store serve` */
@@ -24,6 +25,7 @@ export const storeServiceSettings = {
     default: "127.0.0.1:9090",
   }),
   ...entranceSettings,
+  ...blobSettings,
   ...collectionSettings,
   ...registrySettings,
   ...logSettings,
@@ -56,6 +58,7 @@ export const managerServiceSettings = {
 /** `waybill pulltrace server`: the variables of the contract, and tokens as everywhere. */
 export const pullServiceSettings = {
   ...serverSettings,
+  ...agentIdentitySettings,
   requireAuth: entranceSettings.requireAuth,
   signingKey: entranceSettings.signingKey,
   logFormat: logSettings.logFormat,

@@ -4,6 +4,7 @@ import { managerSettings } from "@waybill/kubenova/manager";
 import { agentSettings } from "@waybill/pulltrace/agent";
 import { serverSettings } from "@waybill/pulltrace/server";
 import { logFormats } from "../terminal/index.ts";
+import { blobSettings } from "./blob-settings.ts";
 
 /** How a program tells what it does. */
 export const logSettings = {
@@ -115,6 +116,7 @@ export const upSettings = {
     default: "false",
   }),
   ...entranceSettings,
+  ...blobSettings,
   ...collectionSettings,
   ...registrySettings,
   databaseUrl: managerSettings.databaseUrl,

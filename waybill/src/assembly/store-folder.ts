@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { openStore, storeMigrations, type Store } from "@waybill/artifact-store";
+import { openStore, storeMigrations, type Store, type StoreOptions } from "@waybill/artifact-store";
 import { openDatabase } from "@waybill/foundation/database";
 import { UserError } from "@waybill/foundation/errors";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
@@ -12,6 +12,7 @@ import { openDataFolder } from "./data-folder.ts";
  * The store of a data folder, for a command that works on it while no server does; with the catalog that the folder was
  * made with (`waybill up` keeps it with everything else, or in `databaseUrl`; `waybill store serve` beside the blobs).
  * Nothing runs in its background.
+ * @param places where its blobs are, when not in the folder
  * @param make a store in an empty or absent folder, as `waybill store serve` would
  * @throws BusyError when a server holds the folder; UserError when there is no store in it
  */
@@ -19,6 +20,7 @@ export async function openStoreOf(
   root: string,
   databaseUrl: string | undefined,
   make = false,
+  places: Pick<StoreOptions, "blobs" | "blobsFrom"> = {},
 ): Promise<{ readonly store: Store; close(): Promise<void> }> {
   if (!make && !(await exists(root))) throw noStore(root);
   await using stack = new AsyncDisposableStack();
@@ -33,7 +35,7 @@ export async function openStoreOf(
   const migrations = [eventLogMigrations, storeMigrations, ...(url === beside ? [] : [managerMigrations])];
   const database = await openDatabase({ url, migrations });
   stack.defer(() => database.close());
-  const store = await openStore({ root: folder.storePath, database, limits: { collectEveryMs: 0 } }).catch(
+  const store = await openStore({ root: folder.storePath, database, ...places, limits: { collectEveryMs: 0 } }).catch(
     (error: unknown) => {
       throw isLocked(error) ? held(root, error) : error;
     },

@@ -1,6 +1,7 @@
 import { openStore } from "@waybill/artifact-store";
 import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
+import { moveInBackground, placesOf } from "./blob-settings.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
@@ -18,8 +19,10 @@ export async function startStoreService(
   await using stack = new AsyncDisposableStack();
   const folder = await openDataFolder(settings.root);
   stack.defer(() => folder.close());
-  const store = await openStore({ root: folder.storePath, limits: storeLimitsOf(settings) });
+  const store = await openStore({ root: folder.storePath, ...placesOf(settings), limits: storeLimitsOf(settings) });
   stack.defer(() => store.close());
+  const move = moveInBackground(store, log);
+  stack.defer(() => move.close());
   await store.webhooks.start({ allowPrivateNetworks: settings.webhookPrivateNetworks });
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
   const authenticator = authenticatorOf(authority);

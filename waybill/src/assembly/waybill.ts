@@ -8,6 +8,7 @@ import { createManager, managerMigrations } from "@waybill/kubenova/manager";
 import { permittedSocket, startAgent, type Agent } from "@waybill/pulltrace/agent";
 import { createPullServer } from "@waybill/pulltrace/server";
 import { socketTrouble } from "../doctor/index.ts";
+import { moveInBackground, placesOf } from "./blob-settings.ts";
 import { openDataFolder, ownSecret } from "./data-folder.ts";
 import { tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf, type Exposure } from "./exposure.ts";
@@ -96,9 +97,12 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   const store = await openStore({
     root: folder.storePath,
     database,
+    ...placesOf(settings),
     limits: storeLimitsOf(settings),
   });
   stack.defer(() => store.close());
+  const move = moveInBackground(store, log);
+  stack.defer(() => move.close());
   await store.webhooks.start({ allowPrivateNetworks: settings.webhookPrivateNetworks });
 
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });

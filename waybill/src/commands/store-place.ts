@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readSettings, setting } from "@waybill/foundation/config";
 import { UserError } from "@waybill/foundation/errors";
 import type { Command } from "commander";
-import { openStoreOf, storeServiceSettings, upSettings } from "../assembly/index.ts";
+import { blobSettings, openStoreOf, placesOf, storeServiceSettings, upSettings } from "../assembly/index.ts";
 import { UsageError } from "../errors/index.ts";
 import { localAccess, remoteAccess, type StoreAccess } from "../store-access/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
@@ -24,6 +24,7 @@ const placeSettings = {
     optional: true,
   }),
   databaseUrl: upSettings.databaseUrl,
+  ...blobSettings,
   tokenFile: setting.path({
     env: "WAYBILL_TOKEN_FILE",
     flag: "token-file",
@@ -66,7 +67,7 @@ export async function openPlace(options: Readonly<Record<string, unknown>>, make
     return remoteAccess(server, await authorizationOf(server, settings));
   }
   const root = settings.root ?? storeServiceSettings.root.defaultText ?? "";
-  return localAccess(await openStoreOf(root, settings.databaseUrl, make), root);
+  return localAccess(await openStoreOf(root, settings.databaseUrl, make, placesOf(settings)), root);
 }
 
 /** Opens the store, works on it, and closes it again, however the work ends. */

@@ -37,6 +37,7 @@ export const commandTree: readonly CommandEntry[] = [
         load: () => import("./store-export.ts"),
       },
       { name: "import", summary: "bring an OCI image layout in", load: () => import("./store-import.ts") },
+      { name: "migrate", summary: "move the blobs to another place", load: () => import("./store-migrate.ts") },
       { name: "gc", summary: "give back the space of what nobody needs", load: () => import("./store-gc.ts") },
     ],
   },
