@@ -56,6 +56,13 @@ fi
 
 # 2. System packages of the purposes: command to look for, package that brings it.
 missing=
+wished=
+wishes() { # command package: the tests say which they leave out without it
+  command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || case " $wished " in
+    *" $2 "*) ;;
+    *) wished="$wished $2" ;;
+  esac
+}
 needs() { # command package
   command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] || case " $missing " in
     *" $2 "*) ;;
@@ -84,6 +91,11 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086
   install_packages $missing || [ "$required" = no ] ||
     fail "the tests need these packages. Tests that need only Node: make test-unit"
+fi
+
+if [ -n "$wished" ]; then
+  # shellcheck disable=SC2086
+  install_packages $wished || say "without $wished the tests on Ceph RGW are left out"
 fi
 
 # 3. npm packages: only when the lock file changed since the last time.

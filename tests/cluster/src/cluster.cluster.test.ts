@@ -150,6 +150,22 @@ spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 
     await cluster.kubectl(["delete", "pod", "large"]);
   });
 
+  it("loses a node whose cable is unplugged, and has it again", async () => {
+    const { spec } = await cluster.get<{ spec: { ports: { nodePort: number }[] } }>(["service", "front"]);
+    const node = cluster.node("node-2");
+    const answers = async (): Promise<boolean> =>
+      fetch(`http://${node.address}:${spec.ports[0]?.nodePort}`, { signal: AbortSignal.timeout(2000) }).then(
+        (response) => response.ok,
+        () => false,
+      );
+    expect(await answers()).toBe(true);
+    await node.link.setUp(false);
+    expect(await answers()).toBe(false);
+    expect((await node.run("hostname", [])).trim()).toBe("node-2");
+    await node.link.setUp(true);
+    await until("the node to answer again", answers);
+  });
+
   it("notices a power cut, and has the node and its pods back after it", async () => {
     const node = cluster.node("node-2");
     const restarts = async (): Promise<number> =>

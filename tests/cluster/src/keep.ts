@@ -29,7 +29,7 @@ export function startKeeper(identity: Identity): Keeper {
     if (child.exitCode === null && child.signalCode === null) {
       child.ref();
       const gone = once(child, "close");
-      child.stdin.end();
+      child.stdin.end("stop\n");
       await gone;
     }
     if (child.exitCode !== 0)

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { planAddresses } from "./addresses.ts";
@@ -25,11 +26,16 @@ async function start(nodes: number): Promise<Cluster> {
   return cluster;
 }
 
-/** Another test run, in a process of its own, with a cluster; answers the cluster's id. */
-async function startDoomed(): Promise<{ readonly run: ChildProcess; readonly id: string }> {
+/** Another test run, in a process of its own, that starts a cluster and prints its id. */
+function spawnDoomed(): ChildProcessByStdio<null, Readable, null> {
   const script = fileURLToPath(new URL("./testing/doomed.ts", import.meta.url));
   const run = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
   runs.add(run);
+  return run;
+}
+
+async function startDoomed(): Promise<{ readonly run: ChildProcess; readonly id: string }> {
+  const run = spawnDoomed();
   for await (const id of createInterface({ input: run.stdout })) return { run, id };
   throw new Error("the other run ended before its cluster was up; its words stand above");
 }
@@ -38,6 +44,17 @@ async function killed(process: ChildProcess): Promise<void> {
   const gone = once(process, "exit");
   process.kill("SIGKILL");
   await gone;
+}
+
+/** How many processes have both words in their command line. */
+async function processesNamed(one: string, other: string): Promise<number> {
+  let count = 0;
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const line = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => "");
+    if (line.includes(one) && line.includes(other)) count += 1;
+  }
+  return count;
 }
 
 /** The keeper of a cluster is no process of the cluster: it is found by its command line. */
@@ -86,6 +103,31 @@ describe.skipIf(missing !== undefined)(`the end of a cluster${reason}`, () => {
     expect(await isGone(id)).toBe(false);
     await killed(run);
     await until("the keeper to have cleaned up", () => isGone(id));
+  });
+
+  it("comes by itself when the test's process is killed in the middle of the start", async () => {
+    const moments: readonly ((id: string) => Promise<boolean>)[] = [
+      async () => true,
+      async (id) => (await leftovers(id))["mounts"]?.length === 1,
+      async (id) => (await leftovers(id))["links"]?.length === 1,
+      async (id) => (await leftovers(id))["controlGroups"]?.length !== 0,
+      async (id) => (await leftovers(id))["links"]?.length === 2,
+    ];
+    for (const moment of moments) {
+      const run = spawnDoomed();
+      let id = "";
+      await until("the other run to come so far", async () => {
+        id = (await ownClusters(run.pid))[0] ?? "";
+        return id !== "" && moment(id);
+      });
+      await killed(run);
+      // Whoever is killed before it has a keeper is cleaned up after by the next run.
+      await until("the keeper to have cleaned up", async () => {
+        if ((await processesNamed("keeper.ts", id)) === 0) await cleanUpDead(() => undefined);
+        return isGone(id);
+      });
+      expect(await leftovers(id)).toEqual(nothing);
+    }
   });
 
   it("comes with the next run when the keeper was killed too, and only for the dead", async () => {

@@ -19,15 +19,15 @@ export async function leftovers(id: string): Promise<Readonly<Record<string, rea
   };
 }
 
-/** Ids of the clusters that this process has started and that have not gone. */
-export async function ownClusters(): Promise<string[]> {
+/** Ids of the clusters that a process, this one unless said otherwise, has started and that have not gone. */
+export async function ownClusters(pid: number = process.pid): Promise<string[]> {
   const ids: string[] = [];
   for (const name of await readdir(tmpdir())) {
     const id = /^waybill-cluster-([0-9a-f]{8})$/.exec(name)?.[1];
     if (id === undefined) continue;
     const text = await readFile(join(identityFor(id).folder, "cluster.json"), "utf8").catch(() => "{}");
     const file = JSON.parse(text) as { readonly owner?: { readonly pid: number } };
-    if (file.owner?.pid === process.pid) ids.push(id);
+    if (file.owner?.pid === pid) ids.push(id);
   }
   return ids;
 }
