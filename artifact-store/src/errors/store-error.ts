@@ -18,6 +18,7 @@
  * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path or key.
  * - `WEBHOOK_UNKNOWN`, `WEBHOOK_INVALID`: no such subscription, or one that cannot be.
  * - `PLAN_INVALID`: no plan of a collection. `PLAN_OVERTAKEN`: the world has moved on since it was made.
+ * - `POLICY_UNKNOWN`: there is no tag policy of this name.
  * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put.
  */
 export type StoreErrorCode =
@@ -42,6 +43,7 @@ export type StoreErrorCode =
   | "PATH_INVALID"
   | "PLAN_INVALID"
   | "PLAN_OVERTAKEN"
+  | "POLICY_UNKNOWN"
   | "RANGE_INVALID"
   | "RETENTION_INVALID"
   | "SIZE_INVALID"

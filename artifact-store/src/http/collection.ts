@@ -19,7 +19,7 @@ const step = z
   })
   .register(schemas, { id: "CollectionStep", description: "One thing that a collection does, and why." });
 
-const plan = z
+export const plan = z
   .object({ at: time, steps: z.array(step), bytesFreed: z.int(), bytesCondemned: z.int() })
   .register(schemas, {
     id: "CollectionPlan",

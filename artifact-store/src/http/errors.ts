@@ -25,6 +25,7 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   PATH_INVALID: { status: 400, code: "UNSUPPORTED" },
   PLAN_INVALID: { status: 400, code: "UNSUPPORTED" },
   PLAN_OVERTAKEN: { status: 409, code: "UNSUPPORTED" },
+  POLICY_UNKNOWN: { status: 404, code: "UNSUPPORTED" },
   RANGE_INVALID: { status: 416, code: "BLOB_UPLOAD_INVALID" },
   RETENTION_INVALID: { status: 400, code: "UNSUPPORTED" },
   SIZE_INVALID: { status: 400, code: "SIZE_INVALID" },

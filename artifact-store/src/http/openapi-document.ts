@@ -3,6 +3,7 @@ import { collectionOperations } from "./collection.ts";
 import { schemas } from "./api-schemas.ts";
 import type { Operation, QuerySchema } from "./operation.ts";
 import { packageOperations } from "./package-operations.ts";
+import { policyOperations } from "./policies.ts";
 import { listingOperations, retentionOperations } from "./retention-operations.ts";
 import { webhookOperations } from "./webhook-operations.ts";
 
@@ -14,6 +15,7 @@ export const operations: readonly Operation[] = [
   listingOperations,
   retentionOperations,
   collectionOperations,
+  policyOperations,
   webhookOperations,
 ].flatMap((group): Operation[] => Object.values(group));
 

@@ -24,6 +24,8 @@ export interface Operation {
   readonly query?: QuerySchema;
   readonly body?: z.ZodType;
   readonly bodyExample?: unknown;
+  /** Of a body that is larger than calls have as a rule. */
+  readonly bodyLimitBytes?: number;
   /** Media types of a body that the handler reads itself, as a stream. */
   readonly uploads?: readonly string[];
   /** Takes an `Idempotency-Key`. */
@@ -69,7 +71,9 @@ export function routeOf<const O extends Operation>(
     handler: withProblems(async (c) => {
       const query = queryOf(operation.query, c);
       const body =
-        operation.body === undefined ? undefined : checked(operation.body, await readJson(c, bodyLimitBytes));
+        operation.body === undefined
+          ? undefined
+          : checked(operation.body, await readJson(c, operation.bodyLimitBytes ?? bodyLimitBytes));
       // The schemas of the operation made these values, so they have the operation's types.
       const answer = await handle(c, { query, body } as OperationInput<O>);
       // Made before the server puts its own class in the place of Response: no instance of what is called so now.

@@ -25,6 +25,7 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   PATH_INVALID: { status: 400, title: "No valid path" },
   PLAN_INVALID: { status: 400, title: "No plan" },
   PLAN_OVERTAKEN: { status: 409, title: "The world has moved on" },
+  POLICY_UNKNOWN: { status: 404, title: "No such policy" },
   RANGE_INVALID: { status: 416, title: "Not the next byte" },
   RETENTION_INVALID: { status: 400, title: "No valid retention" },
   SIZE_INVALID: { status: 400, title: "Not this size" },

@@ -13,6 +13,7 @@ import { listingRoutes } from "./listings.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { warningOf } from "./notice.ts";
 import { packageRoutes } from "./packages.ts";
+import { policyRoutes } from "./policies.ts";
 import { publicRepositories } from "./public-repositories.ts";
 import { resumableUploadRoutes } from "./resumable/index.ts";
 import { retentionRoutes } from "./retention.ts";
@@ -69,6 +70,7 @@ export function registryGroups(store: Store, options: RegistryOptions): RouteGro
         ...retentionRoutes(store, gate),
         ...listingRoutes(store, gate),
         ...collectionRoutes(store, gate),
+        ...policyRoutes(store, gate),
         ...webhookRoutes(store),
       ],
     },
