@@ -49,6 +49,7 @@ store class
 store uploads
 store export
 store import
+store migrate
 store gc
 pulltrace server
 pulltrace agent
