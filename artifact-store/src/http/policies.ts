@@ -84,6 +84,21 @@ export const policyOperations = {
       "409, before anything is done, when a step of it would not be done now. What is overtaken while it runs is left out " +
       "of the answer.",
     body: savedPlan,
+    bodyExample: {
+      version: 1,
+      store: "7b0a3f0e-3f5e-4f0e-9d1c-2f6f3a1b5c4d",
+      plan: {
+        at: 1_798_761_600_000,
+        steps: [
+          {
+            kind: "delete-blob",
+            digest: `sha256:${"ab".repeat(32)}`,
+            bytes: 1000,
+            sentence: "goes because nobody wanted it while it was condemned",
+          },
+        ],
+      },
+    },
     bodyLimitBytes: largestPlanBytes,
     answer: { status: 200, description: "What was done.", schema: plan },
     problems: [409],
