@@ -214,6 +214,24 @@ describe.skipIf(helm.program === undefined)("the chart of Pulltrace", () => {
     expect(tokens(none)).toEqual([undefined, undefined]);
   });
 
+  it("lets each agent prove its own node: a token for this server alone, and the right to ask whose it is", async () => {
+    const objects = await render("--set", "agentAuth.mode=service-account,server.watchPods=false");
+    const agent = only(objects, "DaemonSet");
+    expect(agent.spec?.template?.spec.automountServiceAccountToken).toBe(false);
+    expect(agent.spec?.template?.spec.volumes).toHaveLength(2);
+    expect(agent.spec?.template?.spec.volumes[1]).toMatchObject({
+      projected: { sources: [{ serviceAccountToken: { audience: "pulltrace", path: "token" } }] },
+    });
+    expect(valueOf(containerOf(agent), "PULLTRACE_AGENT_TOKEN_FILE")).toBe("/var/run/secrets/pulltrace/token");
+    const server = containerOf(only(objects, "Deployment"));
+    expect(valueOf(server, "PULLTRACE_AGENT_AUTH")).toBe("service-account");
+    expect(valueOf(server, "PULLTRACE_AGENT_SERVICE_ACCOUNTS")).toBe("monitoring/pulltrace-agent");
+    expect(only(objects, "ClusterRole").rules).toEqual([
+      { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+    ]);
+    expect(objects.filter(({ kind }) => kind === "Secret")).toEqual([]);
+  });
+
   it("ships the dashboard and the alerts that are tested elsewhere, letter by letter", async () => {
     const objects = await render("--values", valuesOfEverything);
     const dashboard = only(objects, "ConfigMap").data?.["pulltrace-dashboard.json"] ?? "";

@@ -188,7 +188,7 @@ describe("a call", () => {
 describe("reviews", () => {
   const review = (kubernetes: Kubernetes) => reviewToken(kubernetes, "secret", { audiences: ["pulltrace"] });
   it("tell whose token it is, for our audience only", async () => {
-    const user = { username: "system:serviceaccount:a:b", uid: "1", groups: ["g"] };
+    const user = { username: "system:serviceaccount:a:b", uid: "1", groups: ["g"], extra: { "a/node": ["n"] } };
     const answers = [
       { authenticated: true, user, audiences: ["pulltrace"] },
       { authenticated: true, user, audiences: ["other"] },

@@ -18,7 +18,12 @@ interface TokenReview extends KubernetesObject {
   readonly spec?: { readonly token: string; readonly audiences?: readonly string[] };
   readonly status?: {
     readonly authenticated?: boolean;
-    readonly user?: { readonly username?: string; readonly uid?: string; readonly groups?: readonly string[] };
+    readonly user?: {
+      readonly username?: string;
+      readonly uid?: string;
+      readonly groups?: readonly string[];
+      readonly extra?: Readonly<Record<string, readonly string[]>>;
+    };
     readonly audiences?: readonly string[];
   };
 }
@@ -33,6 +38,8 @@ export interface ReviewedUser {
   readonly username: string;
   readonly uid: string | undefined;
   readonly groups: readonly string[];
+  /** What the authenticator adds, such as `authentication.kubernetes.io/node-name` of a pod's token. */
+  readonly extra: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface AccessQuestion {
@@ -71,7 +78,7 @@ export async function reviewToken(
   if (status?.authenticated !== true || username === undefined || username === "") return undefined;
   // An API server that does not know audiences answers without them: then the token was not checked for ours.
   if (asked !== undefined && !asked.some((one) => status.audiences?.includes(one) === true)) return undefined;
-  return { username, uid: status.user?.uid, groups: status.user?.groups ?? [] };
+  return { username, uid: status.user?.uid, groups: status.user?.groups ?? [], extra: status.user?.extra ?? {} };
 }
 
 /** Whether we ourselves may do something. */

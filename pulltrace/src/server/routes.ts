@@ -2,6 +2,7 @@ import { access } from "@waybill/foundation/auth";
 import { Problem, problemBody } from "@waybill/foundation/errors";
 import { acceptsGzip, eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
 import type { ImageList, PullList, WaitingPodList } from "../contract/index.ts";
+import { checkSpeaker, type AgentIdentity } from "./agent-identity.ts";
 import type { Board } from "./board.ts";
 import type { ClientLimits } from "./client-limits.ts";
 import type { EventBroadcast } from "./event-broadcast.ts";
@@ -25,6 +26,8 @@ export interface RouteOptions {
   readonly lists: ReturnType<typeof createListSharing>;
   readonly historyTtlMs: number;
   readonly agentToken?: string;
+  /** Asks each agent for its own node; absent: whoever has the token may speak for every node. */
+  readonly agents?: AgentIdentity;
   readonly clock: () => number;
   /** Pods are known. */
   readonly kubernetes: boolean;
@@ -37,7 +40,9 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     const client = clientOf(c);
     try {
       clients.mayReport(client);
+      const ownNode = await options.agents?.nodeOf(c.req.header("authorization"));
       const body = await readReport(c, limits);
+      if (ownNode !== undefined) checkSpeaker(ownNode, body.nodeName);
       clients.report(body.nodeName);
       if (!board.report(body)) throw noPlace(`The server keeps at most ${limits.nodes} nodes.`);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { HealthCheck, RouteGroup } from "@waybill/foundation/http";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
+import type { AgentIdentity } from "./agent-identity.ts";
 import { createBoard } from "./board.ts";
 import { createClientLimits } from "./client-limits.ts";
 import type { Emission } from "./emission.ts";
@@ -19,6 +20,8 @@ export interface PullServerOptions {
   readonly historyTtlMs: number;
   /** What agents must send as a Bearer token; empty or absent: none. */
   readonly agentToken?: string;
+  /** Who each agent is; absent: whoever has the token may speak for every node. */
+  readonly agents?: AgentIdentity;
   /** Which first path elements of repositories are tenants; absent: none. */
   readonly tenants?: TenantOf;
   /** Which pods wait for what (`watchPods`); absent without Kubernetes. The caller closes it. */
@@ -130,6 +133,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
       clock,
       kubernetes: options.pods !== undefined,
       ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
+      ...(options.agents === undefined ? {} : { agents: options.agents }),
     }),
     health: {
       name: "pulltrace",

@@ -2,6 +2,7 @@ import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { createPullServer, openPullState } from "@waybill/pulltrace/server";
 import { UserError } from "@waybill/foundation/errors";
+import { agentIdentityOf } from "./agent-identity.ts";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 import { exposureOf } from "./exposure.ts";
 import { pageGroup } from "./page.ts";
@@ -28,6 +29,8 @@ export async function startPullService(
   const exposure = exposureOf({ http: settings.httpAddress, authenticated, allowOpen: true });
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry({ processMetrics: true });
+  const identity = await agentIdentityOf(settings);
+  if (identity !== undefined) stack.defer(() => identity.close());
   const pods = await podSourceOf(settings, log);
   if (pods !== undefined) {
     stack.defer(() => pods.close());
@@ -40,7 +43,8 @@ export async function startPullService(
     historyTtlMs,
     ...(state === undefined ? {} : { state }),
     limits: { streamsPerClient: settings.streamsPerClient, requestsPerClient: settings.requestsPerClient },
-    ...(settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
+    ...(identity === undefined ? {} : { agents: identity.agents }),
+    ...(identity !== undefined || settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
     ...(pods === undefined ? {} : { pods }),
     log,
     registry,

@@ -23,11 +23,12 @@ export function configure(command: Command): void {
       name: "pulltrace-agent",
       destination: logTo(process.stdout, "auto"),
     });
-    const { reportInterval, agentToken, metricsAddress, ...rest } = settings;
+    const { reportInterval, agentToken, agentTokenFile, metricsAddress, ...rest } = settings;
     const agent = await startAgent({
       ...rest,
       reportIntervalMs: reportInterval,
       ...(agentToken === undefined ? {} : { agentToken }),
+      ...(agentTokenFile === undefined ? {} : { agentTokenFile }),
       ...(metricsAddress === undefined ? {} : { metricsAddress }),
       agentVersion: programVersion,
       log,

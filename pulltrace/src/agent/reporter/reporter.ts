@@ -151,7 +151,8 @@ class QueueOfOne implements Reporter {
     });
     if (status.code >= 200 && status.code < 300) return;
     if (status.code === 401 || status.code === 403) {
-      throw new Refused("the server refuses the token: set PULLTRACE_AGENT_TOKEN to the server's");
+      const why = status.code === 403 && status.text !== "" ? status.text : "set PULLTRACE_AGENT_TOKEN to the server's";
+      throw new Refused(`the server refuses the token: ${why}`);
     }
     const reason = `the server answered ${status.code}${status.text === "" ? "" : `: ${status.text}`}`;
     throw status.code >= 400 && status.code < 500 && status.code !== 429 ? new Refused(reason) : new Error(reason);
