@@ -1,5 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { command } from "./command.ts";
 import { findContainerd2, findPrograms } from "./programs/index.ts";
 
 /** Program, and the Debian package that brings it. */
@@ -21,12 +22,14 @@ const system: readonly (readonly [string, string])[] = [
 /** Where Debian's containernetworking-plugins are. */
 export const networkPlugins = "/usr/lib/cni";
 
-async function isProgram(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
+async function isThere(path: string, mode: number = constants.R_OK): Promise<boolean> {
+  return access(path, mode).then(
     () => true,
     () => false,
   );
 }
+
+const isProgram = (path: string): Promise<boolean> => isThere(path, constants.X_OK);
 
 async function onPath(program: string): Promise<boolean> {
   const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -49,8 +52,18 @@ export async function clusterMissing(): Promise<string | undefined> {
   const packages = new Set<string>();
   for (const [program, name] of system) if (!(await onPath(program))) packages.add(name);
   if (!(await isProgram(join(networkPlugins, "bridge")))) packages.add("containernetworking-plugins");
-  if (packages.size === 0) return undefined;
-  return `not installed: apt-get install --no-install-recommends ${[...packages].join(" ")} (make test-cluster does it)`;
+  if (packages.size > 0)
+    return `not installed: apt-get install --no-install-recommends ${[...packages].join(" ")} (make test-cluster does it)`;
+  // Root in a container need not have the rights of root.
+  const refused = await command("unshare", ["--mount", "--uts", "--net", "--pid", "--fork", "true"]).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (refused !== undefined)
+    return `this machine refuses namespaces (a container has to be started with --privileged): ${refused}`;
+  if (!(await isThere("/dev/kmsg")))
+    return "a kubelet wants to read /dev/kmsg, which is not there (docker: --device /dev/kmsg)";
+  return undefined;
 }
 
 /** Where containerd 2.2 stands, for `containerdFolder`; rejects when the programs are not built. */
