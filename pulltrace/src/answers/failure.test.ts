@@ -20,6 +20,8 @@ const recorded = JSON.parse(
   readFileSync(new URL("fixtures/failure-messages.json", import.meta.url), "utf8"),
 ) as Recorded[];
 
+const troubleshooting = readFileSync(new URL("../../../docs/pulltrace-troubleshooting.md", import.meta.url), "utf8");
+
 /** As containerd's CRI plugin and kubelet 1.34 write them. */
 const messages: readonly (readonly [string, string])[] = [
   [
@@ -156,6 +158,11 @@ describe("a message of a failed pull", () => {
 
   it("of each code there is at least one", () => {
     expect(new Set(messages.map(([code]) => code))).toEqual(new Set(failureCodes));
+  });
+
+  it.each(messages)("stands in docs/pulltrace-troubleshooting.md with its advice: %s", (code, message) => {
+    const row = troubleshooting.split("\n").filter((line) => line.startsWith(`| \`${code}\` |`));
+    expect(row.some((line) => line.endsWith(`| ${explainFailure(message, at).advice} |`))).toBe(true);
   });
 
   it("names the host that was asked, and nothing that gives access to it", () => {
