@@ -79,6 +79,8 @@ export function watchPods(options: PodWatchOptions): PodSource {
       list: keepList<Pod, KeptPod>(kubernetes, {
         ...common,
         kind: pods,
+        // Whole pods are many kilobytes: small pages keep what is read and dropped again small.
+        pageSize: 100,
         project: keptPod,
         same: samePod,
         onChange: (change) => note(index.podChanged(change, clock())),
