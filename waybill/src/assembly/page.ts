@@ -5,11 +5,11 @@ import { access } from "node:fs/promises";
 /** Where `make setup` builds the page. */
 export const pageFolder: string = resolve(import.meta.dirname, "../../../console/dist");
 
-/** Everything comes from this server; the page brings no inline script. React sets style attributes. */
+/** Everything comes from this server; the page brings no inline script and no inline style. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "font-src 'self'",
   "connect-src 'self'",
