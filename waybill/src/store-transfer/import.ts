@@ -119,7 +119,11 @@ async function bring(
     if (there === undefined && (await access.content.blobSize(repository, blob)) === undefined) {
       throw new UserError(`the layout has no ${blob}, and neither has ${repository}`, "Make the layout again, whole.");
     }
-    await sendBlob(sending, { digest: blob, size, open: (start) => layout.open(blob, start) });
+    await sendBlob(sending, {
+      digest: blob,
+      size,
+      open: (start, length = size - start) => layout.open(blob, start, length),
+    });
     progress.fileDone();
   });
   for (const child of manifests) await bring(sending, layout, child.digest, child.mediaType, undefined, depth + 1);

@@ -17,7 +17,8 @@ export interface LayoutSource {
   sizeOf(digest: Digest): Promise<number | undefined>;
   /** A blob that is a document. @throws UserError when it is missing or too large */
   document(digest: Digest): Promise<Buffer>;
-  open(digest: Digest, start: number): Readable;
+  /** `length` bytes from `start` on. */
+  open(digest: Digest, start: number, length: number): Readable;
   close(): Promise<void>;
 }
 
@@ -58,9 +59,14 @@ function folderSource(root: string): LayoutSource {
         () => undefined,
       ),
     document: (digest) => smallFile(pathOf(digest)),
-    open: (digest, start) => createReadStream(pathOf(digest), { start, highWaterMark: 256 * 1024 }),
+    open: (digest, start, length) => partOf(pathOf(digest), start, length),
     close: async () => undefined,
   };
+}
+
+function partOf(path: string, start: number, length: number): Readable {
+  if (length === 0) return Readable.from([]);
+  return createReadStream(path, { start, end: start + length - 1, highWaterMark: 256 * 1024 });
 }
 
 interface Piece {
@@ -91,11 +97,7 @@ async function tarSource(path: string): Promise<LayoutSource> {
       },
       sizeOf: async (digest) => pieces.get(blobPath(digest))?.size,
       document: async (digest) => await small(piece(blobPath(digest))),
-      open(digest, from) {
-        const { start, size } = piece(blobPath(digest));
-        if (from >= size) return Readable.from([]);
-        return createReadStream(path, { start: start + from, end: start + size - 1, highWaterMark: 256 * 1024 });
-      },
+      open: (digest, from, length) => partOf(path, piece(blobPath(digest)).start + from, length),
       close: () => handle.close(),
     };
   } catch (error) {

@@ -105,7 +105,7 @@ export async function blobOfFile(file: LocalFile, signal: AbortSignal): Promise<
     const same = before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs && before.size === after.size;
     if (!same || BigInt(bytes) !== after.size || !before.isFile()) throw changed(file.source);
     const digest = `sha256:${hash.digest("hex")}` as Digest;
-    return { digest, size: bytes, open: (start) => readAgain(file.source, start, bytes) };
+    return { digest, size: bytes, open: (start, length) => readAgain(file.source, start, length ?? bytes - start) };
   } finally {
     await handle.close();
   }
@@ -119,27 +119,22 @@ function changed(source: string): UserError {
   return new UserError(`${source} changed while it was read`, "Run it again when nothing writes there any more.");
 }
 
-/** The same bytes once more; fails when they have become fewer. */
-function readAgain(source: string, start: number, size: number): Readable {
+/** Bytes once more; fails when they have become fewer. */
+function readAgain(source: string, start: number, length: number): Readable {
   return Readable.from(
     (async function* () {
+      if (length === 0) return;
       const handle = await open(source, readOnly).catch((error: unknown) => {
         throw unreadable(source, error);
       });
       try {
-        let at = start;
-        const end = size - 1;
-        if (start > end) return;
-        for await (const chunk of handle.createReadStream({
-          autoClose: false,
-          start,
-          end,
-          highWaterMark: 256 * 1024,
-        })) {
-          at += (chunk as Uint8Array).byteLength;
+        let read = 0;
+        const range = { start, end: start + length - 1, autoClose: false, highWaterMark: 256 * 1024 };
+        for await (const chunk of handle.createReadStream(range)) {
+          read += (chunk as Uint8Array).byteLength;
           yield chunk as Uint8Array;
         }
-        if (at !== size) throw changed(source);
+        if (read !== length) throw changed(source);
       } finally {
         await handle.close();
       }

@@ -11,11 +11,18 @@ import { persistently } from "./patience.ts";
 /** Up to this size a blob goes in one request, and a cut costs no more than sending it again. */
 const wholeBytes = 4 * 1024 * 1024;
 
+/**
+ * So much in one request: an upload is written down with the first part that is through, and proxies that hold a request
+ * back, or limit one, are met half-way.
+ */
+const partBytes = 32 * 1024 * 1024;
+
 /** Bytes on this machine that can be read from anywhere on, as often as is necessary. */
 export interface BlobSource {
   readonly digest: Digest;
   readonly size: number;
-  open(start: number): Readable;
+  /** @param length how many; all that follow when absent */
+  open(start: number, length?: number): Readable;
 }
 
 export interface Sending {
@@ -73,6 +80,27 @@ async function sendInParts(
     furthest = Math.max(furthest, reached);
     return further;
   };
+  async function sendPart(id: string, offset: number, length: number): Promise<void> {
+    const counter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        sent += chunk.byteLength;
+        reached += chunk.byteLength;
+        reach(reached, false);
+        done(signal.aborted ? (signal.reason as Error) : null, chunk);
+      },
+    });
+    let failure: Error | null | undefined;
+    const source = pipeline(blob.open(offset, length), counter, (error) => {
+      failure = error;
+    });
+    try {
+      await access.uploads.append(repository, id, { source, offset, length });
+    } catch (error) {
+      source.destroy();
+      // A file that cannot be read any more is the reason, and not that its sending broke off.
+      throw failure instanceof UserError ? failure : error;
+    }
+  }
   await persistently(
     signal,
     async () => {
@@ -84,26 +112,7 @@ async function sendInParts(
       if (id !== known) await journal.setUpload(digest, id);
       reached = offset;
       reach(offset, true);
-      if (offset < size) {
-        const counter = new Transform({
-          transform(chunk: Buffer, _encoding, done) {
-            sent += chunk.byteLength;
-            reached += chunk.byteLength;
-            reach(reached, false);
-            done(signal.aborted ? (signal.reason as Error) : null, chunk);
-          },
-        });
-        let failure: Error | null | undefined;
-        const source = pipeline(blob.open(offset), counter, (error) => {
-          failure = error;
-        });
-        try {
-          await access.uploads.append(repository, id, { source, offset, length: size - offset });
-        } catch (error) {
-          // A file that cannot be read any more is the reason, and not that its sending broke off.
-          throw failure instanceof UserError ? failure : error;
-        }
-      }
+      for (let at = offset; at < size; at += partBytes) await sendPart(id, at, Math.min(partBytes, size - at));
       await access.uploads.finish(repository, id, digest);
     },
     progressed,
