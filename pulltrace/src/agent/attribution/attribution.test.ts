@@ -4,10 +4,22 @@ import { keptMoments } from "../testing/moments.ts";
 import { historyOf, steps, told } from "../testing/play.ts";
 import { emptyState } from "./index.ts";
 
-const scenes = ["two-at-once", "cached", "client-killed", "link-cut", "containerd-killed", "slow-link"];
+const scenes = [
+  "two-at-once",
+  "cached",
+  "client-killed",
+  "link-cut",
+  "containerd-killed",
+  "slow-link",
+  "two-at-once-2.2",
+  "cached-2.2",
+  "client-killed-2.2",
+  "link-cut-2.2",
+  "containerd-killed-2.2",
+];
 const sizeOf = (bytes: number) => Math.round(bytes / (1024 * 1024));
 
-describe("seen on a real containerd 1.6.20, whatever happens", () => {
+describe("seen on a real containerd 1.6.20 and 2.2.9, whatever happens", () => {
   it.each(scenes)("%s: totals and media types are known whenever layers are told", async (scene) => {
     const reports = told(await keptMoments(scene));
     const pulls = reports.flatMap((report) => report.pulls).filter((pull) => pull.layers.length > 0);

@@ -1,10 +1,12 @@
 /**
  * Plays scenes on a real containerd and keeps what the agent saw of them, for the unit tests of the attribution.
- * Run by hand as root: `node pulltrace/src/agent/testing/scenarios.ts [scene…]`.
+ * Run by hand as root: `node pulltrace/src/agent/testing/scenarios.ts [scene…]`; with `RELEASE=2.2` on that containerd,
+ * into files of that name.
  */
 import { writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import {
+  containerdPrograms,
   type MadeLayer,
   type RateLimitedProxy,
   rateLimitedProxy,
@@ -119,7 +121,7 @@ async function record(name: string): Promise<void> {
     await rateLimitedProxy({ target: { host: "127.0.0.1", port: registry.port }, bytesPerSecond: scene.rate }),
     (one) => one.close(),
   );
-  const containerd = stack.adopt(await startContainerd(), (one) => one.close());
+  const containerd = stack.adopt(await startContainerd(program), (one) => one.close());
   const client = stack.adopt(containerdClient(openChannel({ socketPath: containerd.socket })), (one) => one.close());
   const observer = createObserver({ containerd: client, socketPath: containerd.socket });
   const moments: Moment[] = [];
@@ -154,9 +156,13 @@ async function record(name: string): Promise<void> {
     stop.abort();
     await watching;
   }
-  const file = new URL(`../attribution/fixtures/${name}.jsonl`, import.meta.url);
+  const file = new URL(`../attribution/fixtures/${name}${suffix}.jsonl`, import.meta.url);
   await writeFile(file, keepMoments(scene.about, containerd.version, moments));
 }
 
+const { RELEASE: release = "1.6" } = process.env;
+const suffix = release === "1.6" ? "" : `-${release}`;
+const program = (await containerdPrograms()).programs.find((one) => one.release === release);
+if (program === undefined) throw new Error(`there is no containerd ${release} here`);
 const chosen = process.argv.slice(2);
 for (const name of chosen.length === 0 ? Object.keys(scenes) : chosen) await record(name);
