@@ -120,10 +120,9 @@ describe.skipIf(missing !== undefined)(`pods that get no image${reason}`, () => 
       await rowOf(name).first().waitFor({ state: "attached" });
     }
     await cluster.kubectl(["delete", "pods", ...names, "--wait=true"]);
-    await until("none of them to wait any more", async () => {
-      const waits = await Promise.all(names.map(waitingPull));
-      return waits.every((pull) => pull === undefined);
-    });
+    await until("none of them to wait any more", async () =>
+      (await pulltrace.waitingPods()).every(({ podName }) => !names.includes(podName)),
+    );
     // Those that are still there are still shown.
     for (const { name } of causes) expect((await waitingPull(name))?.phase).toBe("failed");
     console.log(`the connection to the API server was cut ${line.cuts} times`);
@@ -137,10 +136,14 @@ describe.skipIf(missing !== undefined)(`pods that get no image${reason}`, () => 
     await cluster.node("node-1").link.setRate(1024 * 1024);
     await pushLargeImage(cluster, repository, [6]);
     await cluster.waitFor("pod/late", "condition=Ready");
-    await until("it to wait no more", async () => (await waitingPull("late")) === undefined);
-    const phases = (await pulltrace.pulls())
-      .filter(({ imageRef }) => imageRef.includes(repository))
-      .map(({ phase }) => phase);
-    expect(phases).toContain("done");
+    await until("its pull to be done, and nobody to wait", async () => {
+      const done = (await pulltrace.pulls()).some(
+        ({ imageRef, phase }) => imageRef.includes(repository) && phase === "done",
+      );
+      return done && (await pulltrace.waitingPods()).every(({ podName }) => podName !== "late");
+    });
+    expect((await pulltrace.waitingPods()).map(({ podName }) => podName).toSorted()).toEqual(
+      causes.map(({ name }) => name).toSorted(),
+    );
   });
 });

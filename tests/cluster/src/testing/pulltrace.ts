@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import type { PullList, PullStatus } from "@waybill/pulltrace/contract";
+import type { PullList, PullStatus, WaitingPod, WaitingPodList } from "@waybill/pulltrace/contract";
 import { architectureHere, describeImage, pushImage, writeLayer } from "@waybill/waybill/oci-image";
 import { describeLayer } from "@waybill/waybill/sample";
 import type { Cluster, ClusterNode } from "../contract.ts";
@@ -23,6 +23,7 @@ export interface InstalledPulltrace {
   urlAt(node: ClusterNode): string;
   pulls(): Promise<readonly PullStatus[]>;
   nodes(): Promise<PullList["nodes"]>;
+  waitingPods(): Promise<readonly WaitingPod[]>;
   /** A value of `/metrics`, asked from the server's pod. */
   metric(name: string): Promise<number>;
   /** Names of the pods of one part that are not being deleted. */
@@ -72,8 +73,9 @@ export async function installPulltrace(cluster: Cluster, values: readonly string
   ]);
   const port = service.spec.ports[0]?.nodePort ?? 0;
   const urlAt = (node: ClusterNode): string => `http://${node.address}:${port}`;
-  const list = async (): Promise<PullList> =>
-    (await (await fetch(`${urlAt(cluster.node("node-1"))}/api/v1/pulls`)).json()) as PullList;
+  const ask = async (path: string): Promise<unknown> =>
+    (await fetch(`${urlAt(cluster.node("node-1"))}${path}`)).json() as Promise<unknown>;
+  const list = async (): Promise<PullList> => (await ask("/api/v1/pulls")) as PullList;
   const podsOf = async (component: string): Promise<PodList["items"]> => {
     const { items } = await cluster.get<PodList>([
       "pods",
@@ -88,6 +90,7 @@ export async function installPulltrace(cluster: Cluster, values: readonly string
     urlAt,
     pulls: async () => (await list()).pulls,
     nodes: async () => (await list()).nodes,
+    waitingPods: async () => ((await ask("/api/v1/pods/waiting")) as WaitingPodList).pods,
     async metric(name) {
       const address = (await podsOf("server"))[0]?.status.podIP ?? "";
       const text = await (await fetch(`http://${address}:9090/metrics`)).text();
