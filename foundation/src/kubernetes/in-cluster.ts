@@ -12,7 +12,7 @@ export interface InClusterPlace {
   readonly folder?: string;
 }
 
-export const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+const serviceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Whether this process runs in a pod that was given a service account. */
 export async function isInCluster(place: InClusterPlace): Promise<boolean> {

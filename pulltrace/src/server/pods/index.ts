@@ -3,7 +3,7 @@
  * `PodSource`; pure rules match its waits with the pulls of the node and make rows of what no pull serves.
  */
 export { createBoardRows, type BoardRows } from "./board-rows.ts";
-export type { NodePods, NodeWaits, PodSource, WaitingContainer } from "./contract.ts";
+export type { PodSource } from "./contract.ts";
 export { watchPods, type PodWatchOptions } from "./pod-watch.ts";
 export { isNamespaceOf, viewFor } from "./tenant-view.ts";
 export { waitingPodsOf } from "./waiting-pods.ts";

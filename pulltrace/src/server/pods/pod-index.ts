@@ -108,7 +108,7 @@ function partKey({ part, container }: PodWait): string {
 }
 
 /** What the pod's status and kubelet's events say together of one part. */
-export function waitingContainer(
+function waitingContainer(
   pod: KeptPod,
   wait: PodWait,
   said: readonly KeptEvent[],

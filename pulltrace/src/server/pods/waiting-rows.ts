@@ -44,7 +44,7 @@ const sameTryMs = 30_000;
 const reportedWithinMs = 2_000;
 /** After a pull's end kubelet needs some time until the pod says what came of it. */
 const settlingMs = 10_000;
-export const mostRowsOfNode = 500;
+const mostRowsOfNode = 500;
 
 /** Rows of a node, what its pods need now, and its pulls → the next rows and what to tell. Pure. */
 export function nextRows(
