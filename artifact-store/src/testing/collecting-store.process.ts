@@ -1,14 +1,15 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { openStore, type StoreLimits } from "../store/index.ts";
+import { openStore, type StoreLimits, type StoreOptions } from "../store/index.ts";
 import { parseRepositoryName, parseTag } from "../names/index.ts";
 import { digestOf, type Digest } from "../digest/index.ts";
 import { mediaTypes } from "../manifests/index.ts";
 
 /**
- * Pushes, retags and deletes while a collection never pauses, until killed: `node collecting-store.process.ts ROOT`.
+ * Pushes, mounts, retags and deletes while a collection never pauses, until killed: `node collecting-store.process.ts
+ * OPTIONS`, as JSON.
  * Prints `push <digest>` when a manifest is acknowledged, `deleting <digest>` before it asks for a deletion.
  */
-const [root = ""] = process.argv.slice(2);
+const [options = "{}"] = process.argv.slice(2);
 const limits: Partial<StoreLimits> = {
   leaseMs: 400,
   graceMs: 10,
@@ -16,8 +17,9 @@ const limits: Partial<StoreLimits> = {
   orphanGraceMs: 5000,
   collectEveryMs: 0,
 };
-const store = await openStore({ root, limits });
+const store = await openStore({ ...(JSON.parse(options) as StoreOptions), limits });
 const repository = parseRepositoryName("acme/killed");
+const other = parseRepositoryName("acme/mounted");
 process.stdout.write("open\n");
 
 async function push(text: string): Promise<Digest> {
@@ -31,6 +33,7 @@ async function push(text: string): Promise<Digest> {
     config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
     layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar", ...layer }],
   };
+  await store.blobs.mount(other, layer.digest, repository);
   const content = Buffer.from(JSON.stringify(manifest));
   await store.manifests.put(repository, content, { tags: [parseTag(text)] });
   return digestOf(content);

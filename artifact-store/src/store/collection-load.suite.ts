@@ -1,0 +1,138 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { testDatabaseUrl, type DatabaseKind } from "@waybill/foundation/testing";
+import { expect, it } from "vitest";
+import { digestOf, type Digest } from "../digest/index.ts";
+import { mediaTypes } from "../manifests/index.ts";
+import { parseRepositoryName, parseTag } from "../names/index.ts";
+import type { TestPlace } from "../testing/index.ts";
+import { openStore, type Store } from "./index.ts";
+
+const clients = 8;
+const repositories = ["acme/one", "acme/two", "acme/three"].map(parseRepositoryName);
+/** So few that clients push, mount and drop the same ones all the time. */
+const pool = Array.from({ length: 24 }, () => randomBytes(randomInt(100, 40_000)));
+const config = Buffer.from("{}");
+
+interface Counts {
+  pushes: number;
+  mounts: number;
+  deletes: number;
+  freed: number;
+  runs: number;
+  readonly failures: string[];
+}
+
+const one = <T>(list: readonly T[]): T => list[randomInt(list.length)]!;
+
+/** As docker does: asks for each blob first, and sends only what is not there. */
+async function ensureBlob(
+  store: Store,
+  repository: (typeof repositories)[number],
+  bytes: Buffer,
+  counts: Counts,
+): Promise<Digest> {
+  const digest = digestOf(bytes);
+  const there = await store.blobs.stat(repository, digest).catch(() => undefined);
+  if (there !== undefined) return digest;
+  if (await store.blobs.mount(repository, digest, one(repositories))) counts.mounts++;
+  else await store.blobs.put(repository, { chunks: new Blob([Uint8Array.from(bytes)]).stream() }, digest);
+  return digest;
+}
+
+async function client(store: Store, number: number, until: number, counts: Counts): Promise<void> {
+  while (Date.now() < until) {
+    const repository = one(repositories);
+    const layers = Array.from({ length: randomInt(1, 4) }, () =>
+      randomInt(2) === 0 ? randomBytes(randomInt(100, 20_000)) : one(pool),
+    );
+    try {
+      const all = [config, ...layers];
+      const digests: Digest[] = [];
+      for (const bytes of all) digests.push(await ensureBlob(store, repository, bytes, counts));
+      const descriptors = digests.map((digest, index) => ({
+        mediaType: "application/octet-stream",
+        digest,
+        size: all[index]!.length,
+      }));
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociImage,
+        config: descriptors[0],
+        layers: descriptors.slice(1),
+        annotations: { number: String(randomInt(50)) },
+      };
+      const content = Buffer.from(JSON.stringify(manifest));
+      const { digest } = await store.manifests.put(repository, content, { tags: [parseTag(`t${randomInt(10)}`)] });
+      counts.pushes++;
+      if (randomInt(4) > 0) {
+        // Another client may have deleted the same one.
+        if (
+          await store.manifests.remove(repository, digest).then(
+            () => true,
+            () => false,
+          )
+        )
+          counts.deletes++;
+      } else if (number % 2 === 0) {
+        await store.tags.remove(repository, parseTag(`t${randomInt(10)}`)).catch(() => undefined);
+      }
+    } catch (error) {
+      counts.failures.push(String(error));
+    }
+  }
+}
+
+/** What pushes feel of a collection that never pauses: nothing. */
+export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestPlace>, seconds: number): void {
+  const name = `fails no push of ${clients} clients in ${seconds} s, loses no blob, and gives the space of the deleted back`;
+  it(`on ${kind}: ${name}`, { timeout: (seconds + 240) * 1000 }, async () => {
+    await using place = await startPlace();
+    const database = await testDatabaseUrl(kind);
+    const limits = { leaseMs: 300, graceMs: 20, looseBlobMs: 300, collectEveryMs: 0 };
+    const store = await openStore({ ...place.options, database: database.url, limits });
+    const counts: Counts = { pushes: 0, mounts: 0, deletes: 0, freed: 0, runs: 0, failures: [] };
+    const until = Date.now() + seconds * 1000;
+    const collect = async (): Promise<void> => {
+      while (Date.now() < until) {
+        counts.freed += (await store.collection.run()).bytesFreed;
+        counts.runs++;
+        await nextTurn();
+      }
+    };
+    await Promise.all([
+      collect(),
+      ...Array.from({ length: clients }, (_, number) => client(store, number, until, counts)),
+    ]);
+    const told = { ...counts, failures: counts.failures.length };
+    process.stdout.write(`${kind}, ${place.kind}: ${JSON.stringify(told)}\n`);
+    expect(counts.failures).toEqual([]);
+    expect(counts.pushes).toBeGreaterThan(100);
+    expect(counts.freed).toBeGreaterThan(0);
+    expect((await store.collection.audit()).findings).toEqual([]);
+
+    for (const repository of repositories) {
+      for (const tag of (await store.tags.list(repository, { limit: 100 })).tags) {
+        const { digest } = await store.manifests
+          .get(repository, { tag: parseTag(tag) })
+          .catch(() => ({ digest: undefined }));
+        if (digest !== undefined) await store.manifests.remove(repository, digest);
+      }
+    }
+    // Untagged ones are kept by the standard class: this one lets them go.
+    await store.retention.defineClass({
+      name: "standard",
+      lifetimeMs: null,
+      longestMs: null,
+      untaggedMs: 0,
+      locked: false,
+    });
+    const left = async (): Promise<number> => {
+      await store.collection.run();
+      return (await place.blobPaths()).length;
+    };
+    await expect.poll(left, { timeout: 120_000, interval: 100 }).toBe(0);
+    await store.close();
+    await database.drop();
+  });
+}
