@@ -188,6 +188,18 @@ describe("a layer that only its snapshot tells of", () => {
   });
 });
 
+describe("manifests of several platforms that arrive one by one", () => {
+  it("are not taken for the image before that of this node is there", () => {
+    const contents = [content(index, start, source), content(foreign, start)];
+    const first = look(0, { leases: [lease("one", start, [index, foreign])], contents });
+    const both = look(500, { leases: [lease("one", start, held, [top])], ingests: [ingest(top, 4, start + 400)] });
+    expect(reportedPulls(play([first]), start, 60_000)).toEqual([]);
+    const [pull] = reportedPulls(play([first, both]), start + 500, 60_000);
+    expect(pull).toMatchObject({ manifestDigest: manifest, phase: "downloading" });
+    expect(pull?.layers.map((layer) => layer.digest)).toEqual([base, top]);
+  });
+});
+
 describe("a finished pull", () => {
   const running = look(0, { leases: [lease("one", start, held, [top])], ingests: [ingest(top, 4)] });
 

@@ -38,7 +38,9 @@ export function rootOf(look: Look, platform: string): { rootDigest: string; mani
     if (children.length === 0 && manifests.length > 0) continue;
     const begun = children.filter((one) => layerDigests(documents[one.digest]).some((layer) => held.has(layer)));
     const native = children.find((one) => one.platform === platform);
-    const only = children.length === 1 ? children : [];
+    // Another platform's manifest may arrive first: the only one counts where the index has none for this node.
+    const offered = index.manifests.some((one) => one.platform === platform);
+    const only = children.length === 1 && !offered ? children : [];
     const chosen = begun.length > 0 ? begun : native === undefined ? only : [native];
     return { rootDigest: digest, manifests: chosen.map((one) => one.digest) };
   }
