@@ -1,6 +1,6 @@
 # Says what runs, nothing more. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-unit test-real test-cluster test-long check bench docs images screenshot clean
+.PHONY: help setup up test test-unit test-real test-cluster test-long check bench bench-pulls docs images screenshot clean
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -42,6 +42,10 @@ check: ## types, lint, format, import rules, dead code, same versions
 bench: ## measure side by side with docker-registry
 	@scripts/setup.sh test bench
 	@npm run --silent bench --workspace @waybill/bench
+
+bench-pulls: ## the pull server under load; ARGS="1000x200 knee" chooses, BENCH_SECONDS=30
+	@scripts/setup.sh
+	@npm run --silent pulls --workspace @waybill/bench -- $(ARGS)
 
 images: ## container images as an OCI layout in dist/images; ARGS="--push http://127.0.0.1:8080" pushes them
 	@scripts/setup.sh images

@@ -1,11 +1,14 @@
 /**
  * The pull server under load: simulated agents at 1 Hz and clients of the event stream, each kind in a process of its
- * own on this machine. Prints figures; nothing here passes or fails. Arguments name scenarios (`1000x200`, …).
+ * own on this machine. Prints figures; nothing here passes or fails. Arguments name scenarios (`1000x200`, …, or `knee`:
+ * more nodes with each step until the server no longer keeps up).
  */
 import { play, type Outcome, type Scenario } from "./scenario.ts";
 
 const seconds = Number(process.env["BENCH_SECONDS"] ?? 30);
-const nodeFlags = (process.env["BENCH_SERVER_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+const nodeFlags = (process.env["BENCH_SERVER_FLAGS"] ?? "--max-semi-space-size=4")
+  .split(" ")
+  .filter((flag) => flag !== "");
 const everything = { path: "/api/v1/events", view: "events" } as const;
 const page = { path: "/api/v1/events?view=page", view: "page" } as const;
 const thousand = { nodes: 1_000, pulls: 2, layers: 6 };
@@ -69,12 +72,36 @@ function row(name: string, outcome: Outcome): string {
 }
 
 console.log(
-  "| load | reports/s | refused / late | events/s to each | MB/s to all | lost / bad | p50 / p99 / max ms | cores | RSS (peak) MiB |",
+  "| load | reports/s | refused / late | messages/s to each | MB/s to all | lost / bad | p50 / p99 / max ms | cores | RSS (peak) MiB |",
 );
 console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+
+async function measure(scenario: Scenario): Promise<Outcome> {
+  const outcome = await play(scenario, { seconds, nodeFlags });
+  console.log(`| ${row(scenario.name, outcome)} |`);
+  return outcome;
+}
+
+/** Where reports come late or a reader waits longer than a second. */
+async function findKnee(): Promise<void> {
+  for (let nodes = 2_000; nodes <= 10_000; nodes += 1_000) {
+    const workload = { nodes, pulls: 2, layers: 8 };
+    const { agents, p99, lost } = await measure({
+      name: `${nodes.toLocaleString("en-US")} × 2 × 8, 100 clients, page`,
+      workload,
+      clients: 100,
+      ...page,
+      gzip: true,
+    });
+    if (agents.late > agents.sent / 100 || p99 > 1_000 || lost > 0) return;
+  }
+}
+
 const asked = process.argv.slice(2);
-for (const key of asked.length === 0 ? Object.keys(scenarios) : asked) {
+for (const key of asked.length === 0 ? [...Object.keys(scenarios), "knee"] : asked) {
   const scenario = scenarios[key];
-  if (scenario === undefined) throw new Error(`there is no ${key}; there are ${Object.keys(scenarios).join(", ")}`);
-  console.log(`| ${row(scenario.name, await play(scenario, { seconds, nodeFlags }))} |`);
+  if (key === "knee") await findKnee();
+  else if (scenario === undefined)
+    throw new Error(`there is no ${key}; there are ${Object.keys(scenarios).join(", ")} and knee`);
+  else await measure(scenario);
 }

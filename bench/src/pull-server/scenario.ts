@@ -18,6 +18,7 @@ export interface Scenario {
 }
 
 export interface Outcome {
+  /** While it counted; refused ones from the beginning. */
   readonly agents: AgentsFigures;
   readonly clients: ClientsFigures;
   readonly lost: number;
@@ -108,7 +109,12 @@ export async function play(
   const behind = view === "events" ? Math.max(0, newest - last.stream.lastNumber) : 0;
   const messages = clientsAfter.stream.messages - clientsBefore.stream.messages;
   return {
-    agents: agentsAfter,
+    agents: {
+      sent: agentsAfter.sent - agentsBefore.sent,
+      taken: agentsAfter.taken - agentsBefore.taken,
+      refused: agentsAfter.refused,
+      late: agentsAfter.late - agentsBefore.late,
+    },
     clients: last,
     lost: last.stream.gaps + behind + last.different + last.cut,
     reportsPerSecond: (agentsAfter.taken - agentsBefore.taken) / options.seconds,
