@@ -123,6 +123,7 @@ describe("packages over HTTP", () => {
     expect((await call("GET", "/packages?runId=p2&subject=a%2C%20b")).json["items"]).toHaveLength(1);
     expect((await call("GET", "/packages?state=deleted&kind=paged")).json["items"]).toEqual([]);
     for (const query of [
+      "runId=%00",
       "limit=0",
       "limit=1001",
       "cursor=!",

@@ -22,6 +22,13 @@ function isPrintable(text: string): boolean {
   return text.isWellFormed() && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
 }
 
+/** Of what somebody asks for: nothing is called by what is no text. @throws StoreError PACKAGE_INVALID */
+export function checkTexts(texts: Readonly<Record<string, string | undefined>>): void {
+  for (const [field, value] of Object.entries(texts)) {
+    if (value !== undefined && !isPrintable(value)) throw invalid(`${field}: only printable characters`);
+  }
+}
+
 function text(value: string, field: string): string {
   if (value.trim() !== "" && value.length <= limits.text && isPrintable(value)) return value;
   throw invalid(`${field} is 1 to ${limits.text} printable characters`);

@@ -18,7 +18,7 @@ export {
   type Packages,
   type PackageState,
 } from "./contract.ts";
-export { checkDescription, checkLabels, checkLinks, checkSize } from "./description.ts";
+export { checkDescription, checkLabels, checkLinks, checkSize, checkTexts } from "./description.ts";
 export {
   emptyConfig,
   isPackage,
@@ -28,5 +28,5 @@ export {
   packageManifest,
 } from "./manifest.ts";
 export { describeRun, describeRunFolder } from "./guide-board.ts";
-export { checkPath, foldPath, PathSet, shownPath } from "./path.ts";
+export { checkPath, foldPath, isPath, PathSet, shownPath } from "./path.ts";
 export { mediaTypeOfPath } from "./media-type.ts";

@@ -25,7 +25,12 @@ export function cursorOf(last: Pick<Package, "createdAt" | "id">, list: object):
 export function placeOf(cursor: string | undefined, list: object): Place | undefined {
   if (cursor === undefined) return undefined;
   const [createdAt, id, print] = read(cursor);
-  if (typeof createdAt !== "number" || !Number.isSafeInteger(createdAt) || typeof id !== "string" || id.length > 36) {
+  if (
+    typeof createdAt !== "number" ||
+    !Number.isSafeInteger(createdAt) ||
+    typeof id !== "string" ||
+    !/^[0-9a-f-]{1,36}$/.test(id)
+  ) {
     throw new StoreError("PACKAGE_INVALID", "cursor: not one of this store; leave it out to begin anew");
   }
   if (print !== printOf(list)) {

@@ -15,6 +15,8 @@ import { parseDigest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { parseRepositoryName } from "../names/index.ts";
 import {
+  checkTexts,
+  isPath,
   packageContent,
   shownPath,
   type ArchiveFormat,
@@ -64,6 +66,9 @@ export class PackageReading {
       throw error;
     }));
     const limit = pageLimit(query.limit);
+    const { producer, kind, runId } = query;
+    checkTexts({ producer, kind, runId });
+    for (const [key, value] of Object.entries(query.labels ?? {})) checkTexts({ label: key, [key]: value });
     const { cursor, limit: _, ...list } = query;
     const before = placeOf(cursor, list);
     const now = this.#now();
@@ -89,6 +94,7 @@ export class PackageReading {
     const row = await foundPackage(this.#catalog, id);
     const limit = pageLimit(page.limit);
     const after = page.cursor === undefined ? "" : Buffer.from(page.cursor, "base64url").toString();
+    if (after !== "" && !isPath(after)) throw new StoreError("PACKAGE_INVALID", "cursor: not one of this store");
     const some =
       row.state === "open"
         ? (await pagePackageFiles(this.#catalog, id, { after, limit: limit + 1 })).map(fileOf)
@@ -102,8 +108,10 @@ export class PackageReading {
 
   async openFile(id: string, path: string): Promise<OpenPackageFile> {
     const row = await foundPackage(this.#catalog, id);
-    const file =
-      row.state === "open"
+    // What can be no file's path is none, and nothing to ask a database.
+    const file = !isPath(path)
+      ? undefined
+      : row.state === "open"
         ? await findPackageFile(this.#catalog, id, path)
         : (await this.#sealedFiles(row)).find((one) => one.path === path);
     if (file === undefined) throw new StoreError("FILE_UNKNOWN", `this package has no file ${shownPath(path)}`);

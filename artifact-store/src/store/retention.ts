@@ -263,6 +263,8 @@ export class Retention {
   }
 
   async #release(repository: RepositoryName, digest: Digest, name: string, pin: boolean): Promise<boolean> {
+    // Nothing is called like that, and no database is to be asked for it.
+    if (/\p{Cc}/u.test(name) || !name.isWellFormed()) return false;
     return await this.#change(repository, digest, "share", async (tx, tell, home) => {
       const was = await releaseHold(tx, home, digest, { pin, name });
       if (was) tell({ type: pin ? "manifest.unpinned" : "manifest.released", repository, digest, name });

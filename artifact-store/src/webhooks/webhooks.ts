@@ -59,6 +59,7 @@ export interface DeadLetter {
 }
 
 const typePattern = /^[a-z][a-z0-9.-]{0,63}\*?$|^\*$/;
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const mostWebhooks = 50;
 
 interface Parts {
@@ -187,7 +188,7 @@ export class Webhooks {
   }
 
   async #found(id: string): Promise<WebhookRow> {
-    const row = await findWebhook(this.#parts.catalog, id);
+    const row = uuid.test(id) ? await findWebhook(this.#parts.catalog, id) : undefined;
     if (row === undefined) throw new StoreError("WEBHOOK_UNKNOWN", "there is no such subscription");
     return row;
   }
