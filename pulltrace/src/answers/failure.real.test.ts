@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { containerdPrograms } from "../testing/containerd-programs.ts";
-import { type ProvokedFailure, provokeFailures } from "../testing/failures.ts";
+import { containerdPrograms, type ProvokedFailure, provokeFailures } from "../testing/index.ts";
 import { explainFailure } from "./failure.ts";
 
 const { programs, missing } = await containerdPrograms();

@@ -7,6 +7,7 @@ export {
   startContainerd,
 } from "./containerd.ts";
 export { type ContainerdProgram, containerdPrograms } from "./containerd-programs.ts";
+export { type ProvokedFailure, provokeFailures } from "./failures.ts";
 export { type RateLimitedProxy, rateLimitedProxy } from "./proxy.ts";
-export { type Fault, type RegistryProxy, startRegistryProxy, type Transfer } from "./registry-proxy.ts";
+export { type Fault, type RegistryProxy, startRegistryProxy } from "./registry-proxy.ts";
 export { type MadeImage, type MadeLayer, type MadeRegistry, startMadeRegistry } from "./registry.ts";
