@@ -82,15 +82,14 @@ export function httpClient(server: URL, authorization: string | undefined): Http
     try {
       response = await answered;
     } catch (error) {
-      const cause = source?.errored ?? error;
       call.signal?.throwIfAborted();
-      throw source?.errored === null || source === undefined ? unreachable(server, cause) : cause;
+      throw unreachable(server, error);
     }
     if (call.expected.includes(response.statusCode ?? 0)) {
       const failure = await sent;
-      if (failure === undefined || source?.errored === null) return response;
+      if (failure === undefined) return response;
       response.destroy();
-      throw failure;
+      throw unreachable(server, failure);
     }
     source?.destroy();
     const text = await bytesOf(response, 64 * 1024).then(String, () => "");
@@ -124,6 +123,7 @@ async function bytesOf(response: IncomingMessage, most: number): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
+/** What the reader of a file said of it stays as it is; anything else that ends an exchange is the connection. */
 function unreachable(server: URL, cause: unknown): Error {
   if (cause instanceof UserError) return cause;
   const reason =
