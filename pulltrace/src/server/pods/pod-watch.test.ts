@@ -97,9 +97,13 @@ describe("the watch of pods", () => {
       if (i >= 10) api.put("pods", podOf({ name: `p${i - 10}`, uid: `u${i - 10}`, statuses: [runningOf("c0")] }));
       if (i % 9 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await until(() => source.podsOn("node-1").waiting.length === 10);
-    expect(source.podsOn("node-1").waiting.map(({ podUid }) => podUid)).toEqual(
-      Array.from({ length: 10 }, (_, index) => `u${index + 50}`),
-    );
+    const last = Array.from({ length: 10 }, (_, index) => `u${index + 50}`).join(" ");
+    const waiting = (): string =>
+      source
+        .podsOn("node-1")
+        .waiting.map(({ podUid }) => podUid)
+        .join(" ");
+    await until(() => waiting() === last);
+    expect(waiting()).toBe(last);
   });
 });
