@@ -37,10 +37,12 @@ export async function openStorePlace(
           environment,
         );
   const flags = server === undefined ? ["--root", root] : ["--server", server.url];
+  // Before the rest, so that a test can name another server.
+  const withFlags = ([command = "", ...rest]: readonly string[]): readonly string[] => [command, ...flags, ...rest];
   // What a transfer keeps for its next attempt stays in here, and nobody's log-ins get in.
   const own = { XDG_STATE_HOME: join(folder.path, "state"), HOME: folder.path };
   const run = (words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<CommandResult> =>
-    runWaybill(["store", ...words, ...flags], { ...own, ...more }, { cwd: folder.path });
+    runWaybill(["store", ...withFlags(words)], { ...own, ...more }, { cwd: folder.path });
   return {
     flags,
     root,
@@ -53,7 +55,7 @@ export async function openStorePlace(
       return stdout;
     },
     begin: (words) =>
-      spawn(launcher, ["store", ...words, ...flags], {
+      spawn(launcher, ["store", ...withFlags(words)], {
         cwd: folder.path,
         stdio: "ignore",
         env: { ...process.env, ...own },
