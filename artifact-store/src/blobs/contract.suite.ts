@@ -217,6 +217,16 @@ export function describeBlobBackend(name: string, start: () => Promise<BackendUn
       await writer.close();
     });
 
+    it("a flush while bytes come mixes nothing up", async () => {
+      const bytes = randomBytes(24_000_000);
+      const writer = await backend.beginStage(randomUUID());
+      const [first, second] = [bytes.subarray(0, 12_000_000), bytes.subarray(12_000_000)];
+      await Promise.all([writer.write([first]), writer.flush()]);
+      await Promise.all([writer.write([second]), writer.flush()]);
+      const key = await writer.commit(digestOf(bytes));
+      expect((await buffer((await backend.openBlob(key))!.stream())).equals(bytes)).toBe(true);
+    });
+
     it("reads the bytes of a large stage from its start, and commits it then", async () => {
       const bytes = randomBytes(10_000_000);
       const id = await staged(bytes.subarray(0, 9_000_000), bytes.subarray(9_000_000));

@@ -19,6 +19,7 @@ export { movingBackend } from "./moving.ts";
 export { withCache, type CacheLimits } from "./with-cache.ts";
 export { withLimit } from "./with-limit.ts";
 export { withRetry } from "./with-retry.ts";
+export type { RetryPolicy } from "./retry.ts";
 export type { S3Credentials } from "./object-bucket.ts";
 export { Spool } from "./spool.ts";
 export { resolveRange, type RangeRequest } from "./range.ts";

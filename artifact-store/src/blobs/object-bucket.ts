@@ -3,7 +3,7 @@ import type * as AwsS3 from "@aws-sdk/client-s3";
 import type { ByteRange } from "./contract.ts";
 import type { BucketLocation } from "./location.ts";
 import { defaultRetryPolicy, retrying, type RetryPolicy } from "./retry.ts";
-import { isConflict, isMissing, isMissingUpload, s3Failure } from "./s3-errors.ts";
+import { isConflict, isInvalidPart, isMissing, isMissingUpload, s3Failure } from "./s3-errors.ts";
 
 /** Bytes to send, as often as it takes. */
 export interface Sendable {
@@ -209,7 +209,7 @@ export class ObjectBucket {
   /** @returns false when there is no such upload any more: it was completed, or given up */
   async completeParts(key: string, upload: string, parts: readonly UploadedPart[]): Promise<boolean> {
     const completed: AwsS3.CompletedPart[] = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
-    return await this.#try(async () => {
+    return await this.#try(async (attempt) => {
       try {
         await this.#client.send(
           new this.#sdk.CompleteMultipartUploadCommand({
@@ -221,6 +221,8 @@ export class ObjectBucket {
         return true;
       } catch (error) {
         if (isMissingUpload(error)) return false;
+        // Ceph says so, too, when an earlier attempt completed the upload just now, or still does.
+        if (isInvalidPart(error) && attempt > 1) return false;
         throw error;
       }
     });

@@ -53,6 +53,11 @@ export function isMissingUpload(error: unknown): boolean {
   return read(error).name === "NoSuchUpload";
 }
 
+/** The end of an upload names a part that the server does not have. */
+export function isInvalidPart(error: unknown): boolean {
+  return read(error).name === "InvalidPart";
+}
+
 /** A conditional write that lost: 412, or 409 when two came at once. */
 export function isConflict(error: unknown): boolean {
   const { status, name } = read(error);

@@ -32,6 +32,7 @@ export class S3Stage {
   #spool: Spool;
   /** ETags by number - 1; the last ones may still be on their way. */
   readonly #parts: Promise<string>[] = [];
+  #turn: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #landed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #sentBytes = 0;
@@ -100,7 +101,25 @@ export class S3Stage {
     return this.#boundary?.size === this.size ? this.#boundary.hash : undefined;
   }
 
+  /** One operation after the other: a session may be written down while its bytes come. */
   async write(chunks: readonly Uint8Array[]): Promise<void> {
+    await this.#inTurn(() => this.#write(chunks));
+  }
+
+  async flush(hash: SavedHash | undefined): Promise<void> {
+    await this.#inTurn(() => this.#flush(hash));
+  }
+
+  /** All bytes become the object of the stage's own key, so that they can be read. It takes no more after that. */
+  async seal(): Promise<Readable> {
+    return await this.#inTurn(() => this.#seal());
+  }
+
+  async commit(key: BlobKey): Promise<BlobKey> {
+    return await this.#inTurn(() => this.#commit(key));
+  }
+
+  async #write(chunks: readonly Uint8Array[]): Promise<void> {
     this.#alive();
     if (this.#sealed) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "this upload is complete and takes no more bytes");
     for (const chunk of chunks) {
@@ -113,15 +132,14 @@ export class S3Stage {
     }
   }
 
-  async flush(hash: SavedHash | undefined): Promise<void> {
+  async #flush(hash: SavedHash | undefined): Promise<void> {
     this.#alive();
     if (this.#boundary?.size === this.size && (hash === undefined || this.#boundary.hash !== undefined)) return;
     if (this.#spool.size >= boundaryPartBytes(this.#parts.length + 1)) await this.#sendPart();
     await this.#record(hash);
   }
 
-  /** All bytes become the object of the stage's own key, so that they can be read. It takes no more after that. */
-  async seal(): Promise<Readable> {
+  async #seal(): Promise<Readable> {
     this.#alive();
     if (!this.#sealed && this.#parts.length === 0) {
       const body = this.#spool.open();
@@ -138,7 +156,7 @@ export class S3Stage {
     return found.body;
   }
 
-  async commit(key: BlobKey): Promise<BlobKey> {
+  async #commit(key: BlobKey): Promise<BlobKey> {
     this.#alive();
     const isSmall = !this.#sealed && this.#parts.length === 0;
     if (isSmall) await this.#bucket.put(pathOfKey(key), this.#spool);
@@ -166,6 +184,15 @@ export class S3Stage {
     await this.#spool.remove();
   }
 
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
   #alive(): void {
     if (this.#over) throw stageGone();
   }
@@ -180,7 +207,7 @@ export class S3Stage {
     }
     if (this.#upload === undefined) {
       // The record first: an upload in parts that nobody can find costs its owner money for ever.
-      if (!this.#recorded) await this.#write({ size: undefined, hash: undefined });
+      if (!this.#recorded) await this.#writeRecord({ size: undefined, hash: undefined });
       this.#upload = await this.#bucket.beginParts(pathOfKey(this.#key));
     }
     const full = this.#spool;
@@ -211,18 +238,22 @@ export class S3Stage {
     const etags = await Promise.all(this.#parts);
     const parts = etags.map((etag, index) => ({ number: index + 1, etag }));
     const path = pathOfKey(this.#key);
-    if (await this.#bucket.completeParts(path, this.#upload ?? "", parts)) return;
-    // An earlier try may have succeeded without our hearing of it, also one of a process that was killed then.
+    await this.#bucket.completeParts(path, this.#upload ?? "", parts);
+    // Nobody but us compares what the server put together with what was sent. An upload that is not there any more may have
+    // been completed by an earlier try without our hearing of it, also one of a process that was killed then.
     if ((await this.#bucket.size(path)) !== this.#sentBytes) throw stageGone();
   }
 
   async #record(hash: SavedHash | undefined): Promise<void> {
     const { size } = this;
-    await this.#write({ size, hash });
+    await this.#writeRecord({ size, hash });
     this.#boundary = { size, hash };
   }
 
-  async #write(boundary: { readonly size: number | undefined; readonly hash: SavedHash | undefined }): Promise<void> {
+  async #writeRecord(boundary: {
+    readonly size: number | undefined;
+    readonly hash: SavedHash | undefined;
+  }): Promise<void> {
     const parts = this.#sealed ? [] : await Promise.all(this.#parts);
     const isBegun = boundary.size === undefined;
     const record = { ...boundary, key: this.#key, upload: this.#upload, parts, sealed: this.#sealed };

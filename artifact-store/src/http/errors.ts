@@ -86,7 +86,15 @@ export function withStoreErrors(handler: HttpRoute["handler"]): HttpRoute["handl
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const { status, code } = told[error.code];
-      throw new Problem({ code, status, title: code, detail: error.message, cause: error });
+      throw new Problem({
+        code,
+        status,
+        title: code,
+        detail: error.message,
+        cause: error,
+        // What does not answer now may answer soon, and clients that honour this come back by themselves.
+        ...(status === 503 ? { headers: { "retry-after": "5" } } : {}),
+      });
     }
   };
 }

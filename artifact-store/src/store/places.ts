@@ -9,6 +9,7 @@ import {
   parseBlobLocation,
   type BlobBackend,
   type BlobLocation,
+  type RetryPolicy,
   type S3Credentials,
 } from "../blobs/index.ts";
 import { findUpload, type StoreTables } from "../catalog/index.ts";
@@ -31,6 +32,8 @@ export interface PlaceOptions {
   readonly credentials?: S3Credentials;
   /** Told of each request to S3, also of each further attempt, by its name: `PutObject`, `UploadPart`, … */
   readonly onBlobRequest?: (operation: string) => void;
+  /** For how long requests to S3 are tried again, and how soon. */
+  readonly retry?: RetryPolicy;
   /** How soon another process may take over a store on S3 whose process has died on another machine. */
   readonly lease?: LeaseTimes;
 }
@@ -59,10 +62,11 @@ export async function openPlaces(
   const lease = isShared ? await holdLease(database, await nameOf(root), options.lease) : undefined;
   if (lease !== undefined) stack.defer(() => lease.close());
   const open = async (where: BlobLocation): Promise<BlobBackend> => {
-    const { credentials, onBlobRequest: onRequest } = options;
+    const { credentials, retry, onBlobRequest: onRequest } = options;
     const init = {
       spools: join(root, "parts"),
       ...(credentials === undefined ? {} : { credentials }),
+      ...(retry === undefined ? {} : { retry }),
       ...(onRequest === undefined ? {} : { onRequest }),
     };
     const backend = await asUserError(() => openBlobs(where, init));

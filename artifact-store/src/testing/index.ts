@@ -2,6 +2,7 @@
 export { startStoreServer } from "./store-server.ts";
 export { registryClient, type RegistryClient, type PushableBlob, blobOfSize } from "./registry-client.ts";
 export { cephBucket, killCephGateway, lacksCeph, startCephGateway, type CephBucket } from "./ceph.ts";
+export { busyGateway, type BusyGateway } from "./busy-gateway.ts";
 export { bucketPlace, folderPlace, type TestPlace } from "./place.ts";
 export { writeImageLayout } from "./image-layout.ts";
 export { errorOf, openDoor, type Who } from "./door.ts";

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import type { Interface } from "node:readline";
 import { startProcess } from "@waybill/foundation/testing";
-import type { StoreLimits } from "../store/index.ts";
+import type { StoreLimits, StoreOptions } from "../store/index.ts";
 
 /** A registry in a process of its own, open to everybody. Disposing kills it. */
 export interface StoreServer extends AsyncDisposable {
@@ -9,12 +10,20 @@ export interface StoreServer extends AsyncDisposable {
   readonly pid: number;
   /** SIGKILL, and waits until it is gone. */
   kill(): Promise<void>;
+  /** The lines that it prints after its address. */
+  readonly lines: Interface;
   /** The most memory that was ever resident, in MiB (Linux: VmHWM). */
   peakMemory(): Promise<number>;
 }
 
-export async function startStoreServer(root: string, limits: Partial<StoreLimits> = {}): Promise<StoreServer> {
-  const program = startProcess(new URL("./store-server.process.ts", import.meta.url), [root, JSON.stringify(limits)]);
+/** @param options that survive as JSON: places of blobs, database */
+export async function startStoreServer(
+  root: string,
+  limits: Partial<StoreLimits> = {},
+  options: Omit<Partial<StoreOptions>, "root" | "limits"> = {},
+): Promise<StoreServer> {
+  const script = new URL("./store-server.process.ts", import.meta.url);
+  const program = startProcess(script, [root, JSON.stringify(limits), JSON.stringify(options)]);
   const pid = program.process.pid ?? 0;
   // Whichever comes first; a program that fails says why.
   const url = await Promise.race([
@@ -25,6 +34,7 @@ export async function startStoreServer(root: string, limits: Partial<StoreLimits
   return {
     url,
     pid,
+    lines: program.lines,
     kill: () => program.kill(),
     async peakMemory() {
       const status = await readFile(`/proc/${pid}/status`, "utf8");

@@ -19,6 +19,7 @@ export class LiveSession {
   #writer: Promise<StageWriter> | undefined;
   /** Begun by this process, and not yet flushed. */
   #isBegun: boolean;
+  #isTaking = false;
   /** The digest of the first `#hashed` bytes. */
   #hasher: Hasher | ResumableHasher | undefined;
   #hashed = 0;
@@ -52,6 +53,8 @@ export class LiveSession {
 
   /** Has the backend keep what is there, for a session that is about to be promised. */
   async flush(): Promise<void> {
+    // While bytes come the next boundary is theirs to make: one in between would be without their digest.
+    if (this.#isTaking) return;
     await (await this.writer()).flush();
     this.#isBegun = false;
   }
@@ -67,6 +70,7 @@ export class LiveSession {
     }
     const hasher = await this.#hasherAt(size, this.upload.algorithm);
     let broken: StoreError | undefined;
+    this.#isTaking = true;
     try {
       const everyBytes = this.#backend.flushEveryBytes;
       const make = (): Promise<void> => this.#makeBoundary();
@@ -81,6 +85,8 @@ export class LiveSession {
       this.#dropHasher();
       if (!this.#backend.rereadsStages) await this.#closeWriter();
       throw error;
+    } finally {
+      this.#isTaking = false;
     }
     if (broken !== undefined) throw broken;
     return this.#hashed;
