@@ -86,35 +86,40 @@ export function createClientLimits(
   };
 }
 
-/** Whoever was not seen for so many others is as good as new. */
-const mostBuckets = 50_000;
+/** Whoever was not seen while so many others were is as good as new. */
+const mostRecent = 25_000;
 
-/** Token buckets by name: so many a second, and `burst` seconds' worth at once. */
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+/**
+ * Token buckets by name: so many a second, and `burst` seconds' worth at once. They are kept in two generations, the
+ * older of which goes as a whole: to look for the oldest of a map costs time for each that was deleted from it.
+ */
 function createBuckets(perSecond: number, burst: number) {
-  const buckets = new Map<string, { tokens: number; at: number }>();
+  let recent = new Map<string, Bucket>();
+  let older = new Map<string, Bucket>();
   const most = perSecond * burst;
-  const filled = (name: string, at: number): { tokens: number; at: number } => {
-    const bucket = buckets.get(name);
+  const filled = (name: string, at: number): Bucket => {
+    const bucket = recent.get(name) ?? older.get(name);
     if (bucket === undefined) return { tokens: most, at };
     return { tokens: Math.min(most, bucket.tokens + (Math.max(0, at - bucket.at) / 1_000) * perSecond), at };
   };
-  const wait = (name: string, at: number): number => {
-    const { tokens } = filled(name, at);
-    return tokens >= 1 ? 0 : (1 - tokens) / perSecond;
-  };
+  const waitFor = ({ tokens }: Bucket): number => (tokens >= 1 ? 0 : (1 - tokens) / perSecond);
   return {
-    wait,
+    wait: (name: string, at: number): number => waitFor(filled(name, at)),
     /** Seconds to wait; 0 when one was taken. */
     take(name: string, at: number): number {
-      const seconds = wait(name, at);
-      const { tokens } = filled(name, at);
-      // Put in anew, so that the first of the map was not used for longest.
-      buckets.delete(name);
-      buckets.set(name, { tokens: seconds > 0 ? tokens : tokens - 1, at });
-      if (buckets.size > mostBuckets) {
-        const [oldest] = buckets.keys();
-        if (oldest !== undefined) buckets.delete(oldest);
+      const bucket = filled(name, at);
+      const seconds = waitFor(bucket);
+      if (seconds === 0) bucket.tokens -= 1;
+      if (recent.size >= mostRecent && !recent.has(name)) {
+        older = recent;
+        recent = new Map();
       }
+      recent.set(name, bucket);
       return seconds;
     },
   };

@@ -4,6 +4,8 @@ import type { PullList, PullStatus } from "../contract/index.ts";
 
 /** A list as it goes over the wire: made piece by piece, each once, for all who read it. */
 export interface ListBody {
+  /** How many pulls are in it. */
+  readonly pulls: number;
   stream(gzip: boolean): ReadableStream<Uint8Array>;
   /** Milliseconds that making it has taken until now. */
   tookMs(): number;
@@ -64,6 +66,7 @@ export function createListBody(pulls: readonly PullStatus[], rest: Omit<PullList
   };
 
   return {
+    pulls: pulls.length,
     tookMs: () => tookMs,
     stream(gzip) {
       let next = 0;
@@ -78,12 +81,13 @@ export function createListBody(pulls: readonly PullStatus[], rest: Omit<PullList
   };
 }
 
-const worthSharingMs = 20;
+/** A shorter list is made anew for each, however slow the machine is at the moment. */
+const worthSharingPulls = 5_000;
 const longestSharedMs = 2_000;
 
 /**
- * Lists for many who ask in the same moment, as after a restart: one that took long to make is given to others, too, for
- * ten times as long as it took. It says up to which event it goes, so a reader who follows from there misses nothing.
+ * Lists for many who ask in the same moment, as after a restart: a long one is given to others, too, for ten times as
+ * long as it took to make. It says up to which event it goes, so a reader who follows from there misses nothing.
  */
 export function createListSharing(now: () => number = () => performance.now()) {
   const kept = new Map<string, { readonly body: ListBody; readonly madeAt: number; readonly baseMs: number }>();
@@ -94,7 +98,9 @@ export function createListSharing(now: () => number = () => performance.now()) {
       const known = kept.get(key);
       if (known !== undefined) {
         const cost = known.baseMs + known.body.tookMs();
-        if (cost >= worthSharingMs && now() - known.madeAt < Math.min(longestSharedMs, 10 * cost)) return known.body;
+        const shared =
+          known.body.pulls >= worthSharingPulls && now() - known.madeAt < Math.min(longestSharedMs, 10 * cost);
+        if (shared) return known.body;
       }
       const begun = now();
       const body = make();
