@@ -7,6 +7,6 @@ if [ -f .data/waybill.pid ] && kill -0 "$(cat .data/waybill.pid)" 2>/dev/null; t
   echo "clean: Waybill runs on .data (process $(cat .data/waybill.pid)); end it first" >&2
   exit 1
 fi
-rm -rf console/dist dist test-results coverage
+rm -rf console/dist dist test-results .test-results-store coverage
 # One file system only: should something still be mounted below, its bytes are not ours to delete.
 rm -rf --one-file-system .data

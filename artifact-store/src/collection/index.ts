@@ -6,7 +6,7 @@
 export { auditBlobs, type AuditFinding, type AuditResult } from "./audit.ts";
 export { Collector, type CollectionProgress, type CollectionResult } from "./collector.ts";
 export { parseSavedPlan, stepsMovedOn, type SavedPlan } from "./saved-plan.ts";
-export { simulate, type Policy, type Simulation, type TagStep } from "./simulation.ts";
+export { simulate, type Policy, type Simulation } from "./simulation.ts";
 export { removeManifest } from "./manifest-removal.ts";
 export type { CollectionPlan, CollectionStep } from "./step.ts";
 export { Writing } from "./writing.ts";

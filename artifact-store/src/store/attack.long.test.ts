@@ -7,10 +7,14 @@ const halfAnHour = 30 * 60;
 
 describe("half an hour beside a collection that never pauses", () => {
   describeLoad("sqlite", folderPlace, halfAnHour);
-  describe.skipIf(lacksCeph())("with blobs on Ceph RGW", () => describeLoad("sqlite", bucketPlace, halfAnHour));
+  describe.skipIf(lacksCeph())("with blobs on Ceph RGW", () => {
+    describeLoad("sqlite", bucketPlace, halfAnHour);
+  });
 });
 
 describe("kill -9, two hundred times", () => {
   describeCollectionKills(folderPlace, 200);
-  describe.skipIf(lacksCeph())("with blobs on Ceph RGW", () => describeCollectionKills(bucketPlace, 200));
+  describe.skipIf(lacksCeph())("with blobs on Ceph RGW", () => {
+    describeCollectionKills(bucketPlace, 200);
+  });
 });

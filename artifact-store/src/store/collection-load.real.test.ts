@@ -5,5 +5,7 @@ import { describeLoad } from "./collection-load.suite.ts";
 describe("a collection that never pauses", () => {
   describeLoad("sqlite", folderPlace, 60);
   describeLoad("postgres", folderPlace, 20);
-  describe.skipIf(lacksCeph())("with its blobs on Ceph RGW", () => describeLoad("sqlite", bucketPlace, 30));
+  describe.skipIf(lacksCeph())("with its blobs on Ceph RGW", () => {
+    describeLoad("sqlite", bucketPlace, 30);
+  });
 });

@@ -9,7 +9,7 @@ export type { ManifestRetention, Retention } from "./retention.ts";
 export type { BlobStat, Blobs, OpenBlob } from "./blobs.ts";
 export type { ManifestPage, ManifestReference, Manifests, ReferrerPage, StoredManifest } from "./manifests.ts";
 export type { Repositories, RepositoryPage } from "./repositories.ts";
-export type { ChunkChecksum, NewResumableUpload, ResumableUpload, ResumableUploads } from "./resumable-uploads.ts";
+export type { ResumableUpload, ResumableUploads } from "./resumable-uploads.ts";
 export type { TagPolicies } from "./tag-policies.ts";
 export type { TagPage, Tags } from "./tags.ts";
 export type { Uploads } from "./uploads.ts";
