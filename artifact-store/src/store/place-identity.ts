@@ -141,11 +141,12 @@ async function checkStore(
   current: PlaceRow | undefined,
 ): Promise<void> {
   if (found.store !== undefined && found.store === catalog) return;
-  if (catalog !== undefined || (found.store !== undefined && !(await backend.isEmpty()))) {
+  if (catalog !== undefined || (found.store !== undefined && (backend.shared || !(await backend.isEmpty())))) {
     throw new UserError(
       `${backend.place} and this catalog do not belong together`,
       current === undefined
-        ? "Open it with the catalog it was made with (by default catalog.sqlite in the store's folder)."
+        ? "Open it with the catalog it was made with (by default catalog.sqlite in the store's folder). Where there are no " +
+            "blobs, removing store.id there frees the place."
         : `The blobs of this catalog are in ${current.address}: say so with --blobs. If they do belong together, write ` +
             `${catalog ?? ""} into store.id there.`,
     );
