@@ -13,10 +13,10 @@ export {
 } from "./contract.ts";
 export { digestOfKey, freshKey, parseBlobKey, uploadKey, uploadOfKey, type BlobKey } from "./key.ts";
 export { openFilesystemBackend } from "./filesystem.ts";
-export { describeLocation, parseBlobLocation, type BlobLocation, type BucketLocation } from "./location.ts";
+export { parseBlobLocation, type BlobLocation } from "./location.ts";
 export { openBlobs } from "./locate.ts";
 export { movingBackend } from "./moving.ts";
-export { withCache, type CacheLimits } from "./with-cache.ts";
+export { withCache } from "./with-cache.ts";
 export { withLimit } from "./with-limit.ts";
 export { withRetry } from "./with-retry.ts";
 export type { RetryPolicy } from "./retry.ts";

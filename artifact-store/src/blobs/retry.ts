@@ -13,7 +13,7 @@ export interface RetryPolicy {
 export const defaultRetryPolicy: RetryPolicy = { giveUpAfterMs: 30_000, firstWaitMs: 50, longestWaitMs: 3000 };
 
 /** Whether the same request may succeed later without anybody doing anything. */
-export function isTransient(error: unknown): boolean {
+function isTransient(error: unknown): boolean {
   return error instanceof StoreError && error.code === "STORAGE_UNAVAILABLE";
 }
 

@@ -92,7 +92,7 @@ export {
 } from "./webhooks.ts";
 export { Commits } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
-export { beatLease, giveLeaseBack, holdsLease, readLease, takeLease, type LeaseRow } from "./lease.ts";
+export { beatLease, giveLeaseBack, holdsLease, readLease, takeLease } from "./lease.ts";
 export { placesOf, recordPlaces, type PlaceRow, type PlaceRows } from "./places.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
 export {

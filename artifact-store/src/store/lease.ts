@@ -10,7 +10,7 @@ export interface LeaseTimes {
   readonly silenceMs: number;
 }
 
-export const defaultLeaseTimes: LeaseTimes = { beatMs: 3000, silenceMs: 20_000 };
+const defaultLeaseTimes: LeaseTimes = { beatMs: 3000, silenceMs: 20_000 };
 
 /** The right to write to a store whose bytes other machines reach, too. */
 export interface Lease {
