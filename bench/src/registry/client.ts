@@ -37,7 +37,7 @@ export interface Image {
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
-export function makeBlob(bytes: Buffer): Blob {
+function makeBlob(bytes: Buffer): Blob {
   return blobOf(bytes.byteLength, () => [bytes]);
 }
 

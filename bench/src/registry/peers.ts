@@ -92,12 +92,12 @@ export interface StoreStart {
 }
 
 /** Debian's docker-registry (distribution 2.8), as its package configures it, but quiet. It does not sync to disk. */
-export function startDockerRegistry(root?: string): Promise<Peer> {
+function startDockerRegistry(root?: string): Promise<Peer> {
   return startDistribution("docker-registry 2.8.2", "docker-registry", root);
 }
 
 /** Distribution 3, built from its Go module. It does not sync to disk. */
-export async function startDistribution3(root?: string): Promise<Peer> {
+async function startDistribution3(root?: string): Promise<Peer> {
   const version = "v3.1.2";
   const tool = await goTool("github.com/distribution/distribution/v3/cmd/registry", version);
   if (tool.missing !== undefined) throw new Error(tool.missing);
@@ -121,7 +121,7 @@ function startDistribution(name: string, program: string, root: string | undefin
 }
 
 /** zot, which syncs with `commit`. It is not to be had as a Go module: WAYBILL_BENCH_ZOT names its program. */
-export function startZot(program: string, root?: string): Promise<Peer> {
+function startZot(program: string, root?: string): Promise<Peer> {
   return start("zot", async (folder, port) => {
     const configuration = join(folder, "config.json");
     await writeFile(

@@ -1,4 +1,4 @@
-import { CompiledQuery, type Compilable, type Kysely } from "kysely";
+import type { Compilable, CompiledQuery, Kysely } from "kysely";
 
 /** What a prepared query takes at each call. */
 type Parameters = Readonly<Record<string, string | number>>;
