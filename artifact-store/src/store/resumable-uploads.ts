@@ -50,7 +50,7 @@ export interface NewResumableUpload {
   readonly metadata?: string;
 }
 
-export const longestUploadMetadata = 4096;
+const longestUploadMetadata = 4096;
 const mostParts = 1000;
 
 /**

@@ -11,7 +11,7 @@ import { blobHeaders, idOf, locationOf, refuse, type UploadDoor } from "./upload
  * "Resumable Uploads for HTTP", draft-ietf-httpbis-resumable-upload-12, whose interop version this is. Sections are those
  * of the draft.
  */
-export const draftInteropVersion = 8;
+const draftInteropVersion = 8;
 const partialType = "application/partial-upload";
 
 /** "Limits": what a client may rely on. */
