@@ -1,6 +1,6 @@
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { keepScreenshot, launchBrowser } from "../../src/harness/browser.ts";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./contract.ts";
@@ -13,6 +13,9 @@ import { until } from "./until.ts";
  * Pods that get no image, on a real cluster: kubelet's own words, the cause that the page makes of them, and a watch of
  * the API server that is cut every second all the while.
  */
+
+// Generous: a wait ends when the thing is seen, and a busy machine proves nothing.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const missing = await clusterMissing();
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;
@@ -71,7 +74,7 @@ beforeAll(async () => {
   browser = await launchBrowser();
   stack.defer(() => browser.close());
   page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(300_000);
   await page.goto(pulltrace.urlAt(cluster.node("node-1")));
   await page.getByTestId("connection").getByText("live").waitFor();
 });

@@ -1,11 +1,11 @@
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { keepScreenshot, launchBrowser } from "../../src/harness/browser.ts";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./contract.ts";
 import { clusterMissing } from "./missing.ts";
 import {
-  chart,
+  applyChart,
   deployment,
   installPulltrace,
   type InstalledPulltrace,
@@ -16,6 +16,9 @@ import {
 import { until } from "./until.ts";
 
 /** Pulltrace on a real cluster, from its chart, with images of our own registry, as a person in front of its page sees it. */
+
+// Generous: a wait ends when the thing is seen, and a busy machine proves nothing.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const missing = await clusterMissing();
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;
@@ -64,7 +67,7 @@ beforeAll(async () => {
   pulltrace = await installPulltrace(cluster);
   browser = await launchBrowser();
   page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(300_000);
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(pulltrace.urlAt(cluster.node("node-2")));
 });
@@ -222,19 +225,7 @@ describe.skipIf(missing !== undefined)(`Pulltrace on a cluster of two nodes${rea
       ).data["agent-token"] ?? "";
     const before = await token();
     expect(Buffer.from(before, "base64").toString()).toMatch(/^\w{48}$/);
-    await cluster.helm([
-      "upgrade",
-      "pulltrace",
-      chart,
-      "--namespace",
-      namespace,
-      "--reuse-values",
-      "--wait",
-      "--timeout",
-      "110s",
-      "--set",
-      "server.historyTTL=1h",
-    ]);
+    await applyChart(cluster, "upgrade", ["server.historyTTL=1h"]);
     expect(await token()).toBe(before);
     // The port of the nodes leads to the new server when kube-proxy has heard of it.
     await until("the new server to answer", async () => (await pulltrace.nodes().catch(() => [])).length === 2);

@@ -15,7 +15,7 @@ const root = resolve(import.meta.dirname, "../../../..");
 /** Of the cluster's registry: every name comes from there. */
 const registryName = "registry.test";
 export const namespace = "pulltrace";
-export const chart: string = join(root, "deploy/charts/pulltrace");
+const chart: string = join(root, "deploy/charts/pulltrace");
 
 /** Pulltrace as its chart installs it: the server on node-1, an agent on each node, the page on a port of every node. */
 export interface InstalledPulltrace {
@@ -54,17 +54,7 @@ export async function installPulltrace(cluster: Cluster, values: readonly string
     String.raw`server.nodeSelector.kubernetes\.io/hostname=node-1`,
     ...values,
   ];
-  await cluster.helm([
-    "install",
-    "pulltrace",
-    chart,
-    "--namespace",
-    namespace,
-    "--wait",
-    "--timeout",
-    "110s",
-    ...settings.flatMap((setting) => ["--set-string", setting]),
-  ]);
+  await applyChart(cluster, "install", settings);
   const service = await cluster.get<{ readonly spec: { readonly ports: readonly { readonly nodePort: number }[] } }>([
     "service",
     "pulltrace-server",
@@ -108,6 +98,17 @@ export async function installPulltrace(cluster: Cluster, values: readonly string
     return nodes.filter(({ reporting }) => reporting).length === cluster.nodes.length;
   });
   return installed;
+}
+
+/** Installs the chart, or upgrades it with its values so far, and waits until Kubernetes has what it describes. */
+export async function applyChart(
+  cluster: Cluster,
+  verb: "install" | "upgrade",
+  settings: readonly string[],
+): Promise<void> {
+  const flags = `--namespace ${namespace} --wait --timeout 290s${verb === "upgrade" ? " --reuse-values" : ""}`;
+  const values = settings.flatMap((setting) => ["--set-string", setting]);
+  await cluster.helm([verb, "pulltrace", chart, ...flags.split(" "), ...values], { timeoutMs: 300_000 });
 }
 
 export interface LargeImage {
