@@ -94,6 +94,11 @@ describe.skipIf(missing !== undefined)(`the README in a fresh clone with an empt
       tags: ["1.0"],
     });
 
+    await machine.shell(command("bin/waybill store put"));
+    expect(await machine.shell(command("bin/waybill store show"))).toContain("branch");
+    await machine.shell(command("bin/waybill store get"));
+    await machine.shell("diff -r docs docs-again && rm -r docs-again");
+
     const agent = machine.start(command("PULLTRACE_NODE_NAME="));
     await until(
       "the agent's report",

@@ -60,11 +60,12 @@ export async function soak(seconds: number): Promise<SoakOutcome> {
   const clients = async (lane: number): Promise<void> => {
     for (let life = 0; !over(); life += 1) {
       counts.clients += 1;
-      counts.eventBytes += await follow(`${url}/api/v1/events${queries[(lane + life) % queries.length]}`, {
+      const bytes = await follow(`${url}/api/v1/events${queries[(lane + life) % queries.length]}`, {
         gzip: life % 2 === 0,
         reads: life % 7 !== 0,
         milliseconds: 300 + 200 * (life % 6),
       });
+      counts.eventBytes += bytes;
     }
   };
 

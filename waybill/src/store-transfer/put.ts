@@ -52,7 +52,9 @@ export async function putFiles(
   let sent = 0;
   await inParallel(files, atOnce, async (file) => {
     const blob = await blobOfFile(file, signal);
-    sent += await sendFile({ access, repository, journal, progress, signal }, file, blob);
+    // Added after the wait: several are sent at once, and each would add to what it read before.
+    const bytes = await sendFile({ access, repository, journal, progress, signal }, file, blob);
+    sent += bytes;
     blobs.set(file.path, blob.digest);
     progress.fileDone();
   });

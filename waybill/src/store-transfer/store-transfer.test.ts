@@ -147,6 +147,18 @@ describe("a file that changes", () => {
   });
 });
 
+describe("what was sent", () => {
+  it("is counted whole, though several files are sent at once; what is there already counts nothing", async () => {
+    await mkdir(at("many"));
+    for (let index = 0; index < 30; index++) await writeFile(at(`many/${index}`), randomBytes(1000 + index));
+    const paths = [at("many")];
+    const put = async (kind: string) =>
+      await putFiles(access, { ...asked, kind, paths }, await filesUnder(paths, false), { progress, signal });
+    expect((await put("many")).sent).toBe(30 * 1000 + 435);
+    expect((await put("many-again")).sent).toBe(0);
+  });
+});
+
 describe("a layout", () => {
   it("that is not whole, is no archive, is compressed, or lies about its bytes is refused and brings nothing in", async () => {
     await pushNamed("good", ["file"]);
