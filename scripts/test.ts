@@ -57,8 +57,11 @@ async function tests(project: string): Promise<Count> {
   await rm(file, { force: true });
   const junit = join(results, `${project}.junit.xml`);
   const reporters = [
-    ...["--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
-    ...["--reporter=junit", `--outputFile.junit=${junit}`],
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+    "--reporter=junit",
+    `--outputFile.junit=${junit}`,
   ];
   const code = await run("vitest", ["run", "--project", project, ...reporters], project);
   const report: unknown = await readFile(file, "utf8").then(JSON.parse, () => undefined);

@@ -1,6 +1,7 @@
 /** What tests of the store use: a server in a process of its own, a client that speaks plain HTTP, images on disk. */
 export { startStoreServer } from "./store-server.ts";
 export { registryClient, type RegistryClient, type PushableBlob, blobOfSize } from "./registry-client.ts";
+export { CephCluster } from "./ceph.cluster.ts";
 export { cephBucket, killCephGateway, lacksCeph, startCephGateway, type CephBucket } from "./ceph.ts";
 export { busyGateway, type BusyGateway } from "./busy-gateway.ts";
 export { bucketPlace, folderPlace, type TestPlace } from "./place.ts";

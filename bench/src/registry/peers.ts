@@ -44,6 +44,7 @@ async function untilItAnswers(url: string, child: ChildProcess): Promise<void> {
 async function start(
   name: string,
   command: (folder: string, port: number) => Promise<readonly [string, readonly string[]]>,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), "waybill-bench-"));
   const port = await freePort();
@@ -51,7 +52,7 @@ async function start(
   const output = openSync(join(folder, "output.txt"), "a");
   const child = spawn(program, parameters, {
     stdio: ["ignore", output, output],
-    env: { ...process.env, OTEL_TRACES_EXPORTER: "none" },
+    env: { ...process.env, OTEL_TRACES_EXPORTER: "none", ...environment },
   });
   closeSync(output);
   const url = `http://127.0.0.1:${port}`;
@@ -74,7 +75,7 @@ async function start(
 
 /** Our store alone, with all durability on. */
 export function startWaybillStore(options: StoreStart = {}): Promise<Peer> {
-  return start("waybill", async (folder, port) => {
+  const serve = async (folder: string, port: number): Promise<readonly [string, readonly string[]]> => {
     const root = options.root ?? join(folder, "store");
     await mkdir(root, { recursive: true });
     const addresses = ["--http", `127.0.0.1:${port}`, "--metrics", "127.0.0.1:0"];
@@ -82,29 +83,34 @@ export function startWaybillStore(options: StoreStart = {}): Promise<Peer> {
       join(repositoryRoot, "bin/waybill"),
       ["store", "serve", "--root", root, ...addresses, ...(options.parameters ?? [])],
     ];
-  });
+  };
+  return start("waybill", serve, options.environment);
 }
 
 export interface StoreStart {
   /** A folder that was filled before, and that stays. */
   readonly root?: string;
   readonly parameters?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Debian's docker-registry (distribution 2.8), as its package configures it, but quiet. It does not sync to disk. */
-function startDockerRegistry(root?: string): Promise<Peer> {
-  return startDistribution("docker-registry 2.8.2", "docker-registry", root);
+function startDockerRegistry(): Promise<Peer> {
+  return startDistribution("docker-registry 2.8.2", "docker-registry");
 }
 
-/** Distribution 3, built from its Go module. It does not sync to disk. */
-async function startDistribution3(root?: string): Promise<Peer> {
+/**
+ * Distribution 3, built from its Go module. It does not sync to disk.
+ * @param storage its driver and its settings; a folder of its own when absent
+ */
+export async function startDistribution3(storage?: object): Promise<Peer> {
   const version = "v3.1.2";
   const tool = await goTool("github.com/distribution/distribution/v3/cmd/registry", version);
   if (tool.missing !== undefined) throw new Error(tool.missing);
-  return await startDistribution(`distribution ${version.slice(1)}`, tool.program, root);
+  return await startDistribution(`distribution ${version.slice(1)}`, tool.program, storage);
 }
 
-function startDistribution(name: string, program: string, root: string | undefined): Promise<Peer> {
+function startDistribution(name: string, program: string, storage?: object): Promise<Peer> {
   return start(name, async (folder, port) => {
     const configuration = join(folder, "config.yml");
     await writeFile(
@@ -112,7 +118,11 @@ function startDistribution(name: string, program: string, root: string | undefin
       JSON.stringify({
         version: "0.1",
         log: { level: "error", accesslog: { disabled: true } },
-        storage: { filesystem: { rootdirectory: root ?? join(folder, "data") }, delete: { enabled: true } },
+        storage: {
+          ...(storage ?? { filesystem: { rootdirectory: join(folder, "data") } }),
+          delete: { enabled: true },
+          redirect: { disable: true },
+        },
         http: { addr: `127.0.0.1:${port}` },
       }),
     );
@@ -121,14 +131,14 @@ function startDistribution(name: string, program: string, root: string | undefin
 }
 
 /** zot, which syncs with `commit`. It is not to be had as a Go module: WAYBILL_BENCH_ZOT names its program. */
-function startZot(program: string, root?: string): Promise<Peer> {
+function startZot(program: string): Promise<Peer> {
   return start("zot", async (folder, port) => {
     const configuration = join(folder, "config.json");
     await writeFile(
       configuration,
       JSON.stringify({
         distSpecVersion: "1.1.1",
-        storage: { rootDirectory: root ?? join(folder, "data"), commit: true, gc: false },
+        storage: { rootDirectory: join(folder, "data"), commit: true, gc: false },
         http: { address: "127.0.0.1", port: String(port) },
         log: { level: "error" },
       }),
