@@ -8,7 +8,15 @@ import { describe, expect, it } from "vitest";
 import { digestOf } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { describeBlobBackend } from "./contract.suite.ts";
-import { movingBackend, openFilesystemBackend, withCache, withLimit, withRetry, type BlobBackend } from "./index.ts";
+import {
+  movingBackend,
+  openFilesystemBackend,
+  withCache,
+  withLimit,
+  withRetry,
+  type BlobBackend,
+  type BlobKey,
+} from "./index.ts";
 import { boundaryPartBytes, mostParts, partBytes, smallestPartBytes } from "./part-size.ts";
 import { waitBefore } from "./retry.ts";
 
@@ -107,19 +115,18 @@ describe("wrappers of a place for blobs", () => {
       { ...folder.backend, openBlob: (key) => (opened++, folder.backend.openBlob(key)) },
       { bytes: 250, blobBytes: 100 },
     );
-    const keys = [];
-    for (const size of [100, 100, 100, 101]) {
+    const keyOf = async (size: number): Promise<BlobKey> => {
       const bytes = randomBytes(size);
       const writer = await cached.beginStage(randomUUID());
       await writer.write([bytes]);
-      keys.push(await writer.commit(digestOf(bytes)));
-    }
-    const read = async (key: (typeof keys)[number]): Promise<number> => {
+      return await writer.commit(digestOf(bytes));
+    };
+    const [a, b, c, large] = [await keyOf(100), await keyOf(100), await keyOf(100), await keyOf(101)] as const;
+    const read = async (key: BlobKey): Promise<number> => {
       const before = opened;
       expect(digestOf(await buffer((await cached.openBlob(key))!.stream()))).toBe(key);
       return opened - before;
     };
-    const [a, b, c, large] = keys as [(typeof keys)[0], (typeof keys)[0], (typeof keys)[0], (typeof keys)[0]];
     expect([await read(a), await read(a), await read(b), await read(a)]).toEqual([1, 0, 1, 0]);
     expect([await read(c), await read(b), await read(large), await read(large)]).toEqual([1, 1, 1, 1]);
     await cached.removeBlob(c);

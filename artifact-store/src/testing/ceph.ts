@@ -8,8 +8,8 @@ import type { CephGateway } from "./ceph.cluster.ts";
 /** A bucket of its own on the Ceph of this test run. */
 export interface CephBucket extends CephGateway {
   readonly bucket: string;
-  /** What `openStore` takes as `blobs`; a store of its own for each prefix. */
-  url(prefix?: string): string;
+  /** What `openStore` takes as `blobs`; a store of its own for each prefix, by the gateway or by a proxy in front of it. */
+  url(prefix?: string, endpoint?: string): string;
 }
 
 const programs = ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmaptool", "setpriv"];

@@ -17,6 +17,8 @@ export interface TestPlace extends AsyncDisposable {
   blobPaths(): Promise<string[]>;
   /** Unfinished uploads that survive the process. */
   stageIds(): Promise<string[]>;
+  /** Keys of uploads in parts that somebody began and nobody ended: a folder has none. */
+  unfinishedParts(): Promise<string[]>;
   /** Replaces a blob's bytes, or puts some where the store knows of none; undefined: takes them away. */
   tamper(digest: Digest, bytes: Uint8Array | undefined): Promise<void>;
 }
@@ -37,6 +39,7 @@ export async function folderPlace(): Promise<TestPlace> {
     backend,
     blobPaths,
     stageIds: () => readdir(join(folder.path, "uploads")),
+    unfinishedParts: () => Promise.resolve([]),
     async tamper(digest, bytes) {
       const path = join(blobs, (await pathOf(digest, blobPaths)) ?? ordinaryPath(digest));
       await mkdir(dirname(path), { recursive: true });
@@ -57,7 +60,8 @@ export async function bucketPlace(): Promise<TestPlace> {
   const location = parseBlobLocation(ceph.url());
   if (location.kind !== "s3") throw new Error("no bucket");
   const backend = await openBlobs(location, { credentials: ceph, spools: join(folder.path, "others") });
-  const { S3Client, DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand } = await import("@aws-sdk/client-s3");
+  const { S3Client, DeleteObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand } =
+    await import("@aws-sdk/client-s3");
   const client = new S3Client({
     endpoint: ceph.endpoint,
     region: "us-east-1",
@@ -78,6 +82,10 @@ export async function bucketPlace(): Promise<TestPlace> {
     backend,
     blobPaths,
     stageIds: () => names("stages/"),
+    async unfinishedParts() {
+      const { Uploads: uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+      return uploads.map(({ Key: key = "" }) => key);
+    },
     async tamper(digest, bytes) {
       const Key = `${location.prefix}blobs/${(await pathOf(digest, blobPaths)) ?? ordinaryName(digest)}`;
       if (bytes === undefined) await client.send(new DeleteObjectCommand({ Bucket, Key }));

@@ -6,19 +6,16 @@ import { openStore, type StoreLimits, type StoreOptions } from "../store/index.t
 
 /**
  * A whole registry: `node store-server.process.ts ROOT [LIMITS [OPTIONS]]`, both JSON. Prints its address and serves until
- * killed; with `blobsFrom` it moves meanwhile, and prints `moved` when that is done.
+ * killed; with `blobsFrom` it moves meanwhile, and prints `moved` when that is done, now or before.
  */
 const [root = "", limits = "{}", options = "{}"] = process.argv.slice(2);
 const log = createLogger({ level: "error", name: "store" });
-const store = await openStore({
-  root,
-  limits: JSON.parse(limits) as Partial<StoreLimits>,
-  ...(JSON.parse(options) as Partial<StoreOptions>),
-});
+const given = JSON.parse(options) as Partial<StoreOptions>;
+const store = await openStore({ root, limits: JSON.parse(limits) as Partial<StoreLimits>, ...given });
 const app = createApp({ groups: registryGroups(store, { log }), authenticator: openAuthenticator(), log });
 const server = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log });
 process.stdout.write(`${server.url}\n`);
-if (store.relocation !== undefined) {
-  await store.relocation.run();
+if (given.blobsFrom !== undefined) {
+  await store.relocation?.run();
   process.stdout.write("moved\n");
 }
