@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { CauseKind, PullPhase } from "../contract/index.ts";
+import type { CauseKind, PullPhase, PullStatus } from "../contract/index.ts";
 import { causeOf, type CauseFacts } from "./cause.ts";
+import { limitedTryCause } from "./limit-cause.ts";
+import { serialQueueCause } from "./queue-cause.ts";
 import { learnLink, learnUnpack, nothingLearned, type Speeds } from "./speeds.ts";
 import { at, layer, MiB, noon, pull } from "./testing/statuses.ts";
 
@@ -12,6 +14,7 @@ const reached = (mebibytes: number, seconds = 60): Speeds => {
   }
   return speeds;
 };
+const unpacked = (mebibytes: number): Speeds => learnUnpack(nothingLearned, "gzip", mebibytes * MiB, 1_000);
 const even = (part: number, speed = 2) =>
   [1, 2, 3, 4].map((number) => layer(number, 40, 40 * part, { phase: "downloading", bytesPerSec: (speed * MiB) / 4 }));
 const running = (speed: number, more: Parameters<typeof pull>[1] = {}) =>
@@ -23,6 +26,7 @@ const ask = (facts: Partial<CauseFacts> & Pick<CauseFacts, "pull">) =>
     node: nothingLearned,
     fleet: nothingLearned,
     registry: { host: "registry.example", nodes: 0, slow: 0 },
+    refused: [],
     movedAt: noon + 30_000,
     now: noon + 30_000,
     ...facts,
@@ -123,12 +127,97 @@ describe("why is it slow?", () => {
       sentence: "All is downloaded; unpacking has taken 20 s of 30 s so far, now a layer of 200 MiB.",
       share: 0.67,
     });
-    const speed = (mebibytes: number) => learnUnpack(nothingLearned, "gzip", mebibytes * MiB, 1_000);
-    expect(ask({ pull: unpacking, node: speed(4), fleet: speed(40) })?.sentence).toMatch(
-      / This node unpacks at 4\.0 MiB\/s, the average node at 40 MiB\/s\.$/,
-    );
-    expect(ask({ pull: unpacking, node: speed(30), fleet: speed(40) })?.sentence).not.toContain("average");
+    expect(ask({ pull: unpacking, node: unpacked(30), fleet: unpacked(40) })?.kind).toBe("unpack");
     expect(ask({ pull: unpacking, now: noon + 11_000 })).toBeUndefined();
+  });
+
+  it("has a slow disk where the node unpacks at less than half of what others do, or of what it did itself", () => {
+    const layers = [
+      layer(1, 100, 100, { phase: "done", downloadedAt: at(5), completedAt: at(12) }),
+      layer(2, 200, 200, { phase: "unpacking", downloadedAt: at(10), unpackingAt: at(12) }),
+    ];
+    const unpacking = pull(layers, { phase: "unpacking" });
+    expect(ask({ pull: unpacking, node: unpacked(4), fleet: unpacked(40) })).toEqual({
+      kind: "slow-disk",
+      sentence:
+        "All is downloaded; unpacking has taken 20 s of 30 s so far, now a layer of 200 MiB. The disk or processor of this node is slow: it unpacks at 4.0 MiB/s, the average node at 40 MiB/s.",
+      share: 0.67,
+    });
+    expect(ask({ pull: unpacking, node: unpacked(50), fleet: unpacked(50) })?.sentence).toMatch(
+      / slow: that layer has taken 18 s, at the 50 MiB\/s that this node unpacked lately it would be 4 s\.$/,
+    );
+    expect(ask({ pull: unpacking, fleet: unpacked(50) })?.sentence).toContain("50 MiB/s that other nodes unpack it");
+    // Twice as long as foretold is no slow disk yet, and neither are a few seconds.
+    expect(ask({ pull: unpacking, node: unpacked(22) })?.kind).toBe("unpack");
+    expect(ask({ pull: unpacking, node: unpacked(900), now: noon + 20_000 })?.kind).toBe("unpack");
+    const done = pull([layer(1, 10, 10, { phase: "done", downloadedAt: at(5), completedAt: at(64) })], {
+      phase: "done",
+      completedAt: at(64),
+    });
+    expect(ask({ pull: done, node: unpacked(1), fleet: unpacked(40) })?.kind).toBe("slow-disk");
+  });
+
+  it("has too few downloads at a time for its link, while most of it waits for a free slot", () => {
+    const layers = [1, 2, 3].map((number) => layer(number, 20, 10, { phase: "downloading" }));
+    const waiting = [4, 5, 6, 7].map((number) => layer(number, 30, 0));
+    const slow = pull([...layers, ...waiting], { bytesPerSec: 10 * MiB });
+    expect(ask({ pull: slow, node: reached(20) })).toEqual({
+      kind: "queue",
+      sentence:
+        "Only 3 layers download at a time, at 10 MiB/s of the 20 MiB/s that this node reached lately: 4 layers (120 MiB, 80 % of what is missing) wait for a free slot (max_concurrent_downloads of containerd).",
+      share: 0.8,
+    });
+    // More slots would not help a link that is full, nor one of which nothing is known, nor the last layers.
+    expect(ask({ pull: slow, node: reached(15) })).toBeUndefined();
+    expect(ask({ pull: slow })).toBeUndefined();
+    expect(
+      ask({ pull: pull([...layers, layer(4, 5, 0)], { bytesPerSec: MiB * 10 }), node: reached(20) }),
+    ).toBeUndefined();
+    // A link far below what it was is slow for another reason.
+    expect(ask({ pull: { ...slow, bytesPerSec: 2 * MiB }, node: reached(20) })?.kind).toBe("link");
+  });
+
+  it("is tried again after a rate limit, which holds it back while nothing comes", () => {
+    const refused = (more: Partial<PullStatus> = {}, retryAt?: string) =>
+      pull([], {
+        id: "refused",
+        phase: "failed",
+        completedAt: at(-20),
+        attempts: 2,
+        failure: {
+          code: "rate-limited",
+          sentence: "The registry registry.example refuses further requests for now: its rate limit is reached (429).",
+          advice: "Wait.",
+          ...(retryAt === undefined ? {} : { retryAt }),
+        },
+        ...more,
+      });
+    const resolving = pull([], { phase: "resolving" });
+    expect(ask({ pull: resolving, refused: [refused({}, at(90))] })).toEqual({
+      kind: "rate-limit",
+      sentence:
+        "The registry registry.example refuses further requests for now: its rate limit is reached (429); 2 tries of this image came to nothing, the last 50 s ago, requests are taken again at 12:01:30 UTC.",
+    });
+    expect(ask({ pull: running(0), refused: [refused()] })?.kind).toBe("rate-limit");
+    // While bytes come it is only what made it late: any other cause goes first.
+    expect(ask({ pull: running(2), refused: [refused()] })?.kind).toBe("rate-limit");
+    expect(ask({ pull: running(2), refused: [refused()], node: reached(50) })?.kind).toBe("link");
+    // Another image of the same registry: as long as that takes no requests.
+    const other = { imageRef: "registry.example/team-b/x:1" };
+    expect(ask({ pull: running(0), refused: [refused(other, at(90))] })?.sentence).toContain(
+      "another pull of this node was refused 50 s ago, requests are taken again at 12:01:30 UTC",
+    );
+    for (const pull of [
+      refused(other),
+      refused(other, at(20)),
+      refused({ imageRef: "elsewhere.example/team-a/shop:1.0" }, at(90)),
+      refused({ completedAt: at(-700) }, at(90)),
+      refused({ id: "p1" }, at(90)),
+    ]) {
+      expect(ask({ pull: running(0), refused: [pull] })?.kind).not.toBe("rate-limit");
+    }
+    const notFound = { code: "not-found", sentence: "No such image.", advice: "Look." } as const;
+    expect(ask({ pull: resolving, refused: [refused({ failure: notFound })] })).toBeUndefined();
   });
 
   it("says nothing of pulls that have just begun, resolve, failed or were given up", () => {
@@ -138,6 +227,37 @@ describe("why is it slow?", () => {
     for (const phase of ["resolving", "failed", "cancelled"] as const) {
       expect(ask({ pull: { ...slow, phase } })).toBeUndefined();
     }
+  });
+});
+
+describe("why does nothing begin?", () => {
+  it("because kubelet pulls one image after the other", () => {
+    const shared = layer(1, 300, 100, { phase: "downloading" });
+    const first = pull([shared, layer(2, 100, 100)], { id: "p2", timeLeft: { endsAt: at(70), basis: "measured" } });
+    expect(serialQueueCause([first])).toEqual({
+      kind: "queue",
+      sentence:
+        "kubelet pulls one image after the other, and 1 pull of this node goes first, 200 MiB still to come; it ends about 12:01:10 UTC.",
+    });
+    // What two of them need comes once; no end is told while one of them has none.
+    const second = pull([shared, layer(3, 50, 0)], { id: "p3" });
+    expect(serialQueueCause([first, second])?.sentence).toBe(
+      "kubelet pulls one image after the other, and 2 pulls of this node go first, 250 MiB still to come.",
+    );
+    expect(serialQueueCause([{ ...first, totalKnown: false }])?.sentence).not.toContain("still to come");
+    expect(serialQueueCause([pull([layer(1, 9, 9)], { phase: "unpacking" })])?.sentence).toContain("being unpacked");
+    expect(serialQueueCause([])).toBeUndefined();
+  });
+
+  it("because the registry limits how often it is asked, with the time when it ends and the next try", () => {
+    const failure = { code: "rate-limited", sentence: "The registry refuses.", advice: "Wait." } as const;
+    expect(limitedTryCause({ ...failure, retryAt: at(300) }, { attempts: 3, nextTryAt: noon + 40_000 })).toEqual({
+      kind: "rate-limit",
+      sentence:
+        "The registry refuses; 3 tries came to nothing, requests are taken again at 12:05:00 UTC, kubelet tries again about 12:00:40 UTC.",
+    });
+    expect(limitedTryCause(failure, { attempts: 1 })?.sentence).toBe("The registry refuses; 1 try came to nothing.");
+    expect(limitedTryCause({ ...failure, code: "timeout" }, { attempts: 3 })).toBeUndefined();
   });
 });
 
@@ -201,20 +321,31 @@ it("whatever the facts, a cause has the data that it names, a share from 0 to 1,
     );
   const needs: Readonly<Record<CauseKind, (facts: CauseFacts) => boolean>> = {
     "other-pull": (facts) => facts.pull.layers.some(({ waitsFor }) => waitsFor !== undefined),
-    queue: (facts) => facts.others.length > 0 && facts.pull.layers.every(({ phase }) => phase !== "downloading"),
+    queue: (facts) =>
+      facts.pull.layers.some(({ phase }) => phase === "waiting") &&
+      (facts.pull.layers.some(({ phase }) => phase === "downloading") || facts.others.length > 0),
     stalled: (facts) => facts.pull.bytesPerSec === 0 && facts.now - facts.movedAt >= 15_000,
     "one-layer": (facts) => facts.pull.layers.length >= 2,
     "shared-link": (facts) => facts.others.some(({ bytesPerSec }) => bytesPerSec > 0),
     registry: (facts) => facts.registry.slow > 0 && facts.node.link !== undefined,
     link: (facts) => facts.node.link !== undefined,
     unpack: (facts) => facts.pull.phase === "unpacking" || facts.pull.phase === "done",
+    "slow-disk": (facts) => facts.fleet.unpack.gzip !== undefined || facts.node.unpack.gzip !== undefined,
+    "rate-limit": (facts) => facts.refused.some(({ failure }) => failure?.code === "rate-limited"),
   };
+  const refused = pull([], {
+    id: "p2",
+    phase: "failed",
+    completedAt: at(-5),
+    failure: { code: "rate-limited", sentence: "The registry refuses.", advice: "Wait." },
+  });
   const anyFacts = fc.record({
     pull: anyPull,
     others: fc.array(anyPull, { maxLength: 3 }),
     nodeBytesPerSec: fc.nat(1e9),
-    node: fc.constantFrom(nothingLearned, reached(1), reached(900)),
-    fleet: fc.constantFrom(nothingLearned, reached(10)),
+    node: fc.constantFrom(nothingLearned, reached(1), reached(900), unpacked(1)),
+    fleet: fc.constantFrom(nothingLearned, reached(10), unpacked(50)),
+    refused: fc.constantFrom([], [refused]),
     registry: fc.record({ host: fc.constant("r.example"), nodes: fc.nat(5), slow: fc.nat(5) }),
     movedAt: fc.integer({ min: noon - 60_000, max: noon + 60_000 }),
     now: fc.integer({ min: noon - 60_000, max: noon + 600_000 }),

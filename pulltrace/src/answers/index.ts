@@ -6,6 +6,8 @@
 export { causeOf, slowPart } from "./cause.ts";
 export { coldStartOf } from "./cold-start.ts";
 export { explainFailure } from "./failure.ts";
+export { limitedTryCause } from "./limit-cause.ts";
+export { serialQueueCause } from "./queue-cause.ts";
 export { rolloutsOf } from "./rollout.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { codecOf, fadedBest, learnLink, learnUnpack, nothingLearned, type Codec, type Speeds } from "./speeds.ts";

@@ -33,3 +33,8 @@ export function shareText(share: number): string {
 export function countText(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** Milliseconds since 1970 as a time of day, by UTC: it holds while time goes by. */
+export function clockText(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(11, 19)} UTC`;
+}

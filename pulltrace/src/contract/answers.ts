@@ -3,13 +3,15 @@
 /**
  * Why a pull is slow, or for a finished one what took its time.
  * - `other-pull`: layers that it needs are being downloaded by another pull of the node
- * - `queue`: its layers wait for a free download slot
+ * - `queue`: it or its layers wait for their turn: for a free download slot, or for kubelet's pulls before it
  * - `stalled`: nothing has arrived for some seconds
  * - `one-layer`: one large layer holds most of what is missing, and one layer is one stream
  * - `shared-link`: other pulls of the node take their part of its link
  * - `registry`: the source is slow: the node, or other nodes, show that it is not the node's link
  * - `link`: slower than this node was lately; whether registry or network cannot be told
  * - `unpack`: unpacking on the node
+ * - `slow-disk`: the same on a node that unpacks much more slowly than others, or than it did itself
+ * - `rate-limit`: the registry refuses requests for now (429), or did before this try; also of failed pulls
  */
 export type CauseKind =
   | "other-pull"
@@ -19,7 +21,9 @@ export type CauseKind =
   | "shared-link"
   | "registry"
   | "link"
-  | "unpack";
+  | "unpack"
+  | "slow-disk"
+  | "rate-limit";
 
 export interface PullCause {
   readonly kind: CauseKind;

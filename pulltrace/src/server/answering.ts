@@ -74,6 +74,8 @@ export interface AnswerContext {
   readonly fleet: Speeds;
   /** Of the other nodes. */
   readonly registry: (host: string) => { readonly nodes: number; readonly slow: number };
+  /** Pulls of the node that a rate limit made fail lately. */
+  readonly refused: readonly PullStatus[];
   readonly now: number;
 }
 
@@ -100,6 +102,7 @@ export function answered(
       node,
       fleet,
       registry: { host, ...context.registry(host) },
+      refused: context.refused,
       movedAt: pull.movedAt,
       now,
     });
@@ -140,6 +143,7 @@ export function explained(status: PullStatus, context: AnswerContext): PullStatu
     node: context.node,
     fleet: context.fleet,
     registry: { host, nodes: 0, slow: 0 },
+    refused: [],
     movedAt: context.now,
     now: context.now,
   });

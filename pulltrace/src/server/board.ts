@@ -2,6 +2,7 @@ import { coldStartOf, nothingLearned, rolloutsOf } from "../answers/index.ts";
 import type { AgentReport, ColdStart, ImageRollout, NodeStatus, PullStatus } from "../contract/index.ts";
 import { learn, type Lesson } from "./answering.ts";
 import type { Emission } from "./emission.ts";
+import { withFailures } from "./finished.ts";
 import type { ServerLimits } from "./limits.ts";
 import { mergeReport, type Dropped } from "./merge.ts";
 import { layerCountOf, type NodeState } from "./node.ts";
@@ -168,7 +169,13 @@ export function createBoard(options: BoardOptions): Board {
   };
 
   const refreshRows = (nodeNames: Iterable<string>): void => {
-    for (const nodeName of nodeNames) tell(rows.refresh(nodeName, nodes.get(nodeName)));
+    for (const nodeName of nodeNames) {
+      const emissions = rows.refresh(nodeName, nodes.get(nodeName));
+      const node = nodes.get(nodeName);
+      const finished = node === undefined ? undefined : withFailures(node.finished, emissions);
+      if (node !== undefined && finished !== undefined) put(nodeName, { ...node, finished });
+      tell(emissions);
+    }
   };
 
   return {

@@ -17,7 +17,7 @@ export interface Emission {
 /** A pull that is over when it is first heard of still begins before it ends. */
 function begun(status: PullStatus): PullStatus {
   if (!isEnd(status.phase)) return status;
-  const { completedAt: _, error: __, ...rest } = status;
+  const { completedAt: _, error: __, failure: ___, ...rest } = status;
   return { ...rest, phase: "resolving", percent: Math.min(99.9, status.percent), etaSeconds: -1 };
 }
 

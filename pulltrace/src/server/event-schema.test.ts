@@ -134,6 +134,8 @@ const causeKinds: Record<CauseKind, true> = {
   registry: true,
   link: true,
   unpack: true,
+  "slow-disk": true,
+  "rate-limit": true,
 };
 const bases: Record<EstimateBasis, true> = { measured: true, node: true, fleet: true, typical: true };
 const pullPhases: Record<PullPhase, true> = {

@@ -1,6 +1,7 @@
 import { pullId } from "./identity.ts";
 import type { PullStatus, ReportedPull } from "../contract/index.ts";
 import type { FinishedPull, NodeState, TrackedPull } from "./node.ts";
+import type { Emission } from "./emission.ts";
 import { isEnd } from "./pull.ts";
 
 /** The finished pulls of a node while a report or a sweep changes them. Copies once, at the first change. */
@@ -56,6 +57,28 @@ export function idForReported(
     if (known.endedBy === "agent" || sameEnd) return undefined;
   }
 }
+
+/**
+ * Kubelet's word of why an agent's pull failed, kept with the pull, so that it is there when no pod waits any more.
+ * Undefined when nothing was new.
+ */
+export function withFailures(
+  finished: ReadonlyMap<string, FinishedPull>,
+  emissions: readonly Emission[],
+): ReadonlyMap<string, FinishedPull> | undefined {
+  let next: Map<string, FinishedPull> | undefined;
+  for (const { event } of emissions) {
+    const { failure, error, id } = event.type === "pull.failed" && event.pull !== undefined ? event.pull : none;
+    const kept = id === undefined ? undefined : finished.get(id);
+    if (kept === undefined || failure === undefined || error === undefined) continue;
+    if (kept.status.failure?.sentence === failure.sentence) continue;
+    next ??= new Map(finished);
+    next.set(kept.status.id, { ...kept, status: { ...kept.status, error, failure } });
+  }
+  return next;
+}
+
+const none: Partial<PullStatus> = {};
 
 /** The finished pull that was told longest ago and that no agent reports any more, if there is one. */
 export function oldestForgettable(

@@ -39,6 +39,23 @@ describe("mergeReport", () => {
     expect(first).toEqual(copy);
   });
 
+  it("tells why a pull failed where the agent's words have the cause, and nothing where they have none", () => {
+    const ended = (error: string | undefined, phase: "failed" | "cancelled" = "failed") => {
+      const on = node();
+      return pullIn(on.reports(pullOf([], { phase, ...(error === undefined ? {} : { error }) })), "pull.failed");
+    };
+    expect(ended("429 Too Many Requests, retry-after: 30").failure).toMatchObject({
+      code: "rate-limited",
+      retryAt: new Date(noon + 31_000).toISOString(),
+    });
+    expect(ended("containerd was restarted after 2.0 of 4.0 MiB").failure?.code).toBe("connection");
+    expect(ended(undefined, "cancelled").failure?.code).toBe("cancelled");
+    for (const silent of [ended(undefined), ended("The pull was given up after 2.0 of 4.0 MiB: look at the log.")]) {
+      expect(silent.error).not.toBe("");
+      expect(silent.failure).toBeUndefined();
+    }
+  });
+
   it("tells the start of a pull once, with what is known then", () => {
     const on = node();
     const first = on.reports(pullOf([layerOf(1, 0), layerOf(2, 1_000, { phase: "cached", cached: true })]));

@@ -1,5 +1,5 @@
 import { nothingLearned, type Speeds } from "../answers/index.ts";
-import type { AgentReport, ReportedPull } from "../contract/index.ts";
+import type { AgentReport, PullStatus, ReportedPull } from "../contract/index.ts";
 import { agentClock } from "./agent-clock.ts";
 import { addArrival, arrivalSpeed, arrivedIn } from "./arrival.ts";
 import {
@@ -158,6 +158,7 @@ export function mergeReport(
     node: speeds,
     fleet: options.fleet ?? nothingLearned,
     registry: options.registry ?? (() => ({ nodes: 0, slow: 0 })),
+    refused: running.size === 0 ? [] : refusedPulls(before, options.pods),
     now,
   };
   const reportedRunning = [...running.values()];
@@ -275,6 +276,13 @@ function missPull(pull: TrackedPull, now: number): TrackedPull {
         { phase: "failed", error: "The agent no longer sees this pull and did not see how it ended." },
         now,
       );
+}
+
+/** Pulls of the node that a rate limit made fail, those that only kubelet told of included. */
+function refusedPulls(node: NodeState, pods: NodePods | undefined): readonly PullStatus[] {
+  const refused = [...(pods?.failed() ?? [])];
+  for (const { status } of node.finished.values()) refused.push(status);
+  return refused.filter(({ failure }) => failure?.code === "rate-limited");
 }
 
 function countLayers(pulls: Iterable<TrackedPull>): number {

@@ -1,3 +1,4 @@
+import { failureCodes } from "../contract/index.ts";
 import { Counter, Gauge, Histogram, type Registry } from "@waybill/foundation/telemetry";
 import type { Emission } from "./emission.ts";
 
@@ -40,6 +41,13 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
     help: "Image pulls that failed or were given up",
     registers,
   });
+  const failures = new Counter({
+    name: "pulltrace_pull_failures_total",
+    help: "The same by cause, as far as it was known when the end was told",
+    labelNames: ["code"],
+    registers,
+  });
+  for (const code of failureCodes) failures.inc({ code }, 0);
   const bytes = new Counter({
     name: "pulltrace_pull_bytes_total",
     help: "Bytes of image layers downloaded",
@@ -84,8 +92,10 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
       for (const { event, counted, begins } of emissions) {
         if (!counted || event.pull === undefined) continue;
         if (event.type === "pull.started" || begins === true) pulls.inc();
-        if (event.type === "pull.failed") errors.inc();
-        else if (event.type === "pull.completed")
+        if (event.type === "pull.failed") {
+          errors.inc();
+          failures.inc({ code: event.pull.failure?.code ?? "unknown" });
+        } else if (event.type === "pull.completed")
           duration.observe(secondsOf(event.pull.startedAt, event.pull.completedAt));
       }
     },
@@ -107,6 +117,7 @@ const metricNames = [
   "pulltrace_sse_clients_active",
   "pulltrace_pulls_total",
   "pulltrace_pull_errors_total",
+  "pulltrace_pull_failures_total",
   "pulltrace_pull_bytes_total",
   "pulltrace_agent_reports_total",
   "pulltrace_pull_duration_seconds",

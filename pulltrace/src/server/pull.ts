@@ -1,4 +1,13 @@
-import type { LayerStatus, LayerWait, PodReference, PullPhase, PullStatus, ReportedPull } from "../contract/index.ts";
+import { explainFailure } from "../answers/index.ts";
+import type {
+  Failure,
+  LayerStatus,
+  LayerWait,
+  PodReference,
+  PullPhase,
+  PullStatus,
+  ReportedPull,
+} from "../contract/index.ts";
 import { agentTime, type AgentClock } from "./agent-clock.ts";
 import { calmLayer, mergeLayer, missLayer, type LayerContext } from "./layer.ts";
 import type { TrackedLayer, TrackedPull } from "./node.ts";
@@ -80,8 +89,7 @@ export function mergePull(
           ).toISOString(),
         }
       : {}),
-    ...(phase === "failed" ? { error: reported.error ?? "The pull failed; the agent gave no reason." } : {}),
-    ...(phase === "cancelled" ? { error: reported.error ?? "The pull was given up by its client." } : {}),
+    ...(phase === "failed" || phase === "cancelled" ? outcomeOf(reported.error, phase, clock.now) : {}),
     pods: podsOf(previous?.status.pods, context.pods, ended),
     layers: merged.shown,
     totalKnown: totals.totalKnown,
@@ -166,6 +174,19 @@ function podsOf(
   ended: boolean,
 ): readonly PodReference[] {
   return now === undefined || (ended && now.length === 0) ? known : now;
+}
+
+/** The sentence of an end, and its cause where the words tell one: kubelet's word of it may come later and say more. */
+function outcomeOf(
+  told: string | undefined,
+  phase: "failed" | "cancelled",
+  now: number,
+): { readonly error: string; readonly failure?: Failure } {
+  const silent =
+    phase === "failed" ? "The pull failed; the agent gave no reason." : "The pull was cancelled by its client.";
+  const error = told ?? silent;
+  const failure = explainFailure(error, new Date(now));
+  return failure.code === "unknown" ? { error } : { error, failure };
 }
 
 interface Totals {

@@ -56,12 +56,15 @@ describe("a client that loses its connection again and again", () => {
         fc.array(fc.integer({ min: 1, max: 9_000 }), { minLength: 1, maxLength: 8 }),
         async (sequence, cuts) => {
           const { lastEventId: begin } = await running.list();
-          const received = readThrough(running, begin, cuts, report(running, sequence));
-          const numbers = (await received).map(({ id }) => numberIn(id));
+          const reported = report(running, sequence);
+          const received = await readThrough(running, begin, cuts, reported);
+          const numbers = received.map(({ id }) => numberIn(id));
           const first = numberIn(begin) + 1;
-          const end = numberIn((await running.list()).lastEventId);
-          expect(numbers).toEqual(Array.from({ length: end - first + 1 }, (_, index) => first + index));
-          expect(eventsIn(await received).flatMap(faultsOf)).toEqual([]);
+          // The server's own look at its nodes, once a second, may tell more at any moment: what came after the last
+          // report may be there and need not be.
+          expect(first + numbers.length - 1).toBeGreaterThanOrEqual(await reported);
+          expect(numbers).toEqual(numbers.map((_, index) => first + index));
+          expect(eventsIn(received).flatMap(faultsOf)).toEqual([]);
           told += numbers.length;
         },
       ),

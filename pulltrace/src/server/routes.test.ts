@@ -179,7 +179,7 @@ describe("metrics", () => {
     expect(await running.metric("pulltrace_pulls_active")).toBe(3);
     await step(
       pullOf([layerOf(1, 1_000, done), layerOf(9, 1_000, { phase: "cached" })], { id: "a", ...done }),
-      pullOf([layerOf(2, 300)], { id: "b", phase: "failed" }),
+      pullOf([layerOf(2, 300)], { id: "b", phase: "failed", error: "write: no space left on device" }),
       pullOf([layerOf(3, 50)], { id: "c" }),
     );
     await step(pullOf([layerOf(3, 60)], { id: "c", phase: "cancelled" }));
@@ -189,6 +189,9 @@ describe("metrics", () => {
           "pulltrace_pulls_active",
           "pulltrace_pulls_total",
           "pulltrace_pull_errors_total",
+          'pulltrace_pull_failures_total{code="no-space"}',
+          'pulltrace_pull_failures_total{code="cancelled"}',
+          'pulltrace_pull_failures_total{code="unknown"}',
           "pulltrace_pull_bytes_total",
           "pulltrace_agent_reports_total",
           "pulltrace_agents_connected",
@@ -202,6 +205,9 @@ describe("metrics", () => {
       pulltrace_pulls_active: 0,
       pulltrace_pulls_total: 3,
       pulltrace_pull_errors_total: 2,
+      'pulltrace_pull_failures_total{code="no-space"}': 1,
+      'pulltrace_pull_failures_total{code="cancelled"}': 1,
+      'pulltrace_pull_failures_total{code="unknown"}': 0,
       pulltrace_pull_bytes_total: 1_360,
       pulltrace_agent_reports_total: 4,
       pulltrace_agents_connected: 1,

@@ -67,7 +67,7 @@ export function createBoardRows(options: {
       }
       const running = [...(node?.running.values() ?? [])].map(({ status }) => status);
       const { rows, emissions } = nextRows(previous, {
-        node: { nodeName, running: running.length, reporting: node?.reporting === true, now: clock() },
+        node: { nodeName, running, reporting: node?.reporting === true, now: clock() },
         needs: openCount >= mostRows ? needed.filter(({ image }) => previous.open.has(image)) : needed,
         settled: source.podsOn(nodeName).settled,
         running,

@@ -1,5 +1,5 @@
 import type { HealthCheck } from "@waybill/foundation/http";
-import type { PodPart, PodReference, ReportedPull } from "../../contract/index.ts";
+import type { PodPart, PodReference, PullStatus, ReportedPull } from "../../contract/index.ts";
 import type { TrackedPull } from "../node.ts";
 
 /** One container (or image volume) that waits for an image. */
@@ -53,6 +53,8 @@ export interface NodePods {
   nameOf(reported: ReportedPull, known: string | undefined): string;
   /** The row that waited for this pull, which goes on under its id; undefined when there is none. */
   adopt(reported: ReportedPull): TrackedPull | undefined;
+  /** What failed on the node and pods still need, or needed lately, as far as kubelet told of it. */
+  failed(): Iterable<PullStatus>;
   /** Those that wait for it. The same array while nothing changes. */
   waitingFor(reported: ReportedPull): readonly PodReference[] | undefined;
 }

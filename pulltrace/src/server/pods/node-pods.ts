@@ -29,6 +29,10 @@ export function nodePods(report: AgentReport, needs: readonly ImageNeed[], rows:
   };
 
   return {
+    *failed() {
+      for (const { pull } of rows.open.values()) if (pull.status.phase === "failed") yield pull.status;
+      for (const { status } of rows.ended.values()) if (status.phase === "failed") yield status;
+    },
     nameOf(reported, known) {
       const name = readImageName(reported.imageRef);
       if (name === undefined || name.digest === undefined || name.tag !== undefined) return reported.imageRef;

@@ -38,7 +38,8 @@ export function newStatus(
 
 /** The row as its pods and kubelet are now. */
 export function withFacts(base: PullStatus, need: ImageNeed, facts: WaitFacts, now: number): PullStatus {
-  const { nextTryAt: _, waitsFor: __, ...rest } = base;
+  const { nextTryAt: _, waitsFor: __, cause: ___, ...known } = base;
+  const rest = facts.cause === undefined ? known : { ...known, cause: facts.cause };
   const common = { ...rest, pods: samePods(base.pods, need.pods), updatedAt: new Date(now).toISOString() };
   if (facts.phase === "waiting") return { ...common, phase: "waiting", waitsFor: facts.waitsFor };
   const failedAt = Math.max(Date.parse(base.startedAt), Math.min(now, facts.failedAt ?? now));
@@ -83,6 +84,7 @@ export function withoutEnd(status: PullStatus): PullStatus {
     attempts: ____,
     nextTryAt: _____,
     waitsFor: ______,
+    cause: _______,
     ...rest
   } = status;
   return { ...rest, phase: "resolving" };
@@ -90,7 +92,7 @@ export function withoutEnd(status: PullStatus): PullStatus {
 
 /** How a row ends that nobody goes on with. A failed one told its end: it only ceases to be alive. */
 export function settledStatus(row: { readonly pull: TrackedPull }, how: "has-image" | "gone", now: number): PullStatus {
-  const { nextTryAt: _, waitsFor: __, ...status } = row.pull.status;
+  const { nextTryAt: _, waitsFor: __, cause: ___, ...status } = row.pull.status;
   const nowText = new Date(now).toISOString();
   if (status.phase === "failed") return { ...status, pods: [], updatedAt: nowText };
   if (how === "has-image") {

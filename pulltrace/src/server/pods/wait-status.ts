@@ -1,5 +1,5 @@
-import { explainFailure } from "../../answers/index.ts";
-import type { Failure, PullStatus, PullWait } from "../../contract/index.ts";
+import { explainFailure, limitedTryCause, serialQueueCause } from "../../answers/index.ts";
+import type { Failure, PullCause, PullStatus, PullWait } from "../../contract/index.ts";
 import type { WaitingContainer } from "./contract.ts";
 import type { ImageNeed } from "./image-need.ts";
 import { backOffInWords, nextTryAt } from "./next-try.ts";
@@ -9,7 +9,7 @@ import { isImageFault } from "./pod.ts";
 export interface NodeView {
   readonly nodeName: string;
   /** Pulls of the node that run now. */
-  readonly running: number;
+  readonly running: readonly PullStatus[];
   /** An agent reports from the node. */
   readonly reporting: boolean;
   readonly now: number;
@@ -17,11 +17,12 @@ export interface NodeView {
 
 /** What a need looks like to readers while nothing is pulled for it. */
 export type WaitFacts =
-  | { readonly phase: "waiting"; readonly waitsFor: PullWait }
+  | { readonly phase: "waiting"; readonly waitsFor: PullWait; readonly cause?: PullCause }
   | {
       readonly phase: "failed";
       readonly waitsFor: PullWait;
       readonly failure: Failure;
+      readonly cause?: PullCause;
       readonly attempts: number;
       /** Milliseconds since 1970: the last failed try; undefined when nobody saw it. */
       readonly failedAt: number | undefined;
@@ -35,10 +36,14 @@ export function waitFactsOf(need: ImageNeed, node: NodeView): WaitFacts | undefi
   const failing = need.containers.filter(({ reason }) => isImageFault(reason));
   if (failing.length > 0) return failedFacts(failing, node);
   const due = need.containers.filter(({ turn }) => turn);
-  return due.length === 0 ? undefined : { phase: "waiting", waitsFor: waitOf(due, node) };
+  if (due.length === 0) return undefined;
+  // Before kubelet has asked for it, it is not known whether the others hold it back.
+  const cause = due.some(({ asked }) => asked) ? serialQueueCause(node.running) : undefined;
+  return { phase: "waiting", waitsFor: waitOf(due, node), ...(cause === undefined ? {} : { cause }) };
 }
 
-function waitOf(due: readonly WaitingContainer[], { running, reporting, nodeName }: NodeView): PullWait {
+function waitOf(due: readonly WaitingContainer[], { running: pulls, reporting, nodeName }: NodeView): PullWait {
+  const running = pulls.length;
   const asked = due.some((container) => container.asked);
   const others = running === 1 ? "1 pull of this node is" : `${running} pulls of this node are`;
   if (running > 0 && asked) {
@@ -95,9 +100,11 @@ function failedFacts(failing: readonly WaitingContainer[], node: NodeView): Wait
   // Each pod has a back-off of its own: the image is tried by whichever comes first.
   const nexts = failing.flatMap(({ tries, failedAt }) => nextTryAt(Math.max(1, tries), failedAt, node.now) ?? []);
   const next = nexts.length === 0 ? undefined : Math.min(...nexts);
+  const cause = limitedTryCause(failure, { attempts, nextTryAt: next });
   return {
     phase: "failed",
     failure,
+    ...(cause === undefined ? {} : { cause }),
     attempts,
     failedAt: newest.failedAt,
     nextTryAt: next,
@@ -120,6 +127,7 @@ export function sameWait(a: PullStatus, b: PullStatus): boolean {
     a.attempts === b.attempts &&
     a.nextTryAt === b.nextTryAt &&
     a.tenant === b.tenant &&
+    a.cause?.kind === b.cause?.kind &&
     a.waitsFor?.sentence === b.waitsFor?.sentence &&
     a.failure?.sentence === b.failure?.sentence
   );

@@ -81,7 +81,18 @@ describe("an image that nobody pulls", () => {
       waitsFor: { kind: "queue", pullsAhead: 1 },
     });
     expect(row?.waitsFor?.sentence).toMatch(/^kubelet has asked for it; 1 pull of this node is before it/);
+    expect(row?.cause).toEqual({
+      kind: "queue",
+      sentence: "kubelet pulls one image after the other, and 1 pull of this node goes first, 990 B still to come.",
+    });
     expect(events().slice(-1)).toEqual(["pull.started waiting"]);
+    // What is still to come changes without an event.
+    report([{ ...other, layers: [layerOf(1, 500)] }]);
+    expect(pulls().find(({ phase }) => phase === "waiting")?.cause?.sentence).toContain("500 B still to come");
+    expect(events().filter((type) => type.endsWith(" waiting"))).toEqual(["pull.started waiting"]);
+    // Kubelet has not come to it: that the other pulls hold it back is not known.
+    waits([waiting({ asked: false })]);
+    expect(pulls().find(({ phase }) => phase === "waiting")?.cause).toBeUndefined();
   });
 
   it.each([
@@ -248,6 +259,38 @@ describe("an image that kubelet tries in vain", () => {
     waits([], "has-image");
     expect(pulls().length).toBe(1);
     expect(pulls()[0]?.waitsFor).toBeUndefined();
+    // What kubelet said stays when the row is gone.
+    expect(pulls()[0]?.failure).toMatchObject({ code: "not-found" });
+  });
+
+  it("waits for a rate limit, and so does the next try while nothing comes", () => {
+    const { waits, report, pulls, pass } = scene();
+    report([]);
+    const limited = `Failed to pull image "${image}": unexpected status from HEAD request to https://registry.example:5000/v2/team-a/shop/manifests/1.0: 429 Too Many Requests, retry-after: 120`;
+    waits([failing({ message: limited })]);
+    pass(3 * second);
+    expect(pulls()).toMatchObject([
+      {
+        phase: "failed",
+        failure: { code: "rate-limited", retryAt: new Date(noon + 120 * second).toISOString() },
+        cause: {
+          kind: "rate-limit",
+          sentence: expect.stringMatching(
+            /\(429\); 1 try came to nothing, requests are taken again at 12:02:00 UTC, kubelet tries again about 12:00:10 UTC\.$/,
+          ) as string,
+        },
+      },
+    ]);
+    const again = pullOf([], { phase: "resolving", startedAt: new Date(noon + 10 * second).toISOString() });
+    report([again]);
+    pass(7 * second);
+    report([again]);
+    pass(6 * second);
+    report([again]);
+    expect(pulls()[0]).toMatchObject({ phase: "resolving", cause: { kind: "rate-limit" } });
+    // The try before is a failed pull like any other now.
+    expect(pulls()[1]).toMatchObject({ phase: "failed", failure: { code: "rate-limited" } });
+    expect(pulls()[1]?.cause).toBeUndefined();
   });
 
   it("gives its pods to the next try when an agent sees it, and stays in the history", () => {

@@ -164,7 +164,10 @@ function go(row: WaitingRow, need: ImageNeed, facts: WaitFacts, input: RowsInput
   const { now } = input.node;
   const before = row.pull.status;
   const status = withFacts(before, need, facts, now);
-  if (sameWait(before, status)) return row;
+  // The numbers of a cause change all the time; alone they are no news.
+  if (sameWait(before, status)) {
+    return status.cause?.sentence === before.cause?.sentence ? row : { ...row, pull: { ...row.pull, status } };
+  }
   // Each failed try counts as a pull that began and failed, as it does when an agent sees it.
   const tried = facts.phase === "failed" && (before.phase !== "failed" || (before.attempts ?? 0) < facts.attempts);
   emissions.push({ ...emissionOf(status, now, tried), ...(tried ? { begins: true as const } : {}) });
