@@ -35,6 +35,7 @@ export {
   type HoldRow,
   type ListedManifest,
   type StoreTables,
+  type TagPolicy,
   type Tombstone,
   type Visible,
 } from "./catalog/index.ts";
@@ -52,13 +53,17 @@ export type { ByteSource, RunningUpload, SweepResult, UploadStatus } from "./upl
 export type { BlobReader, ByteRange, S3Credentials } from "./blobs/index.ts";
 export type { Relocation, RelocationOptions, RelocationProgress, RelocationResult } from "./relocation/index.ts";
 export { resolveRange, type RangeRequest } from "./blobs/index.ts";
-export type {
-  AuditFinding,
-  AuditResult,
-  CollectionPlan,
-  CollectionProgress,
-  CollectionResult,
-  CollectionStep,
+export {
+  parseSavedPlan,
+  type AuditFinding,
+  type AuditResult,
+  type CollectionPlan,
+  type CollectionProgress,
+  type CollectionResult,
+  type CollectionStep,
+  type Policy,
+  type SavedPlan,
+  type Simulation,
 } from "./collection/index.ts";
 export {
   standardClass,

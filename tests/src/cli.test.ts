@@ -51,6 +51,11 @@ store export
 store import
 store migrate
 store gc
+store simulate
+store tag-policy list
+store tag-policy put
+store tag-policy remove
+store tag-policy judge
 pulltrace server
 pulltrace agent
 pulltrace record

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openStorePlace, placeKinds, type StorePlace } from "./harness/store-places.ts";
+import { openStorePlace, placeKinds, type PlaceKind, type StorePlace } from "./harness/store-places.ts";
 
 const run = promisify(execFile);
 
@@ -26,8 +26,10 @@ function withoutChance(text: string): string {
     .replaceAll(/[\d.]+ [KMGT]?i?B\/s/g, "SPEED");
 }
 
-const words: readonly (readonly string[])[] = [
+/** One after the other: the exit code, and the words. */
+const words: readonly (readonly [code: number, ...words: string[]])[] = [
   [
+    0,
     "put",
     "results",
     "acme/results:nightly",
@@ -40,69 +42,86 @@ const words: readonly (readonly string[])[] = [
     "--label",
     "outcome=passed",
   ],
-  ["put", "results/report.json", "acme/results", "--json"],
-  ["ls"],
-  ["ls", "--json"],
-  ["ls", "--packages", "--label", "outcome=passed"],
-  ["ls", "--packages", "--json", "--producer", "ci"],
-  ["ls", "--packages", "--json", "--kind", "none"],
-  ["show", "acme/results:nightly"],
-  ["show", "acme/results:nightly", "--json", "--at", "2099-01-01"],
-  ["class", "ci", "--lifetime", "30d", "--longest", "365d", "--untagged", "7d"],
-  ["class", "--json"],
-  ["retain", "acme/results:nightly", "--class", "ci"],
-  ["retain", "acme/results:nightly", "--until", "90d", "--why", "supported"],
-  ["retain", "acme/results:nightly", "--until", "900d", "--why", "too long"],
-  ["retain", "acme/results", "--class", "ci", "--json"],
-  ["hold", "acme/results:nightly", "case-7", "--why", "a lawsuit"],
-  ["hold", "acme/results:none", "case-7", "--why", "a lawsuit"],
-  ["release", "acme/results:nightly", "case-7", "--json"],
-  ["release", "acme/results:nightly", "case-7"],
-  ["get", "acme/results:nightly", "--output", "out"],
-  ["get", "acme/results:nightly", "--output", "out.tar", "--json"],
-  ["get", "acme/results:nightly", "--output", "out.tar"],
-  ["get", "acme/results:nightly", "--file", "report.json", "--output", "-"],
-  ["get", "acme/results:nightly", "--file", "none", "--output", "-"],
-  ["get", "acme/results:nope", "--output", "out2"],
-  ["export", "acme/results:nightly", "--output", "layout", "--retention"],
-  ["export", "acme/results:nightly", "--output", "layout.tar", "--json"],
-  ["import", "layout", "acme/copy", "--retention"],
-  ["import", "layout.tar", "acme/copy:other", "--json"],
-  ["verify", "acme/copy:other"],
-  ["verify", "--json"],
-  ["uploads"],
-  ["uploads", "--cancel", "00000000-0000-4000-8000-000000000000"],
-  ["gc", "--dry-run"],
-  ["gc", "--json"],
-  ["class", "ci", "--remove"],
+  [0, "put", "results/report.json", "acme/results", "--json"],
+  [0, "ls"],
+  [0, "ls", "--json"],
+  [0, "ls", "--packages", "--label", "outcome=passed"],
+  [0, "ls", "--packages", "--json", "--producer", "ci"],
+  [0, "ls", "--packages", "--json", "--kind", "none"],
+  [0, "show", "acme/results:nightly"],
+  [0, "show", "acme/results:nightly", "--json", "--at", "2099-01-01"],
+  [0, "class", "ci", "--lifetime", "30d", "--longest", "365d", "--untagged", "7d"],
+  [0, "class", "--json"],
+  [0, "retain", "acme/results:nightly", "--class", "ci"],
+  [0, "retain", "acme/results:nightly", "--until", "90d", "--why", "supported"],
+  [1, "retain", "acme/results:nightly", "--until", "900d", "--why", "too long"],
+  [0, "retain", "acme/results", "--class", "ci", "--json"],
+  [0, "hold", "acme/results:nightly", "case-7", "--why", "a lawsuit"],
+  [4, "hold", "acme/results:none", "case-7", "--why", "a lawsuit"],
+  [0, "release", "acme/results:nightly", "case-7", "--json"],
+  [4, "release", "acme/results:nightly", "case-7"],
+  [0, "get", "acme/results:nightly", "--output", "out"],
+  [0, "get", "acme/results:nightly", "--output", "out.tar", "--json"],
+  [1, "get", "acme/results:nightly", "--output", "out.tar"],
+  [0, "get", "acme/results:nightly", "--file", "report.json", "--output", "-"],
+  [4, "get", "acme/results:nightly", "--file", "none", "--output", "-"],
+  [4, "get", "acme/results:nope", "--output", "out2"],
+  [0, "export", "acme/results:nightly", "--output", "layout", "--retention"],
+  [0, "export", "acme/results:nightly", "--output", "layout.tar", "--json"],
+  [0, "import", "layout", "acme/copy", "--retention"],
+  [0, "import", "layout.tar", "acme/copy:other", "--json"],
+  [0, "verify", "acme/copy:other"],
+  [0, "verify", "--json"],
+  [0, "uploads"],
+  [4, "uploads", "--cancel", "00000000-0000-4000-8000-000000000000"],
+  [0, "gc", "--dry-run"],
+  [0, "gc", "--json"],
+  [0, "gc", "--dry-run", "--save", "plan.json", "--json"],
+  [1, "gc", "--dry-run", "--save", "plan.json"],
+  [0, "gc", "--plan", "plan.json"],
+  [1, "gc", "--plan", "policy.json"],
+  [0, "simulate", "--at", "2099-01-01", "--policy", "policy.json", "--each"],
+  [0, "simulate", "--at", "30d", "--json"],
+  [1, "simulate", "--at", "30d", "--policy", "plan.json"],
+  [0, "tag-policy", "put", "few", "acme/*", "--last", "1", "--keep", "v*", "--used-within", "12h"],
+  [0, "tag-policy", "list", "--json"],
+  [0, "tag-policy", "judge", "acme/results"],
+  [2, "tag-policy", "judge", "acme/nowhere:none"],
+  [4, "tag-policy", "judge", "acme/nope"],
+  [1, "tag-policy", "put", "Few", "acme/*", "--last", "1"],
+  [0, "tag-policy", "remove", "few"],
+  [4, "tag-policy", "remove", "few"],
+  [1, "class", "ci", "--remove"],
 ];
+
+const policy = JSON.stringify({
+  classes: [{ name: "weekly", lifetimeMs: 604_800_000 }],
+  repositories: [{ matching: "acme/copy", class: "weekly" }],
+  tags: [{ matching: "acme/results", rules: { matching: ["v*"] } }],
+});
 
 describe("the same words and the same answers, for a folder and for a server", () => {
   it("on all commands, each with its exit code", async () => {
-    const told: string[][] = [];
-    for (const kind of placeKinds) {
+    const tell = async (kind: PlaceKind): Promise<string[]> => {
       await using place = await openStorePlace(kind);
       await makeResults(join(place.work, "results"));
+      await writeFile(join(place.work, "policy.json"), policy);
       const answers: string[] = [];
-      for (const one of words) {
+      for (const [, ...one] of words) {
         const { code, stdout, stderr } = await place.run(one);
         answers.push(withoutChance(`${one.join(" ")} → ${code}\n${stdout}${stderr}`));
       }
-      for (const copy of ["out"]) await run("diff", ["-r", join(place.work, "results"), join(place.work, copy)]);
-      told.push(answers);
-    }
-    const [folder = [], server = []] = told;
+      await run("diff", ["-r", join(place.work, "results"), join(place.work, "out")]);
+      return answers;
+    };
+    const [folder = [], server = []] = await Promise.all(placeKinds.map(tell));
     expect(server).toEqual(folder);
-    const codes = folder.map((answer) => / → (\d+)/.exec(answer)?.[1]);
-    const expected = words.map((one) => {
-      const text = one.join(" ");
-      if (/:none|:nope|--file none|--cancel/.test(text)) return "4";
-      return /900d|--remove/.test(text) ? "1" : "0";
-    });
-    // Released twice, got twice: the second time there is nothing to release, and something in the way.
-    expected[18] = "4";
-    expected[21] = "1";
-    expect(codes).toEqual(expected);
+    const firstLines = folder.map((answer) => answer.split("\n", 1)[0]);
+    expect(firstLines).toEqual(words.map(([code, ...one]) => withoutChance(`${one.join(" ")} → ${code}`)));
+    const simulated = folder.find((answer) => answer.startsWith("simulate --at 2099-01-01"));
+    expect(simulated).toContain("remove-tag acme/results:nightly: may go because no rule keeps it");
+    expect(simulated).toMatch(/^acme\/copy +0 +2 +-$/m);
+    expect(simulated).toMatch(/^all +1 +\d+ +[\d.]+ [KM]?i?B$/m);
   }, 300_000);
 });
 
@@ -208,6 +227,20 @@ describe.each(placeKinds)("a store in %s", (kind) => {
     await place.good(["import", "from-skopeo.tar", "acme/round"]);
     expect(await digestOf("acme/round:v1")).toBe(await digestOf("acme/results:v1"));
     expect(await digestOf("acme/round:again")).toBe(await digestOf("acme/results:v1"));
+  });
+
+  it("refuses a plan with a step that would not be done, with 7, and does nothing", async () => {
+    const { manifest } = JSON.parse(await place.good(["show", "acme/results:v1", "--json"])) as {
+      manifest: { digest: string };
+    };
+    await place.good(["gc", "--dry-run", "--save", "plan.json"]);
+    const saved = JSON.parse(await readFile(join(place.work, "plan.json"), "utf8")) as { plan: { steps: object[] } };
+    saved.plan.steps.push({ kind: "delete-manifest", repository: "acme/results", digest: manifest.digest });
+    await writeFile(join(place.work, "plan.json"), JSON.stringify(saved));
+    const { code, stdout, stderr } = await place.run(["gc", "--plan", "plan.json"]);
+    const said = `the world has moved on: delete-manifest acme/results@${manifest.digest}`;
+    expect([code, stdout, stderr]).toEqual([7, "", expect.stringContaining(said)]);
+    await place.good(["show", "acme/results:v1"]);
   });
 
   it("takes over class, expiry and holds with --retention", async () => {

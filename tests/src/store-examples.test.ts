@@ -36,11 +36,17 @@ it.each(placeKinds)(
 
 /** The commands under "Examples:", without what explains them. */
 async function examplesOf(command: string): Promise<string[]> {
-  const { stdout } = await runWaybill(["store", command, "--help"]);
+  const { stdout } = await runWaybill(["store", ...command.split(" "), "--help"]);
   return (/^Examples:\n((?: {2}.*\n)+)/m.exec(stdout)?.[1] ?? "")
     .split("\n")
     .map((line) => line.trim().replace(/ {2,}\S.*$/, ""))
     .filter((line) => line !== "");
+}
+
+/** The policy that the help of `simulate` shows. */
+async function policyOfHelp(): Promise<string> {
+  const { stdout } = await runWaybill(["store", "simulate", "--help"]);
+  return /^ {2}\{\n[\s\S]*?^ {2}\}$/m.exec(stdout)?.[0] ?? "";
 }
 
 it("every example of --help runs as it is written, but for the names of servers and other people's folders", async () => {
@@ -52,7 +58,8 @@ it("every example of --help runs as it is written, but for the names of servers 
   await mkdir(join(place.work, "results"));
   await writeFile(join(place.work, "results/report.html"), "<p>passed</p>");
   await writeFile(join(place.work, "results/log.txt"), "passed\n");
-  await writeFile(join(place.work, "token"), "no token is asked for");
+  await writeFile(join(place.work, "token"), "one-that-nobody-asks-for");
+  await writeFile(join(place.work, "policy.json"), await policyOfHelp());
   await script(`cp results/* . && mkdir runs &&
     tar -xzf ${root}/artifact-store/fixtures/cmis-run-20261121T080131Z-browser-version.tar.gz -C runs &&
     mv runs/* runs/20261121T080131Z &&
@@ -75,6 +82,11 @@ it("every example of --help runs as it is written, but for the names of servers 
     "export",
     "import",
     "gc",
+    "simulate",
+    "tag-policy put",
+    "tag-policy list",
+    "tag-policy judge",
+    "tag-policy remove",
   ];
   const failed: string[] = [];
   let ran = 0;

@@ -7,6 +7,7 @@ import { planOf } from "./answers.ts";
 import { schemas, time } from "./api-schemas.ts";
 import type { Gate } from "./gate.ts";
 import { routeOf, type Operation } from "./operation.ts";
+import { orProblem } from "./problems.ts";
 
 const step = z
   .object({
@@ -33,7 +34,7 @@ const audit = z.object({
   findings: z.array(z.object({ kind: z.enum(["missing", "corrupt", "unnamed"]), key: z.string(), detail: z.string() })),
 });
 
-const streamed =
+export const streamed =
   "With `Accept: text/event-stream` it tells of its progress (`progress`), and ends with `result` or `failed`; whoever " +
   "closes the stream stops it between two steps.";
 
@@ -99,7 +100,7 @@ export function collectionRoutes(store: Store, gate: Gate): HttpRoute[] {
 }
 
 /** Long work: its result as JSON in the end, or as events while it goes on. Ends with whoever asked. */
-async function told<T extends object>(
+export async function told<T extends object>(
   c: HttpContext,
   work: (signal: AbortSignal, tell: (progress: object) => void) => Promise<T>,
 ): Promise<T | Response> {
@@ -114,8 +115,9 @@ async function told<T extends object>(
       (result) => send("result", result),
       (error: unknown) => {
         if (ended.signal.aborted) return;
-        c.var.log.error({ err: error }, "a collection failed");
-        send("failed", problemBody(asProblem(error)));
+        const problem = asProblem(orProblem(error));
+        if (problem.status >= 500) c.var.log.error({ err: error }, "a collection failed");
+        send("failed", problemBody(problem));
       },
     )
     .finally(() => stream.close());

@@ -22,3 +22,4 @@ export {
   type UploadListing,
 } from "./answers.ts";
 export { answerOf as packageOf } from "./packages.ts";
+export { parsePolicy, simulationOf, tagPolicyOf } from "./policy-schemas.ts";

@@ -2,66 +2,30 @@ import { access } from "@waybill/foundation/auth";
 import type { HttpRoute } from "@waybill/foundation/http";
 import { z } from "zod";
 import { StoreError } from "../errors/index.ts";
-import type { Policy } from "../collection/index.ts";
-import type { TagRules } from "../retention/index.ts";
 import type { Store } from "../store/index.ts";
 import { planOf } from "./answers.ts";
-import { repositoryName, schemas, time } from "./api-schemas.ts";
-import { plan } from "./collection.ts";
+import { time } from "./api-schemas.ts";
+import { plan, streamed, told } from "./collection.ts";
 import type { Gate } from "./gate.ts";
 import { routeOf, type Operation } from "./operation.ts";
-import { classRules } from "./retention-schemas.ts";
-
-const pattern = z.string().min(1).max(255);
-const tagRules = z.strictObject({
-  last: z.int().nonnegative().optional(),
-  matching: z.array(z.string().min(1).max(128)).max(100).optional(),
-  usedWithinMs: z.int().nonnegative().optional(),
-});
-
-const tagPolicy = z.object({ name: z.string(), matching: pattern, rules: tagRules }).register(schemas, {
-  id: "TagPolicy",
-  description:
-    "`matching`: repositories, `*` stands for any characters. A tag stays that is one of the `last` moved, has a name " +
-    "`matching` a pattern, or was pushed or pulled within `usedWithinMs`; of several policies, each keeps what it keeps.",
-});
-
-const policy = z
-  .strictObject({
-    classes: z
-      .array(z.strictObject({ name: z.string().min(1).max(63), ...classRules.shape }))
-      .max(100)
-      .optional(),
-    repositories: z
-      .array(z.strictObject({ matching: pattern, class: z.string() }))
-      .max(1000)
-      .optional(),
-    tags: z
-      .array(z.strictObject({ matching: pattern, rules: tagRules }))
-      .max(1000)
-      .optional(),
-  })
-  .register(schemas, {
-    id: "Policy",
-    description: "Rules as they might be, beside those that are. The first of `repositories` that matches counts.",
-  });
-
-const simulation = z.object({
-  ...plan.shape,
-  tags: z.array(z.object({ repository: repositoryName, tag: z.string(), sentence: z.string() })),
-});
-
-const savedPlan = z
-  .object({ version: z.literal(1), store: z.uuid(), plan: z.looseObject({ at: z.int(), steps: z.array(z.unknown()) }) })
-  .register(schemas, { id: "SavedPlan", description: "To be kept as it is, and applied later." });
-
-const verdicts = z.object({
-  items: z.array(z.object({ name: z.string(), kept: z.boolean(), sentence: z.string() })),
-});
+import {
+  pattern,
+  policy,
+  policyIn,
+  rulesIn,
+  savedPlan,
+  simulation,
+  simulationOf,
+  tagPolicy,
+  tagPolicyOf,
+  tagRules,
+  verdicts,
+} from "./policy-schemas.ts";
 
 const tag = "collection";
 /** A plan has a step for each thing that goes. */
 const largestPlanBytes = 64 * 1024 * 1024;
+const largestPolicyBytes = 1024 * 1024;
 
 export const policyOperations = {
   savePlan: {
@@ -82,7 +46,7 @@ export const policyOperations = {
     summary: "Do what a saved plan says, and nothing beside it",
     description:
       "409, before anything is done, when a step of it would not be done now. What is overtaken while it runs is left out " +
-      "of the answer.",
+      `of the answer. ${streamed}`,
     body: savedPlan,
     bodyExample: {
       version: 1,
@@ -112,6 +76,7 @@ export const policyOperations = {
     summary: "What would be gone by a time under a policy, and how many bytes of it",
     description: "Changes nothing. Looks at every manifest.",
     body: z.strictObject({ at: time, policy: policy.optional() }),
+    bodyLimitBytes: largestPolicyBytes,
     bodyExample: {
       at: "2027-03-01T00:00:00Z",
       policy: {
@@ -174,24 +139,29 @@ export function policyRoutes(store: Store, gate: Gate): HttpRoute[] {
     }),
     routeOf(policyOperations.applyPlan, async (c, { body }) => {
       gate.wholeStore(c);
-      return planOf(await collection.applyPlan(body, { signal: c.req.raw.signal }));
+      return await told(c, async (signal, tell) => {
+        const done = await collection.applyPlan(body, {
+          signal,
+          onProgress: ({ steps, bytesFreed, last }) => tell({ steps, bytesFreed, last }),
+        });
+        return planOf(done);
+      });
     }),
     routeOf(policyOperations.simulate, async (c, { body }) => {
       gate.wholeStore(c);
       const asked = { at: Date.parse(body.at), signal: c.req.raw.signal };
-      const { tags, ...would } = await collection.simulate(
-        body.policy === undefined ? asked : { ...asked, policy: policyOf(body.policy) },
+      return simulationOf(
+        await collection.simulate(body.policy === undefined ? asked : { ...asked, policy: policyIn(body.policy) }),
       );
-      return { ...planOf(would), tags: [...tags] };
     }),
     routeOf(policyOperations.listTagPolicies, async (c) => {
       gate.wholeStore(c);
-      return { items: (await tagPolicies.list()).map(answerOf) };
+      return { items: (await tagPolicies.list()).map(tagPolicyOf) };
     }),
     routeOf(policyOperations.putTagPolicy, async (c, { body }) => {
       gate.wholeStore(c);
       const name = c.req.param("policy") ?? "";
-      return answerOf(await tagPolicies.put({ name, matching: body.matching, rules: rulesIn(body.rules) }));
+      return tagPolicyOf(await tagPolicies.put({ name, matching: body.matching, rules: rulesIn(body.rules) }));
     }),
     routeOf(policyOperations.deleteTagPolicy, async (c) => {
       gate.wholeStore(c);
@@ -205,34 +175,4 @@ export function policyRoutes(store: Store, gate: Gate): HttpRoute[] {
       return { items: [...(await tagPolicies.judge(repository))] };
     }),
   ];
-}
-
-/** Without the fields that are not there, as the store's types have them. */
-function rulesIn({ last, matching, usedWithinMs }: z.output<typeof tagRules>): TagRules {
-  return {
-    ...(last === undefined ? {} : { last }),
-    ...(matching === undefined ? {} : { matching }),
-    ...(usedWithinMs === undefined ? {} : { usedWithinMs }),
-  };
-}
-
-function policyOf({ classes, repositories, tags }: z.output<typeof policy>): Policy {
-  return {
-    ...(classes === undefined ? {} : { classes }),
-    ...(repositories === undefined ? {} : { repositories }),
-    ...(tags === undefined ? {} : { tags: tags.map(({ matching, rules }) => ({ matching, rules: rulesIn(rules) })) }),
-  };
-}
-
-function answerOf({
-  name,
-  matching,
-  rules,
-}: {
-  readonly name: string;
-  readonly matching: string;
-  readonly rules: TagRules;
-}) {
-  const { matching: names, ...others } = rules;
-  return { name, matching, rules: { ...others, ...(names === undefined ? {} : { matching: [...names] }) } };
 }

@@ -40,14 +40,19 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   WEBHOOK_UNKNOWN: { status: 404, title: "No such subscription" },
 };
 
+/** What the store throws as a problem; anything else stays what it is. */
+export function orProblem(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  return new Problem({ code: error.code, ...told[error.code], detail: error.message, cause: error });
+}
+
 /** Lets a handler of `/api/v1` throw what the store throws. */
 export function withProblems(handler: HttpRoute["handler"]): HttpRoute["handler"] {
   return async (c) => {
     try {
       return await handler(c);
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      throw new Problem({ code: error.code, ...told[error.code], detail: error.message, cause: error });
+      throw orProblem(error);
     }
   };
 }

@@ -38,7 +38,10 @@ export async function openStorePlace(
         );
   const flags = server === undefined ? ["--root", root] : ["--server", server.url];
   // Before the rest, so that a test can name another server.
-  const withFlags = ([command = "", ...rest]: readonly string[]): readonly string[] => [command, ...flags, ...rest];
+  const withFlags = (words: readonly string[]): readonly string[] => {
+    const end = words[0] === "tag-policy" ? 2 : 1;
+    return [...words.slice(0, end), ...flags, ...words.slice(end)];
+  };
   // What a transfer keeps for its next attempt stays in here, and nobody's log-ins get in.
   const own = { XDG_STATE_HOME: join(folder.path, "state"), HOME: folder.path };
   const run = (words: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<CommandResult> =>

@@ -1,7 +1,7 @@
 import type { RetentionClassRules } from "@waybill/artifact-store/http";
 import type { Command } from "commander";
 import { UsageError } from "../errors/index.ts";
-import { parseLifetime } from "../store-words/index.ts";
+import { durationText, parseLifetime } from "../store-words/index.ts";
 import { tableOf } from "../terminal/index.ts";
 import { print, printJson } from "./store-output.ts";
 import { addPlace, withPlace } from "./store-place.ts";
@@ -64,17 +64,4 @@ function show(classes: readonly RetentionClassRules[], options: Readonly<Record<
     locked ? "yes" : "no",
   ]);
   print(tableOf(["class", "lifetime", "longest", "untagged", "locked"], rows));
-}
-
-/** `2592000000` → `30d`: read back by `--lifetime`. */
-function durationText(ms: number | null): string {
-  if (ms === null) return "none";
-  const units = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1000],
-  ] as const;
-  const [unit, size] = units.find(([, length]) => ms % length === 0 && ms >= length) ?? ["ms", 1];
-  return `${ms / size}${unit}`;
 }

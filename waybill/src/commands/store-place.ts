@@ -51,7 +51,7 @@ export function addPlace(command: Command): Command {
  * Opens the store that a command line names: `--server` or `--root`, else WAYBILL_SERVER, else a folder.
  * @param make a store where a folder has none
  */
-export async function openPlace(options: Readonly<Record<string, unknown>>, make = false): Promise<StoreAccess> {
+async function openPlace(options: Readonly<Record<string, unknown>>, make = false): Promise<StoreAccess> {
   const settings = settingsOf(placeSettings, options);
   if (options["server"] !== undefined && options["root"] !== undefined) {
     throw new UsageError("--server and --root name two stores", "Leave one of them out.");

@@ -39,6 +39,25 @@ export const commandTree: readonly CommandEntry[] = [
       { name: "import", summary: "bring an OCI image layout in", load: () => import("./store-import.ts") },
       { name: "migrate", summary: "move the blobs to another place", load: () => import("./store-migrate.ts") },
       { name: "gc", summary: "give back the space of what nobody needs", load: () => import("./store-gc.ts") },
+      {
+        name: "simulate",
+        summary: "what would go by a time, under rules as they might be",
+        load: () => import("./store-simulate.ts"),
+      },
+      {
+        name: "tag-policy",
+        summary: "tag rules that the store applies by itself",
+        children: [
+          { name: "list", summary: "all of them", load: () => import("./store-tag-policy-list.ts") },
+          { name: "put", summary: "make or replace one", load: () => import("./store-tag-policy-put.ts") },
+          { name: "remove", summary: "end one", load: () => import("./store-tag-policy-remove.ts") },
+          {
+            name: "judge",
+            summary: "what they would do to a repository's tags now",
+            load: () => import("./store-tag-policy-judge.ts"),
+          },
+        ],
+      },
     ],
   },
   {

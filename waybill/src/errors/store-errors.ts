@@ -15,6 +15,11 @@ export class UnsoundError extends UserError {
   override readonly name = "UnsoundError";
 }
 
+/** A plan of a collection that would not be done any more. Exit code 7. */
+export class OvertakenError extends UserError {
+  override readonly name = "OvertakenError";
+}
+
 /** What was typed cannot be meant. Exit code 2. */
 export class UsageError extends UserError {
   override readonly name = "UsageError";

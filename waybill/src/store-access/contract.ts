@@ -4,8 +4,12 @@ import type {
   Digest,
   PackageFile,
   PackageLink,
+  Policy,
   RepositoryName,
+  SavedPlan,
   Tag,
+  TagPolicy,
+  TagVerdict,
 } from "@waybill/artifact-store";
 import type {
   EligibilityVerdict,
@@ -14,6 +18,7 @@ import type {
   packageOf,
   RetentionClassRules,
   RetentionRecord,
+  simulationOf,
   UploadListing,
 } from "@waybill/artifact-store/http";
 
@@ -114,9 +119,30 @@ export interface CollectionReport {
   readonly bytesCondemned: number;
 }
 
+type OnStep = (step: CollectionProgress["last"]) => void;
+
+/** What would be gone by a time: the steps of a plan, and tags. */
+export type SimulationReport = ReturnType<typeof simulationOf>;
+
 export interface CollectionAccess {
   plan(): Promise<CollectionReport>;
-  run(onStep: (step: CollectionProgress["last"]) => void, signal: AbortSignal): Promise<CollectionReport>;
+  run(onStep: OnStep, signal: AbortSignal): Promise<CollectionReport>;
+  /** A plan to keep, and to apply later. */
+  savePlan(): Promise<SavedPlan>;
+  /** Does what a plan says, and nothing beside it. @throws OvertakenError when a step of it would not be done now */
+  applyPlan(plan: SavedPlan, onStep: OnStep, signal: AbortSignal): Promise<CollectionReport>;
+  /** @param at RFC 3339 */
+  simulate(at: string, policy: Policy | undefined, signal: AbortSignal): Promise<SimulationReport>;
+}
+
+/** Tag rules that the store applies by itself. */
+export interface TagPolicyAccess {
+  list(): Promise<readonly TagPolicy[]>;
+  /** Makes a policy, or replaces the one of this name. */
+  put(policy: TagPolicy): Promise<TagPolicy>;
+  remove(name: string): Promise<void>;
+  /** What all policies together would do to a repository's tags now. */
+  judge(repository: RepositoryName): Promise<readonly TagVerdict[]>;
 }
 
 /** A package as `/api/v1/packages` tells it. Times are RFC 3339. */
@@ -155,7 +181,8 @@ export interface PackageAccess {
 
 /**
  * A store, wherever it is: a folder that this process opens, or a server. The same words, the same answers, the same
- * errors: `NotFoundError`, `DeniedError`, `BusyError`, and `UserError` for everything else that a person can mend.
+ * errors: `NotFoundError`, `DeniedError`, `BusyError`, `OvertakenError`, and `UserError` for everything else that a person can
+ * mend.
  */
 export interface StoreAccess {
   /** The folder, or the server's address. */
@@ -164,6 +191,7 @@ export interface StoreAccess {
   readonly uploads: UploadAccess;
   readonly retention: RetentionAccess;
   readonly collection: CollectionAccess;
+  readonly tagPolicies: TagPolicyAccess;
   readonly packages: PackageAccess;
   close(): Promise<void>;
 }

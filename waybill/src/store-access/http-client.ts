@@ -9,7 +9,7 @@ import { Agent as SecureAgent, request as secure } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { UserError } from "@waybill/foundation/errors";
-import { BusyError, DeniedError, NotFoundError } from "../errors/index.ts";
+import { BusyError, DeniedError, NotFoundError, OvertakenError } from "../errors/index.ts";
 
 /** No byte moves for so long: the other side is not there any more. There is no limit on the whole. */
 const stallMs = 60_000;
@@ -26,6 +26,8 @@ export interface Call {
   /** Statuses that are an answer; any other is an error. */
   readonly expected: readonly number[];
   readonly signal?: AbortSignal;
+  /** Of a call whose server looks at a whole store before its first byte; else a minute. */
+  readonly patienceMs?: number;
 }
 
 export interface Answer {
@@ -67,7 +69,8 @@ export function httpClient(server: URL, authorization: string | undefined): Http
       },
       ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
-    outgoing.setTimeout(stallMs, () => outgoing.destroy(new Error(`no byte moved for ${stallMs / 1000} s`)));
+    const patienceMs = call.patienceMs ?? stallMs;
+    outgoing.setTimeout(patienceMs, () => outgoing.destroy(new Error(`no byte moved for ${patienceMs / 1000} s`)));
     const answered = new Promise<IncomingMessage>((done, fail) => {
       outgoing.once("response", done);
       outgoing.once("error", fail);
@@ -135,21 +138,32 @@ function unreachable(server: URL, cause: unknown): Error {
   );
 }
 
+interface Words {
+  readonly code?: unknown;
+  readonly said?: string;
+}
+
 /** What a server said, in either shape: problem+json, or the registry's list of errors. */
-function wordsOf(text: string): string | undefined {
+function wordsOf(text: string): Words {
   try {
-    const { detail, errors } = JSON.parse(text) as { readonly detail?: unknown; readonly errors?: unknown };
-    if (typeof detail === "string") return detail;
+    const { code, detail, errors } = JSON.parse(text) as { code?: unknown; detail?: unknown; errors?: unknown };
+    if (typeof detail === "string") return { code, said: detail };
     const [first] = Array.isArray(errors) ? (errors as readonly { readonly message?: unknown }[]) : [];
-    return typeof first?.message === "string" ? first.message : undefined;
+    return typeof first?.message === "string" ? { said: first.message } : {};
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** What long work behind an event stream failed with. */
+export function failureOf(problem: unknown): Error {
+  const { code, said = "the server does not say why" } = wordsOf(JSON.stringify(problem));
+  return code === "PLAN_OVERTAKEN" ? new OvertakenError(said) : new UserError(said);
 }
 
 function refusalOf(call: Call, response: IncomingMessage, text: string, server: URL, known: boolean): Error {
   const status = response.statusCode ?? 0;
-  const said = wordsOf(text) ?? `${call.method} ${call.path.split("?")[0]} was answered with ${status}`;
+  const { code, said = `${call.method} ${call.path.split("?")[0]} was answered with ${status}` } = wordsOf(text);
   if (status === 401) {
     const advice = known
       ? "Get a new token: it is wrong, or has expired."
@@ -158,6 +172,7 @@ function refusalOf(call: Call, response: IncomingMessage, text: string, server: 
   }
   if (status === 403) return new DeniedError(said, "Ask for a token with the roles that this needs.");
   if (status === 404) return new NotFoundError(said);
+  if (code === "PLAN_OVERTAKEN") return new OvertakenError(said);
   if (status === 409 && /another request/.test(said)) return new BusyError(said, "Try again in a moment.");
   if (status >= 500) return new UserError(`${server.origin} failed: ${said}`, "Its log says why; try again later.");
   return new UserError(said);

@@ -4,11 +4,11 @@
  */
 export type {
   CollectionReport,
-  ManifestBytes,
   PackageListing,
   Page,
   PageAsked,
   Reference,
+  SimulationReport,
   StoreAccess,
 } from "./contract.ts";
 export { localAccess } from "./local.ts";

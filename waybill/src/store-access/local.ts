@@ -8,11 +8,13 @@ import {
   planOf,
   recordOf,
   rulesOf,
+  simulationOf,
+  tagPolicyOf,
   uploadOf,
   verdictOf,
 } from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
-import { BusyError, NotFoundError } from "../errors/index.ts";
+import { BusyError, NotFoundError, OvertakenError } from "../errors/index.ts";
 import type { Page, PageAsked, Reference, StoreAccess } from "./contract.ts";
 
 /** A store that this process has open. Who acts is the user of this machine. */
@@ -134,6 +136,25 @@ export function localAccess(
       plan: async () => planOf(await store.collection.plan({ everywhere: true })),
       run: async (onStep, signal) =>
         planOf(await store.collection.run({ everywhere: true, signal, onProgress: ({ last }) => onStep(last) })),
+      savePlan: () => store.collection.savePlan(),
+      applyPlan: async (plan, onStep, signal) =>
+        planOf(await store.collection.applyPlan(plan, { signal, onProgress: ({ last }) => onStep(last) })),
+      simulate: async (at, policy, signal) => {
+        const asked = { at: Date.parse(at), signal };
+        return simulationOf(await store.collection.simulate(policy === undefined ? asked : { ...asked, policy }));
+      },
+    },
+    tagPolicies: {
+      list: async () => (await store.tagPolicies.list()).map(tagPolicyOf),
+      put: async (policy) => tagPolicyOf(await store.tagPolicies.put(policy)),
+      remove: async (name) => {
+        if (await store.tagPolicies.remove(name)) return;
+        throw new NotFoundError(`there is no tag policy ${JSON.stringify(name)}`);
+      },
+      judge: async (repository) => {
+        await store.tags.list(repository, { limit: 1 }); // says that there is no such repository
+        return await store.tagPolicies.judge(repository);
+      },
     },
     packages: {
       open: async (asked) => packageOf(await store.packages.open(asked)),
@@ -182,6 +203,7 @@ function asUserError(error: unknown): unknown {
   if (error.code.endsWith("_UNKNOWN") && error.code !== "MANIFEST_BLOB_UNKNOWN") {
     return new NotFoundError(error.message, undefined, { cause: error });
   }
+  if (error.code === "PLAN_OVERTAKEN") return new OvertakenError(error.message, undefined, { cause: error });
   if (error.code === "UPLOAD_BUSY") return new BusyError(error.message, "Try again in a moment.", { cause: error });
   return new UserError(error.message, undefined, { cause: error });
 }
@@ -208,6 +230,7 @@ function told(access: StoreAccess): StoreAccess {
     uploads: wrapped(access.uploads),
     retention: wrapped(access.retention),
     collection: wrapped(access.collection),
+    tagPolicies: wrapped(access.tagPolicies),
     packages: wrapped(access.packages),
   };
 }

@@ -8,11 +8,12 @@ import type {
   RetentionRecord,
 } from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
-import type { CollectionReport, Page, Reference, StoreAccess } from "./contract.ts";
-import { readEvents } from "./event-stream.ts";
+import type { Page, Reference, StoreAccess } from "./contract.ts";
 import { httpClient, type Call } from "./http-client.ts";
 import { digestIn, manifestPath, nameIn, queryOf, textOf } from "./paths.ts";
+import { remoteCollection } from "./remote-collection.ts";
 import { remotePackages } from "./remote-packages.ts";
+import { remoteTagPolicies } from "./remote-tag-policies.ts";
 import { remoteUploads } from "./remote-uploads.ts";
 
 /** A store behind a server: `/v2/` for bytes and manifests, `/api/v1` for the rest. */
@@ -110,24 +111,8 @@ export function remoteAccess(server: URL, authorization: string | undefined): St
         json({ method: "PUT", path: `/api/v1/retention-classes/${encodeURIComponent(name)}`, json: rules }),
       removeClass: (name) => done("DELETE", `/api/v1/retention-classes/${encodeURIComponent(name)}`, [204]),
     },
-    collection: {
-      plan: () => get<CollectionReport>("/api/v1/collection/plan"),
-      async run(onStep, signal) {
-        const response = await client.open({
-          method: "POST",
-          path: "/api/v1/collection/run",
-          headers: { accept: "text/event-stream" },
-          expected: [200],
-          signal,
-        });
-        for await (const { event, data } of readEvents(response)) {
-          if (event === "progress") onStep((data as { last: CollectionReport["steps"][number] }).last);
-          if (event === "result") return data as CollectionReport;
-          if (event === "failed") throw new UserError((data as { detail: string }).detail);
-        }
-        throw new UserError(`${server.origin} ended before the collection did`, "Run it again: it goes on from there.");
-      },
-    },
+    collection: remoteCollection(client, json),
+    tagPolicies: remoteTagPolicies(json, done),
     packages: remotePackages(json),
     close: async () => client.close(),
   };

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { digestOf, mediaTypes, parseRepositoryName, parseTag, type Digest } from "@waybill/artifact-store";
 import { UserError } from "@waybill/foundation/errors";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { NotFoundError } from "../errors/index.ts";
+import { NotFoundError, OvertakenError } from "../errors/index.ts";
 import type { Page, StoreAccess } from "./index.ts";
 
 const home = parseRepositoryName("acme/app");
@@ -177,6 +177,72 @@ export function describeStoreAccess(
       expect(await access.collection.plan()).toMatchObject({ bytesFreed: 0, at: expect.any(String) as string });
       const done = await access.collection.run(() => undefined, new AbortController().signal);
       expect(done).toMatchObject({ bytesFreed: 0, steps: expect.any(Array) as unknown[] });
+    });
+
+    it("saves a plan, refuses it when the world has moved on, and applies exactly what it says", async () => {
+      const { collection, retention } = access;
+      const signal = new AbortController().signal;
+      await retention.defineClass({
+        name: "moment",
+        lifetimeMs: 1,
+        longestMs: null,
+        untaggedMs: null,
+        locked: false,
+      });
+      const brief = { tag: parseTag("brief") };
+      await access.content.putManifest(home, {
+        content: Buffer.from('{"brief":true}'),
+        mediaType: "application/vnd.acme.brief+json",
+        tags: [brief.tag],
+      });
+      const { digest } = await retention.classify(home, brief, "moment");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const plan = await collection.savePlan();
+      expect(plan.plan.steps).toMatchObject([{ kind: "delete-manifest", digest }]);
+      await retention.hold(home, brief, { name: "late", why: "needed after all" });
+      const steps: unknown[] = [];
+      const apply = () => collection.applyPlan(plan, (step) => steps.push(step), signal);
+      await expect(apply()).rejects.toBeInstanceOf(OvertakenError);
+      await expect(apply()).rejects.toThrow(`the world has moved on: delete-manifest acme/app@${digest}`);
+      expect(steps).toEqual([]);
+      await retention.release(home, brief, "late");
+      expect(await apply()).toMatchObject({ steps: plan.plan.steps });
+      expect(steps).toEqual(plan.plan.steps);
+      await expect(access.content.look(home, brief)).rejects.toBeInstanceOf(NotFoundError);
+      const foreign = { ...plan, store: "00000000-0000-4000-8000-000000000000" };
+      await expect(collection.applyPlan(foreign, () => undefined, signal)).rejects.toThrow("a plan of another store");
+    });
+
+    it("simulates, under the rules that are and under others, and changes nothing", async () => {
+      const signal = new AbortController().signal;
+      const at = "2099-01-01T00:00:00.000Z";
+      await access.retention.hold(home, v1, { name: "simulated", why: "kept as things are" });
+      expect(await access.collection.simulate(at, undefined, signal)).toMatchObject({ at, tags: [] });
+      await access.retention.release(home, v1, "simulated");
+      const policy = { tags: [{ matching: "acme/*", rules: { matching: ["v2"] } }] };
+      const would = await access.collection.simulate(at, policy, signal);
+      expect(would.tags).toEqual([{ repository: "acme/app", tag: "v1", sentence: "may go because no rule keeps it" }]);
+      expect((await access.content.look(home, v1)).tags).toEqual(["v1", "v2"]);
+      const wrong = { repositories: [{ matching: "*", class: "nowhere" }] };
+      await expect(access.collection.simulate(at, wrong, signal)).rejects.toThrow('there is no class "nowhere"');
+    });
+
+    it("keeps tag policies, and says what they would do", async () => {
+      const { tagPolicies } = access;
+      const few = { name: "few", matching: "acme/*", rules: { last: 0, usedWithinMs: 0, matching: ["v1"] } };
+      expect(await tagPolicies.put(few)).toEqual(few);
+      expect(JSON.stringify(await tagPolicies.list())).toBe(JSON.stringify([few]));
+      const verdicts = await tagPolicies.judge(home);
+      expect(verdicts.map(({ name, kept }) => [name, kept])).toEqual([
+        ["v1", true],
+        ["v2", false],
+      ]);
+      await expect(tagPolicies.judge(nowhere)).rejects.toBeInstanceOf(NotFoundError);
+      await expect(tagPolicies.put({ ...few, name: "Few" })).rejects.toThrow("lower-case letters");
+      await tagPolicies.remove("few");
+      await expect(tagPolicies.remove("few")).rejects.toThrow('there is no tag policy "few"');
+      await expect(tagPolicies.remove("few")).rejects.toBeInstanceOf(NotFoundError);
+      expect((await tagPolicies.judge(home)).every(({ kept }) => kept)).toBe(true);
     });
 
     it("makes a package of blobs that are there, once for each key, and finds it", async () => {

@@ -6,7 +6,8 @@ import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
 import { localAccess, remoteAccess } from "./index.ts";
 import { describeStoreAccess } from "./store-access.suite.ts";
 
-const limits = { collectEveryMs: 0 };
+/** Leases so short that what expires is due. */
+const limits = { collectEveryMs: 0, leaseMs: 1 };
 
 describeStoreAccess("a folder", async () => {
   const folder = await temporaryFolder("waybill-access-");

@@ -25,7 +25,7 @@ export interface WantedBlob {
 const partial = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /** Where the bytes of a blob gather until they are whole; told apart by the digest, so that nothing else is gone on with. */
-export function partialPathOf(target: string, digest: Digest): string {
+function partialPathOf(target: string, digest: Digest): string {
   return `${target}.${digest.slice(7, 19)}.partial`;
 }
 

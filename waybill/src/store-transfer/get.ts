@@ -83,7 +83,7 @@ async function fill(
   });
 }
 
-export function taken(target: string): UserError {
+function taken(target: string): UserError {
   return new UserError(`${target} is there already`, "Choose another name, or replace it with --force.");
 }
 

@@ -27,3 +27,16 @@ function durationIn(text: string, option: string): number {
 export function parseLifetime(text: string, option: string): number | null {
   return text === "none" ? null : durationIn(text, option);
 }
+
+/** `2592000000` → `30d`, null → `none`: read back by `parseLifetime`. */
+export function durationText(ms: number | null): string {
+  if (ms === null) return "none";
+  const units = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1000],
+  ] as const;
+  const [unit, size] = units.find(([, length]) => ms % length === 0 && ms >= length) ?? ["ms", 1];
+  return `${ms / size}${unit}`;
+}

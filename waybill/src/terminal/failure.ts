@@ -1,7 +1,15 @@
 import { SettingsError } from "@waybill/foundation/config";
 import { Problem, UserError } from "@waybill/foundation/errors";
 import { CommanderError } from "commander";
-import { BusyError, DeniedError, InterruptedError, NotFoundError, UnsoundError, UsageError } from "../errors/index.ts";
+import {
+  BusyError,
+  DeniedError,
+  InterruptedError,
+  NotFoundError,
+  OvertakenError,
+  UnsoundError,
+  UsageError,
+} from "../errors/index.ts";
 
 /** The exit codes of every command. */
 export const exitCodes = {
@@ -12,6 +20,7 @@ export const exitCodes = {
   notFound: { code: 4, meaning: "what was asked for is not there, or not for your eyes" },
   denied: { code: 5, meaning: "the server does not know you, or you may not do this" },
   unsound: { code: 6, meaning: "bytes are missing, or are not what their digest says" },
+  overtaken: { code: 7, meaning: "the world has moved on since a plan was made, and nothing was done" },
   interrupted: { code: 130, meaning: "Ctrl-C ended it before it was through" },
 } as const;
 
@@ -21,6 +30,7 @@ const codes = [
   [DeniedError, exitCodes.denied],
   [InterruptedError, exitCodes.interrupted],
   [NotFoundError, exitCodes.notFound],
+  [OvertakenError, exitCodes.overtaken],
   [UnsoundError, exitCodes.unsound],
   [UsageError, exitCodes.usage],
 ] as const;
