@@ -91,7 +91,19 @@ describe("any interleaving of pods and reports", () => {
         }
         expect([...starts.values()].every((count) => count === 1)).toBe(true);
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        // Found by chance once: a row that ended and one that began in the same millisecond had one id.
+        examples: [
+          [
+            [
+              { pod: 2, state: "failing" },
+              { pod: 2, state: "waiting" },
+              { pod: 5, state: "failing" },
+            ],
+          ],
+        ],
+      },
     );
   });
 });

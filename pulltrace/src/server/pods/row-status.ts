@@ -9,13 +9,19 @@ import type { NodeView, WaitFacts } from "./wait-status.ts";
 export function newStatus(
   need: ImageNeed,
   { node, tenantOf }: { readonly node: NodeView; readonly tenantOf: (imageRef: string) => string | undefined },
+  isTaken: (id: string) => boolean,
 ): PullStatus {
   const since = need.containers[0]?.since ?? node.now;
   const startedAt = new Date(Math.min(node.now, since > 0 ? since : node.now)).toISOString();
   const tenant = tenantOf(need.image);
-  const id = createHash("sha256").update(`${node.nodeName}\npods\n${need.image}\n${node.now}`).digest("hex");
+  // A row may end and the next one begin within a millisecond: they are two.
+  let id = "";
+  for (let turn = 0; id === "" || isTaken(id); turn++) {
+    const name = `${node.nodeName}\npods\n${need.image}\n${node.now}${turn === 0 ? "" : `\n${turn}`}`;
+    id = createHash("sha256").update(name).digest("hex").slice(0, 32);
+  }
   return {
-    id: id.slice(0, 32),
+    id,
     nodeName: node.nodeName,
     imageRef: need.image,
     totalBytes: 0,

@@ -91,7 +91,9 @@ export function nextRows(
     const kept = newTry || turnsBack ? undefined : row;
     open.set(
       need.image,
-      kept === undefined ? begin(need, facts, agents, input, emissions) : go(kept, need, facts, input, emissions),
+      kept === undefined
+        ? begin(need, facts, agents, input, emissions, (id) => ended.has(id) || finished.has(id))
+        : go(kept, need, facts, input, emissions),
     );
   }
 
@@ -147,9 +149,10 @@ function begin(
   agents: FinishedPull | undefined,
   input: RowsInput,
   emissions: Emission[],
+  isTaken: (id: string) => boolean,
 ): WaitingRow {
   const { node } = input;
-  const base = agents?.status ?? newStatus(need, input);
+  const base = agents?.status ?? newStatus(need, input, isTaken);
   const status = withFacts(base, need, facts, node.now);
   const ofAgent = agents !== undefined;
   if (!ofAgent) {
