@@ -8,7 +8,7 @@ const serial = { isolate: true, fileParallelism: false, testTimeout: 180_000, ho
  * Runs with different promises:
  * - `unit` needs nothing but Node and ends in seconds;
  * - `real` (`*.real.test.ts` beside the code, everything in `tests/`) talks to real servers: PostgreSQL,
- *   containerd, skopeo, Chromium. Its files run one after the other, because they measure and kill processes;
+ *   containerd, Ceph, skopeo, Chromium. Two files at a time;
  * - `cluster` (`*.cluster.test.ts` of `tests/cluster`) starts Kubernetes clusters with real nodes, see docs/test-cluster.md;
  * - `long` (`*.long.test.ts`) takes many minutes: soaks, attacks, many thousand rounds. No part of `make test`.
  */
@@ -32,6 +32,9 @@ export default defineConfig({
           ...shared,
           name: "real",
           ...serial,
+          // Two at a time: most of their time they wait for servers.
+          fileParallelism: true,
+          maxWorkers: 2,
           include: ["*/src/**/*.real.test.ts", "tests/src/**/*.test.ts"],
           exclude: ["**/*.long.test.ts", "**/node_modules/**"],
           globalSetup: ["foundation/src/testing/postgres.setup.ts", "artifact-store/src/testing/ceph.setup.ts"],
