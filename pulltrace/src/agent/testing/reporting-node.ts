@@ -1,0 +1,122 @@
+import { createServer } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
+import { silentLogger } from "@waybill/foundation/testing";
+import type { AgentReport, ReportedPull } from "../../contract/index.ts";
+import {
+  type ContainerdProgram,
+  type MadeImage,
+  type RateLimitedProxy,
+  rateLimitedProxy,
+  type RunningContainerd,
+  startContainerd,
+} from "../../testing/index.ts";
+import { type Agent, startAgent } from "../agent.ts";
+
+/** A containerd with an agent, whose reports are kept, and a slow link to a registry. Each test has one of its own. */
+export interface ReportingNode extends AsyncDisposable {
+  readonly containerd: RunningContainerd;
+  readonly proxy: RateLimitedProxy;
+  readonly agent: Agent;
+  readonly reports: readonly AgentReport[];
+  /** The name by which containerd pulls the image through the link. */
+  name(image: MadeImage): string;
+  /** Each report of the repository's pulls, oldest first. */
+  history(repository: string): ReportedPull[];
+  /** The first report, from the last one on, that is as asked. */
+  until(what: (report: AgentReport) => boolean, withinMs?: number): Promise<AgentReport>;
+  stopAgent(): Promise<void>;
+  startAgent(): Promise<void>;
+}
+
+export function pullsOf(report: AgentReport, repository: string): ReportedPull[] {
+  return report.pulls.filter((pull) => pull.imageRef.includes(`/${repository}`));
+}
+
+export async function startReportingNode(options: {
+  readonly program: ContainerdProgram;
+  readonly registryPort: number;
+  readonly bytesPerSecond: number;
+}): Promise<ReportingNode> {
+  await using stack = new AsyncDisposableStack();
+  const receiver = stack.adopt(await startReceiver(), (one) => one.close());
+  const proxy = stack.adopt(
+    await rateLimitedProxy({
+      target: { host: "127.0.0.1", port: options.registryPort },
+      bytesPerSecond: options.bytesPerSecond,
+    }),
+    (one) => one.close(),
+  );
+  const containerd = stack.adopt(await startContainerd(options.program), (one) => one.close());
+  const newAgent = () =>
+    startAgent({
+      nodeName: "node-1",
+      serverUrl: receiver.url,
+      containerdSocket: containerd.socket,
+      allowedSockets: [containerd.socket],
+      reportIntervalMs: 500,
+      log: silentLogger(),
+    });
+  let agent = await newAgent();
+  let runs = true;
+  const stopAgent = async () => {
+    if (runs) await agent.close();
+    runs = false;
+  };
+  stack.defer(stopAgent);
+  const owned = stack.move();
+  const { reports } = receiver;
+  return {
+    containerd,
+    proxy,
+    get agent() {
+      return agent;
+    },
+    reports,
+    name: (image) => `${proxy.address}/${image.reference}`,
+    history: (repository) => reports.flatMap((report) => pullsOf(report, repository)),
+    async until(what, withinMs = 60_000) {
+      const end = Date.now() + withinMs;
+      for (let seen = Math.max(0, reports.length - 1); Date.now() < end;) {
+        for (; seen < reports.length; seen += 1) {
+          const report = reports[seen];
+          if (report !== undefined && what(report)) return report;
+        }
+        await delay(50);
+      }
+      throw new Error(`no such report came; the last was ${JSON.stringify(reports.at(-1), undefined, 1)}`);
+    },
+    stopAgent,
+    async startAgent() {
+      agent = await newAgent();
+      runs = true;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Takes reports as the server does, and keeps them. */
+async function startReceiver() {
+  const reports: AgentReport[] = [];
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const body = Buffer.concat(parts);
+      const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+      reports.push(JSON.parse(plain.toString()) as AgentReport);
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the receiver has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    reports,
+    close() {
+      server.closeAllConnections();
+      return new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
