@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { publishedSchemas, type JsonObject } from "@waybill/foundation/openapi";
 import { collectionOperations } from "./collection.ts";
 import { schemas } from "./api-schemas.ts";
 import type { Operation, QuerySchema } from "./operation.ts";
@@ -6,8 +6,6 @@ import { packageOperations } from "./package-operations.ts";
 import { policyOperations } from "./policies.ts";
 import { listingOperations, retentionOperations } from "./retention-operations.ts";
 import { webhookOperations } from "./webhook-operations.ts";
-
-type JsonObject = { [key: string]: unknown };
 
 /** Every call of `/api/v1` that the store serves: a new group of them is one more line here. */
 export const operations: readonly Operation[] = [
@@ -19,34 +17,7 @@ export const operations: readonly Operation[] = [
   webhookOperations,
 ].flatMap((group): Operation[] => Object.values(group));
 
-/**
- * zod 4 writes JSON Schema 2020-12, the dialect of OpenAPI 3.1. `input`: what a client may send; for answers it leaves
- * objects open, so that a client does not break when a field is added. A digest is text in all but its TypeScript type.
- */
-const options = { io: "input", unrepresentable: "any" } as const;
-
-function withoutDialect(schema: object): JsonObject {
-  const { $schema: _, $id: __, ...rest } = schema as JsonObject;
-  return Object.keys(rest).length === 0 ? { type: "string" } : rest;
-}
-
-function componentSchemas(): Record<string, JsonObject> {
-  const made = z.toJSONSchema(schemas, { ...options, uri: (id) => `#/components/schemas/${id}` });
-  return Object.fromEntries(
-    Object.entries(made.schemas)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([id, schema]) => [id, withoutDialect(schema)]),
-  );
-}
-
-/** A schema in its place: named ones are references, also those within it. */
-function schemaInPlace(schema: z.ZodType): JsonObject {
-  const named = schemas.get(schema);
-  if (named !== undefined) return { $ref: `#/components/schemas/${named.id}` };
-  const { $defs: _, ...inPlace } = withoutDialect(z.toJSONSchema(schema, { ...options, metadata: schemas }));
-  const text = JSON.stringify(inPlace).replaceAll('"#/$defs/', '"#/components/schemas/');
-  return JSON.parse(text) as JsonObject;
-}
+const published = publishedSchemas(schemas);
 
 /** Names in braces of a path. */
 export function pathParameters(path: string): string[] {
@@ -70,7 +41,7 @@ function parametersOf(operation: Operation): JsonObject[] {
     name,
     in: "query",
     required: !field.safeParse(undefined).success,
-    schema: schemaInPlace(field),
+    schema: published.inPlace(field),
   }));
   const key = operation.idempotent === true ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : [];
   return [...ofPath, ...ofQuery, ...key];
@@ -81,7 +52,7 @@ function requestOf(operation: Operation): JsonObject {
   if (body !== undefined) {
     const example = bodyExample === undefined ? {} : { example: bodyExample };
     return {
-      requestBody: { required: true, content: { "application/json": { schema: schemaInPlace(body), ...example } } },
+      requestBody: { required: true, content: { "application/json": { schema: published.inPlace(body), ...example } } },
     };
   }
   if (uploads === undefined) return {};
@@ -90,7 +61,7 @@ function requestOf(operation: Operation): JsonObject {
 
 function answerOf({ answer }: Operation): JsonObject {
   const { description, schema, mediaTypes, example } = answer;
-  const json = schema && { schema: schemaInPlace(schema), ...(example === undefined ? {} : { example }) };
+  const json = schema && { schema: published.inPlace(schema), ...(example === undefined ? {} : { example }) };
   const content =
     json === undefined
       ? Object.fromEntries((mediaTypes ?? []).map((type) => [type, {}]))
@@ -162,7 +133,7 @@ export function openApiDocument(): JsonObject {
     servers: [{ url: "/" }],
     paths,
     components: {
-      schemas: { Problem: problem, ...componentSchemas() },
+      schemas: { Problem: problem, ...published.components() },
       responses: {
         Problem: {
           description: "What is wrong, and what to do.",

@@ -1,3 +1,4 @@
+import type { JsonObject } from "@waybill/foundation/openapi";
 import {
   operationIds,
   operations,
@@ -10,14 +11,14 @@ import {
   type ProblemStatus,
 } from "../../contract/index.ts";
 import { roleTable, type RoleRow } from "../access/index.ts";
-import { componentSchemas, schemaInPlace, type JsonObject } from "./schemas.ts";
+import { published } from "./schemas.ts";
 
 function parametersOf(schema: ParameterSchema | undefined, place: "path" | "query"): JsonObject[] {
   return Object.entries(schema?.shape ?? {}).map(([name, field]) => ({
     name,
     in: place,
     required: place === "path" || !field.safeParse(undefined).success,
-    schema: schemaInPlace(field),
+    schema: published.inPlace(field),
   }));
 }
 
@@ -47,7 +48,11 @@ function answerOf(operation: Operation): JsonObject {
         }),
     ...(schema === undefined
       ? {}
-      : { content: { [mediaType]: { schema: schemaInPlace(schema), ...(example === undefined ? {} : { example }) } } }),
+      : {
+          content: {
+            [mediaType]: { schema: published.inPlace(schema), ...(example === undefined ? {} : { example }) },
+          },
+        }),
   };
 }
 
@@ -83,7 +88,9 @@ function operationOf(id: OperationId): JsonObject {
       : {
           requestBody: {
             required: true,
-            content: { "application/json": { schema: schemaInPlace(operation.body), example: operation.bodyExample } },
+            content: {
+              "application/json": { schema: published.inPlace(operation.body), example: operation.bodyExample },
+            },
           },
         }),
     responses: {
@@ -106,7 +113,7 @@ function problemResponses(): JsonObject {
         description: title,
         content: {
           "application/problem+json": {
-            schema: schemaInPlace(problem),
+            schema: published.inPlace(problem),
             example: {
               type: "about:blank",
               title,
@@ -174,7 +181,7 @@ export function openApiDocument(): JsonObject {
     ],
     paths,
     components: {
-      schemas: componentSchemas(),
+      schemas: published.components(),
       responses: problemResponses(),
       parameters: headerParameterComponents,
       securitySchemes: {
