@@ -1,21 +1,13 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { rm } from "node:fs/promises";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { busyPulls, launchOptions, playScene, sampleNodes } from "./testing/index.ts";
+import { buildPage, busyPulls, launchOptions, playScene, sampleNodes } from "./testing/index.ts";
 
-const room = new URL("..", import.meta.url).pathname;
 let dist: string;
 let browser: Browser | undefined;
 
 beforeAll(async () => {
-  dist = await mkdtemp(join(tmpdir(), "waybill-page-"));
-  const vite = join(room, "../node_modules/vite/bin/vite.js");
-  const env = { ...process.env, NODE_ENV: "production" };
-  await promisify(execFile)(process.execPath, [vite, "build", "--outDir", dist, "--emptyOutDir"], { cwd: room, env });
+  dist = await buildPage();
   browser = await chromium.launch(launchOptions);
 });
 afterAll(async () => {

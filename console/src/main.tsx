@@ -11,6 +11,7 @@ import "./page.css";
 import "./list/list.css";
 import "./pulls/pulls.css";
 import "./pulls/detail.css";
+import "./pulls/troubles.css";
 import "./pulls/images.css";
 import "./nodes/nodes.css";
 

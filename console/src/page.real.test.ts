@@ -1,12 +1,9 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { rm } from "node:fs/promises";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
+  buildPage,
   busyPulls,
   launchOptions,
   manyPulls,
@@ -18,18 +15,13 @@ import {
   scenes,
 } from "./testing/index.ts";
 
-const room = new URL("..", import.meta.url).pathname;
 let dist: string;
 let browser: Browser | undefined;
 let context: BrowserContext | undefined;
 let played: PlayedScene | undefined;
 
 beforeAll(async () => {
-  dist = await mkdtemp(join(tmpdir(), "waybill-page-"));
-  // In a process of its own: vitest's NODE_ENV would make it a development build.
-  const vite = join(room, "../node_modules/vite/bin/vite.js");
-  const env = { ...process.env, NODE_ENV: "production" };
-  await promisify(execFile)(process.execPath, [vite, "build", "--outDir", dist, "--emptyOutDir"], { cwd: room, env });
+  dist = await buildPage();
   browser = await chromium.launch(launchOptions);
 });
 afterEach(async () => {

@@ -8,7 +8,7 @@ import {
   startScriptedServer,
 } from "../testing/index.ts";
 import { createFeed, type Feed, type FeedSnapshot } from "./feed.ts";
-import { openSession, SignedOut } from "./requests.ts";
+import { openSession, retryAfterMs, SignedOut } from "./requests.ts";
 
 /** Cookies as a browser keeps them; the rest is Node's fetch over a real socket. */
 function browserFetch(): (input: string, init?: RequestInit) => Promise<Response> {
@@ -164,6 +164,25 @@ describe("following the server", () => {
     expect(old.state?.entries.size).toBe(3);
   });
 
+  it("a server that has no place is asked again when it said, from the same event, and says why", async () => {
+    feed.start();
+    await until(live);
+    server.full(1);
+    server.dropStreams();
+    const full = await until(
+      ({ connection }) => connection.kind === "reconnecting" && connection.reason.includes("503"),
+    );
+    const { retryAt } = full.connection as { retryAt: number };
+    expect(retryAt - full.now).toBeGreaterThan(900);
+    expect(retryAt - full.now).toBeLessThanOrEqual(1250);
+    server.emitPull(moved(state.pulls[0]!, 88));
+    const { id } = state.pulls[2]!;
+    server.full(undefined);
+    await until((snapshot) => percentOf(snapshot, id) === 88);
+    expect(server.listReads()).toBe(1);
+    expect(server.resumedFrom.at(-1)).toBe("r1-0");
+  });
+
   it("takes a silent connection for dead", async () => {
     feed.start();
     await until(live);
@@ -203,3 +222,15 @@ describe("following the server", () => {
     expect(seen.length).toBeLessThan(200);
   });
 });
+
+it.each([
+  ["30", 30_000],
+  [" 7 ", 7000],
+  ["86400", 300_000],
+  ["Sat, 21 Nov 2026 03:00:20 GMT", 20_000],
+  ["Sat, 21 Nov 2026 02:00:00 GMT", 0],
+  ["soon", 0],
+  [null, 0],
+])("Retry-After %j is %d ms", (header, wait) =>
+  expect(retryAfterMs(header, Date.parse("2026-11-21T03:00:00Z"))).toBe(wait),
+);

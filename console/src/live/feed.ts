@@ -1,11 +1,11 @@
 import type { NodeStatus, PullEvent } from "@waybill/pulltrace/contract";
-import { type Fetch, fetchPullList, followEvents, isRecord, RequestFailed, SignedOut } from "./requests.ts";
-import { applyEvents, applyList, dropExpired, isFinished, type NumberedEvent, type PullsState } from "./state.ts";
+import { type Fetch, fetchPullList, followEvents, isRecord, RequestFailed, ServerFull, SignedOut } from "./requests.ts";
+import { applyEvents, applyList, dropExpired, isRunning, type NumberedEvent, type PullsState } from "./state.ts";
 
 export type Connection =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
-  /** `reason` can be shown to a person; `retryAt` is this machine's clock in ms. */
+  /** `reason` can be shown to a person; `retryAt` is the server's clock in ms, as `FeedSnapshot.now`. */
   | { readonly kind: "reconnecting"; readonly reason: string; readonly retryAt: number }
   | { readonly kind: "signed-out" };
 
@@ -51,6 +51,8 @@ export interface Feed {
   readonly snapshot: () => FeedSnapshot;
 }
 
+/** A server may not put a page off for longer than this by a line of its stream. */
+const longestAskedMs = 10_000;
 const keptTotals = 90;
 const keptNodeTotals = 40;
 
@@ -121,11 +123,13 @@ export function createFeed(o: FeedOptions): Feed {
     let lastEventId: string | undefined;
     let attempt = 0;
     let resets = 0;
+    let askedMs = 0;
     while (!signal.aborted) {
       let reason = "The server closed the connection.";
       const stream = new AbortController();
       let reset = false;
       let openedAt: number | undefined;
+      let leastWait = 0;
       try {
         lastEventId ??= await takeList(signal);
         await followEvents(o.fetch, o.base, {
@@ -140,6 +144,9 @@ export function createFeed(o: FeedOptions): Feed {
           },
           onBytes() {
             heardAt = clock();
+          },
+          onRetry(milliseconds) {
+            askedMs = Math.min(milliseconds, longestAskedMs);
           },
           onMessage(message) {
             if (message.data === undefined && message.event !== "reset") {
@@ -166,22 +173,25 @@ export function createFeed(o: FeedOptions): Feed {
         reason = "No connection to the server.";
         if (error instanceof RequestFailed || error instanceof RangeError) {
           reason = error.message;
-          // The server refused to go on from there, or sent what cannot be read: only a fresh list is safe.
-          lastEventId = undefined;
+          // The server refused to go on from there, or sent what cannot be read: only a fresh list is safe. One that is
+          // full only wants to be asked later.
+          if (error instanceof ServerFull) leastWait = error.retryAfterMs;
+          else lastEventId = undefined;
         }
       } finally {
         stream.abort();
       }
-      let wait = pause(retryMs, attempt);
+      // What the server asks for (`Retry-After`, `retry:`) is a least time, and is stretched like the others.
+      let wait = pause(retryMs, attempt, Math.max(leastWait, attempt === 0 ? askedMs : 0));
       attempt += 1;
       if (reset) {
         lastEventId = undefined;
         reason = "The server started anew; fetching the list.";
         // The first reset is answered at once; a server that keeps on resetting is asked ever more slowly.
-        wait = resets === 0 ? 0 : pause(retryMs, resets);
+        wait = resets === 0 ? 0 : pause(retryMs, resets, 0);
         resets += 1;
       }
-      connect({ kind: "reconnecting", reason, retryAt: clock() + wait });
+      connect({ kind: "reconnecting", reason, retryAt: clock() + clockOffset + wait });
       await sleep(wait, signal);
     }
   }
@@ -246,7 +256,7 @@ export function createFeed(o: FeedOptions): Feed {
 function nodeSpeeds(state: PullsState): ReadonlyMap<string, number> {
   const speeds = new Map<string, number>();
   for (const { pull } of state.entries.values()) {
-    if (isFinished(pull)) continue;
+    if (!isRunning(pull)) continue;
     speeds.set(pull.nodeName, (speeds.get(pull.nodeName) ?? 0) + Math.max(0, pull.bytesPerSec));
   }
   return speeds;
@@ -265,9 +275,9 @@ function withSpeeds(
   return after;
 }
 
-function pause(waits: readonly number[], attempt: number): number {
+function pause(waits: readonly number[], attempt: number, least: number): number {
   const base = waits[Math.min(attempt, waits.length - 1)] ?? 1000;
-  return base * (1 + Math.random() / 4);
+  return Math.max(base, least) * (1 + Math.random() / 4);
 }
 
 /** Absent when it is not an event we understand: then the list is fetched anew, rather than showing half the truth. */

@@ -3,6 +3,6 @@
  * that decides (parsing, merging, resuming) is free of the browser and tested against a real HTTP server.
  */
 export { type Connection, createFeed, type FeedSnapshot } from "./feed.ts";
-export { FeedProvider, frameSchedule, useFeed, useNodes, useSnapshot } from "./provider.tsx";
+export { FeedProvider, frameSchedule, useColdStart, useFeed, useNodes, useSnapshot } from "./provider.tsx";
 export { openSession, RequestFailed, SignedOut } from "./requests.ts";
-export { isFinished, type PullEntry, type PullsState } from "./state.ts";
+export { isFailing, isOver, isRunning, type PullEntry, type PullsState } from "./state.ts";

@@ -50,6 +50,12 @@ describe("reading an event stream", () => {
     );
   });
 
+  it("tells how long the server wants one to stay away, if it says a number", () => {
+    const told: number[] = [];
+    createMessageReader("", (wait) => told.push(wait))("retry: 1500\n\nretry: soon\n\nretry: -1\n\n");
+    expect(told).toEqual([1500]);
+  });
+
   it("starts from the id that was resumed from", () => {
     expect(createMessageReader("r1-7")("data: x\n\n")[0]?.id).toBe("r1-7");
   });

@@ -17,7 +17,10 @@ const messageLimit = 4 * 1024 * 1024;
  * Unlike a browser's EventSource it also gives out a message that moves the id and carries no data.
  * @throws RangeError when a message grows past the limit.
  */
-export function createMessageReader(lastId: string): (text: string) => StreamMessage[] {
+export function createMessageReader(
+  lastId: string,
+  onRetry?: (milliseconds: number) => void,
+): (text: string) => StreamMessage[] {
   let rest = "";
   let id = lastId;
   let givenId = lastId;
@@ -48,6 +51,7 @@ export function createMessageReader(lastId: string): (text: string) => StreamMes
       size += value.length;
       if (size > messageLimit) throw new RangeError("A message of the event stream is larger than 4 MiB.");
     } else if (name === "event") event = value;
+    else if (name === "retry" && /^\d{1,9}$/.test(value)) onRetry?.(Number(value));
     else if (name === "id" && !value.includes("\0")) id = value;
   }
 

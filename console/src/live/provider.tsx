@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import type { NodeStatus } from "@waybill/pulltrace/contract";
+import type { ColdStart, NodeStatus } from "@waybill/pulltrace/contract";
 import { createContext, type ReactNode, useContext, useEffect, useSyncExternalStore } from "react";
 import type { Feed, FeedSnapshot } from "./feed.ts";
-import { fetchNodes } from "./requests.ts";
+import { fetchColdStart, fetchNodes } from "./requests.ts";
 
 const FeedContext = createContext<Feed | undefined>(undefined);
 
@@ -40,6 +40,20 @@ export function useNodes(snapshot: FeedSnapshot): readonly NodeStatus[] {
     retry: false,
   });
   return data ?? snapshot.nodes;
+}
+
+/** What the image takes on a cold node. What the server has learned of speeds changes slowly: it is asked once a minute. */
+export function useColdStart(imageRef: string): ColdStart | undefined {
+  const { data } = useQuery({
+    queryKey: ["cold-start", imageRef],
+    // Undefined is no answer that a query may keep.
+    queryFn: async ({ signal }) =>
+      (await fetchColdStart((url, init) => fetch(url, init), "", imageRef, signal)) ?? null,
+    staleTime: 60_000,
+    refetchInterval: 60_000,
+    retry: false,
+  });
+  return data ?? undefined;
 }
 
 let lastFrame = 0;

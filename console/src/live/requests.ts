@@ -1,4 +1,4 @@
-import type { NodeStatus, PullList } from "@waybill/pulltrace/contract";
+import type { ColdStart, NodeStatus, PullList } from "@waybill/pulltrace/contract";
 import { createMessageReader, type StreamMessage } from "./messages.ts";
 
 /** The server wants a token first (401). */
@@ -6,6 +6,19 @@ export class SignedOut extends Error {}
 
 /** The server did not do what was asked; `message` can be shown to a person. */
 export class RequestFailed extends Error {}
+
+/** 404. */
+class NotThere extends RequestFailed {}
+
+/** The server has no place at the moment (429, 503), and says when to ask again. */
+export class ServerFull extends RequestFailed {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
@@ -44,6 +57,29 @@ export async function fetchNodes(fetch: Fetch, base: string, signal: AbortSignal
   return nodes;
 }
 
+/**
+ * What the image takes on a node that has nothing of it; undefined while the server has seen no pull of known size.
+ * @throws SignedOut, RequestFailed
+ */
+export async function fetchColdStart(
+  fetch: Fetch,
+  base: string,
+  imageRef: string,
+  signal: AbortSignal,
+): Promise<ColdStart | undefined> {
+  const url = `${base}/api/v1/images/${encodeURIComponent(imageRef)}/cold-start`;
+  let body: unknown;
+  try {
+    body = await getJson(fetch, url, signal);
+  } catch (error) {
+    if (error instanceof NotThere) return undefined;
+    throw error;
+  }
+  if (!isRecord(body) || typeof body["sentence"] !== "string" || !Array.isArray(body["layers"]))
+    throw new RequestFailed("The answer of /api/v1/images is not one about a cold start.");
+  return body as unknown as ColdStart;
+}
+
 /** Trades a token for the session cookie. @throws SignedOut when the token is refused, RequestFailed */
 export async function openSession(fetch: Fetch, base: string, token: string): Promise<void> {
   const response = await fetch(`${base}/api/v1/session`, {
@@ -61,6 +97,8 @@ export interface FollowOptions {
   onOpen(): void;
   /** Any byte, also a heartbeat, came in. */
   onBytes(): void;
+  /** The server asks for so many milliseconds before one comes back after a break. */
+  onRetry?(milliseconds: number): void;
   onMessage(message: StreamMessage): void;
   /** Milliseconds without any byte after which the connection is taken for dead. */
   readonly silenceMs: number;
@@ -85,7 +123,7 @@ export async function followEvents(fetch: Fetch, base: string, o: FollowOptions)
       throw new RequestFailed("The answer of /api/v1/events is not an event stream: a proxy may stand between.");
     }
     o.onOpen();
-    const read = createMessageReader(o.lastEventId);
+    const read = createMessageReader(o.lastEventId, (milliseconds) => o.onRetry?.(milliseconds));
     const decoder = new TextDecoder();
     const reader = response.body.getReader();
     for (;;) {
@@ -110,7 +148,24 @@ async function refuseBadStatus(response: Response): Promise<void> {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.status === 401) throw new SignedOut("The server wants a token.");
   const detail = isRecord(body) && typeof body["detail"] === "string" ? body["detail"] : "";
-  throw new RequestFailed(`The server answered ${response.status}${detail === "" ? "" : `: ${detail}`}`);
+  const said = `The server answered ${response.status}${detail === "" ? "" : `: ${detail}`}`;
+  if (response.status === 404) throw new NotThere(said);
+  if (response.status === 429 || response.status === 503)
+    throw new ServerFull(said, retryAfterMs(response.headers.get("retry-after"), Date.now()));
+  throw new RequestFailed(said);
+}
+
+/** A page comes back after five minutes in any case. */
+const longestRetryMs = 300_000;
+
+/**
+ * `Retry-After` in milliseconds: seconds, or a date (RFC 9110, section 10.2.3).
+ * @returns 0 when there is none that makes sense
+ */
+export function retryAfterMs(header: string | null, now: number): number {
+  const text = header?.trim() ?? "";
+  const wait = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(wait) ? 0 : Math.min(longestRetryMs, Math.max(0, wait));
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

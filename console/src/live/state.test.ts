@@ -1,7 +1,7 @@
 import type { LayerStatus, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
 import { describe, expect, it } from "vitest";
-import { busyPulls } from "../testing/index.ts";
-import { applyEvents, applyList, dropExpired, isContained } from "./state.ts";
+import { backOffPulls, busyPulls } from "../testing/index.ts";
+import { applyEvents, applyList, dropExpired, isContained, isFailing } from "./state.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
 const [first, second, third] = busyPulls(now) as [PullStatus, PullStatus, PullStatus];
@@ -116,5 +116,21 @@ describe("the state of the pulls", () => {
     const speeds = state.entries.get(first.id)!.speeds;
     expect(speeds).toHaveLength(40);
     expect(speeds.at(-1)).toBe(100);
+  });
+
+  it("a failed pull that pods still wait for outlives the history, goes on under its id, and may end", () => {
+    const failing = backOffPulls(now).find(({ id }) => id === "web-0")!;
+    const { waitsFor: _, nextTryAt: __, ...over } = failing;
+    const { failure: ___, error: ____, completedAt: _____, ...again } = over;
+    const nextTryAt = new Date(now + 160_000).toISOString();
+    let state = applyList(undefined, list([failing]), now);
+    expect(dropExpired(state, now + 3_600_000)).toBe(state);
+    state = applyEvents(state, [{ id: "r1-11", event: event({ ...failing, attempts: 5, nextTryAt }) }], now);
+    expect(state.shape.get(failing.id)?.pull).toMatchObject({ attempts: 5, nextTryAt });
+    state = applyEvents(state, [{ id: "r1-12", event: event({ ...again, phase: "downloading" }) }], now);
+    expect(isFailing(state.shape.get(failing.id)!.pull)).toBe(false);
+    expect(state.entries.size).toBe(1);
+    state = applyEvents(state, [{ id: "r1-13", event: event(over) }], now);
+    expect(dropExpired(state, now + 3_600_000).entries.size).toBe(0);
   });
 });

@@ -9,7 +9,7 @@ export interface PullEntry {
   readonly arrivedAt?: number;
   /** Milliseconds of `pull.startedAt`: ordering compares numbers. */
   readonly startedMs: number;
-  /** Milliseconds of `pull.completedAt`, absent while the pull runs. */
+  /** Milliseconds of `pull.completedAt`, absent until the pull is over. */
   readonly completedMs?: number;
 }
 
@@ -33,10 +33,21 @@ export interface NumberedEvent {
 }
 
 const keptSpeeds = 40;
-const finishedPhases: ReadonlySet<PullPhase> = new Set(["done", "failed", "cancelled"]);
+const runningPhases: ReadonlySet<PullPhase> = new Set(["resolving", "downloading", "unpacking"]);
 
-export function isFinished(pull: PullStatus): boolean {
-  return finishedPhases.has(pull.phase);
+/** Bytes are on their way, or being asked for or unpacked. */
+export function isRunning(pull: PullStatus): boolean {
+  return runningPhases.has(pull.phase);
+}
+
+/** The last try failed, and pods still need the image: the row may go on under the same id, and is never old. */
+export function isFailing(pull: PullStatus): boolean {
+  return pull.phase === "failed" && (pull.waitsFor !== undefined || pull.nextTryAt !== undefined);
+}
+
+/** Nothing more will be told of it. Neither running nor over are `waiting` pulls and those that are failing. */
+export function isOver(pull: PullStatus): boolean {
+  return !isRunning(pull) && pull.phase !== "waiting" && !isFailing(pull);
 }
 
 /** Takes a full list over. What was measured of pulls that are still there (sparkline, arrival) is kept. */
@@ -102,7 +113,7 @@ function splitId(id: string): [run: string, number: number] {
 
 function entryOf(pull: PullStatus, known: PullEntry | undefined, now: number | undefined): PullEntry {
   const arrivedAt = known === undefined ? now : known.arrivedAt;
-  const completedMs = isFinished(pull) ? Date.parse(pull.completedAt ?? pull.updatedAt) : undefined;
+  const completedMs = isOver(pull) ? Date.parse(pull.completedAt ?? pull.updatedAt) : undefined;
   return {
     pull,
     speeds: speedsOf(pull, known),
@@ -122,15 +133,23 @@ function sameShape(a: PullStatus, b: PullStatus): boolean {
     a.error === b.error &&
     a.startedAt === b.startedAt &&
     a.completedAt === b.completedAt &&
+    a.nextTryAt === b.nextTryAt &&
+    a.waitsFor?.kind === b.waitsFor?.kind &&
+    a.failure?.code === b.failure?.code &&
     a.pods.length === b.pods.length &&
-    a.pods.every((pod, at) => pod.podName === b.pods[at]?.podName && pod.namespace === b.pods[at].namespace)
+    a.pods.every(
+      (pod, at) =>
+        pod.podName === b.pods[at]?.podName &&
+        pod.namespace === b.pods[at].namespace &&
+        pod.container === b.pods[at].container,
+    )
   );
 }
 
 function speedsOf(pull: PullStatus, known: PullEntry | undefined): readonly number[] {
   const speed = Math.max(0, pull.bytesPerSec);
   if (known === undefined) return [speed];
-  if (known.pull.updatedAt === pull.updatedAt || isFinished(pull)) return known.speeds;
+  if (known.pull.updatedAt === pull.updatedAt || !isRunning(pull)) return known.speeds;
   return [...known.speeds.slice(1 - keptSpeeds), speed];
 }
 

@@ -1,5 +1,5 @@
 import type { NodeStatus } from "@waybill/pulltrace/contract";
-import { isFinished, type PullEntry } from "../live/index.ts";
+import { isRunning, type PullEntry } from "../live/index.ts";
 
 /** Query parameters of the page. */
 export interface NodesSearch {
@@ -34,7 +34,7 @@ export function nodeRows(nodes: readonly NodeStatus[], entries: Iterable<PullEnt
     const sum = sums.get(pull.nodeName) ?? { activePulls: 0, failedPulls: 0, bytesPerSec: 0 };
     sums.set(pull.nodeName, sum);
     if (pull.phase === "failed") sum.failedPulls += 1;
-    if (isFinished(pull)) continue;
+    if (!isRunning(pull)) continue;
     sum.activePulls += 1;
     sum.bytesPerSec += Math.max(0, pull.bytesPerSec);
   }

@@ -1,3 +1,23 @@
+import type { FailureCode } from "@waybill/pulltrace/contract";
+
+/** Each cause in two or three words, for where a sentence has no room. */
+export const causeWords: Readonly<Record<FailureCode, string>> = {
+  "not-found": "not found",
+  unauthorized: "no access",
+  certificate: "certificate not trusted",
+  "name-resolution": "registry's name not resolved",
+  timeout: "registry does not answer in time",
+  connection: "registry not reached",
+  "rate-limited": "rate limit of the registry",
+  "no-space": "disk full",
+  "digest-mismatch": "wrong digest",
+  "platform-missing": "not built for this platform",
+  "invalid-name": "invalid name",
+  cancelled: "given up",
+  "server-error": "error of the registry",
+  unknown: "unknown cause",
+};
+
 interface Advice {
   readonly when: RegExp;
   readonly text: string;
@@ -50,7 +70,7 @@ const known: readonly Advice[] = [
 const fallback =
   "See the node's containerd log (journalctl -u containerd) around the time it ended, and the pod's events.";
 
-/** What to do about the error of a pull, in one or two sentences. */
+/** What to do about an error that came without the server's word on it (an agent's own), in one or two sentences. */
 export function adviceFor(error: string): string {
   return known.find((advice) => advice.when.test(error))?.text ?? fallback;
 }

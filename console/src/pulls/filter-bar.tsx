@@ -23,7 +23,7 @@ interface FilterBarProps {
 
 export function FilterBar({ search, choices, shown, all, textField, onSearch }: FilterBarProps) {
   const [unfolded, setUnfolded] = useState(false);
-  const set = [search.node, search.namespace, search.tenant, search.phase].filter(
+  const set = [search.node, search.namespace, search.tenant, search.phase, search.failure].filter(
     (value) => value !== undefined,
   ).length;
   const change = (name: keyof PullFilter, value: string): void => onSearch(readSearch({ ...search, [name]: value }));
@@ -53,6 +53,14 @@ export function FilterBar({ search, choices, shown, all, textField, onSearch }: 
         onChoose={(value) => change("tenant", value)}
       />
       <Choice name="Phase" value={search.phase} options={phaseChoices} onChoose={(value) => change("phase", value)} />
+      {choices.failures.length === 0 ? null : (
+        <Choice
+          name="Cause"
+          value={search.failure}
+          options={choices.failures}
+          onChoose={(value) => change("failure", value)}
+        />
+      )}
       <label className="switch">
         <input
           type="checkbox"

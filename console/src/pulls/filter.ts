@@ -1,5 +1,5 @@
-import type { PullPhase } from "@waybill/pulltrace/contract";
-import { isFinished, type PullEntry } from "../live/index.ts";
+import { type FailureCode, failureCodes, type PullPhase } from "@waybill/pulltrace/contract";
+import { isRunning, type PullEntry } from "../live/index.ts";
 
 /** What the page shows of all pulls; it stands in the URL. An absent field lets everything through. */
 export interface PullFilter {
@@ -10,10 +10,13 @@ export interface PullFilter {
   readonly namespace?: string;
   readonly tenant?: string;
   readonly phase?: PhaseChoice;
+  /** What made it fail. */
+  readonly failure?: FailureCode;
 }
 
 export const phaseChoices = [
   "active",
+  "waiting",
   "resolving",
   "downloading",
   "unpacking",
@@ -39,6 +42,7 @@ export function readSearch(query: Readonly<Record<string, unknown>>): PageSearch
     return typeof value === "string" && value !== "" ? { [name]: value.slice(0, textLimit) } : {};
   };
   const phase = phaseChoices.find((choice) => choice === query["phase"]);
+  const failure = failureCodes.find((code) => code === query["failure"]);
   const kiosk = query["kiosk"] !== undefined && query["kiosk"] !== "false" && query["kiosk"] !== false;
   return {
     ...text("q"),
@@ -46,6 +50,7 @@ export function readSearch(query: Readonly<Record<string, unknown>>): PageSearch
     ...text("namespace"),
     ...text("tenant"),
     ...(phase === undefined ? {} : { phase }),
+    ...(failure === undefined ? {} : { failure }),
     ...(query["group"] === "image" ? { group: "image" as const } : {}),
     ...(kiosk ? { kiosk: true as const } : {}),
   };
@@ -62,12 +67,15 @@ export function toggleGroups({ group, ...rest }: PageSearch): PageSearch {
 }
 
 export function isFiltering(filter: PullFilter): boolean {
-  return [filter.q, filter.node, filter.namespace, filter.tenant, filter.phase].some((value) => value !== undefined);
+  return [filter.q, filter.node, filter.namespace, filter.tenant, filter.phase, filter.failure].some(
+    (value) => value !== undefined,
+  );
 }
 
 /** One string per filter and grouping: equal strings show the same rows. */
 export function filterKey(filter: PageSearch): string {
-  return JSON.stringify([filter.group, filter.q, filter.node, filter.namespace, filter.tenant, filter.phase]);
+  const { group, q, node, namespace, tenant, phase, failure } = filter;
+  return JSON.stringify([group, q, node, namespace, tenant, phase, failure]);
 }
 
 export function filterEntries(entries: Iterable<PullEntry>, filter: PullFilter): PullEntry[] {
@@ -85,7 +93,8 @@ function matches(entry: PullEntry, filter: PullFilter, words: readonly string[])
   if (filter.node !== undefined && pull.nodeName !== filter.node) return false;
   if (filter.tenant !== undefined && pull.tenant !== filter.tenant) return false;
   if (filter.namespace !== undefined && !pull.pods.some((pod) => pod.namespace === filter.namespace)) return false;
-  if (filter.phase === "active" ? isFinished(pull) : filter.phase !== undefined && pull.phase !== filter.phase) {
+  if (filter.failure !== undefined && pull.failure?.code !== filter.failure) return false;
+  if (filter.phase === "active" ? !isRunning(pull) : filter.phase !== undefined && pull.phase !== filter.phase) {
     return false;
   }
   if (words.length === 0) return true;
@@ -100,8 +109,9 @@ function searchText(entry: PullEntry): string {
   const known = texts.get(entry);
   if (known !== undefined) return known;
   const { pull } = entry;
-  const pods = pull.pods.map((pod) => `${pod.namespace}/${pod.podName}`);
-  const text = [pull.imageRef, pull.nodeName, pull.tenant, pull.manifestDigest, pull.error, ...pods]
+  const pods = pull.pods.map((pod) => `${pod.namespace}/${pod.podName}/${pod.container}`);
+  const { imageRef, nodeName, tenant, manifestDigest, error, failure } = pull;
+  const text = [imageRef, nodeName, tenant, manifestDigest, error, failure?.sentence, failure?.code, ...pods]
     .filter((part) => part !== undefined)
     .join("\n")
     .toLowerCase();
@@ -113,6 +123,7 @@ export interface FilterChoices {
   readonly nodes: readonly string[];
   readonly namespaces: readonly string[];
   readonly tenants: readonly string[];
+  readonly failures: readonly FailureCode[];
 }
 
 /** What can be chosen: everything that occurs, and what is chosen even if it does not occur now. */
@@ -122,7 +133,9 @@ export function filterChoices(
   filter: PullFilter,
 ): FilterChoices {
   const found = { nodes: new Set(nodes), namespaces: new Set<string>(), tenants: new Set<string>() };
+  const failures = new Set(filter.failure === undefined ? [] : [filter.failure]);
   for (const { pull } of entries) {
+    if (pull.failure !== undefined) failures.add(pull.failure.code);
     found.nodes.add(pull.nodeName);
     if (pull.tenant !== undefined) found.tenants.add(pull.tenant);
     for (const pod of pull.pods) found.namespaces.add(pod.namespace);
@@ -135,5 +148,6 @@ export function filterChoices(
     nodes: [...found.nodes].sort(collator.compare),
     namespaces: [...found.namespaces].sort(collator.compare),
     tenants: [...found.tenants].sort(collator.compare),
+    failures: failureCodes.filter((code) => failures.has(code)),
   };
 }

@@ -1,6 +1,6 @@
 import type { PodReference, PullStatus } from "@waybill/pulltrace/contract";
 import { splitImageReference } from "../format/index.ts";
-import { isFinished, type PullEntry } from "../live/index.ts";
+import { isFailing, isOver, isRunning, type PullEntry } from "../live/index.ts";
 
 /** An image, and the newest pull of it on each node. */
 export interface ImageGroup {
@@ -61,12 +61,16 @@ export interface RollOut {
   readonly pods: readonly PodReference[];
   /** The node that will have it last; once all are through, the one of several that took longest. */
   readonly slowest?: PullStatus;
+  /** When the last node will have it, ms: only when each pull that is not over runs and has a time left. */
+  readonly endsAt?: number;
+  /** The failing pull that is tried again first, if one is failing. */
+  readonly failing?: PullStatus;
 }
 
 /** @param entries where the group's pulls stand now */
 export function rollOutOf(group: ImageGroup, entries: ReadonlyMap<string, PullEntry>): RollOut {
   const pulls = group.pullIds.flatMap((id) => entries.get(id)?.pull ?? []);
-  const running = pulls.filter((pull) => !isFinished(pull));
+  const running = pulls.filter(isRunning);
   const loading = running.filter((pull) => pull.phase === "downloading");
   const done = pulls.filter((pull) => pull.phase === "done");
   const slowest =
@@ -78,14 +82,29 @@ export function rollOutOf(group: ImageGroup, entries: ReadonlyMap<string, PullEn
     ...(loading.length === 0
       ? {}
       : { bytesPerSec: loading.reduce((sum, pull) => sum + Math.max(0, pull.bytesPerSec), 0) }),
-    pods: running.flatMap((pull) => pull.pods),
+    pods: pulls.filter((pull) => !isOver(pull)).flatMap((pull) => pull.pods),
+    ...endOf(pulls),
+    ...failureOf(pulls),
     ...(slowest === undefined ? {} : { slowest }),
   };
 }
 
+function endOf(pulls: readonly PullStatus[]): Pick<RollOut, "endsAt"> {
+  const open = pulls.filter((pull) => !isOver(pull));
+  const ends = open.map((pull) => (pull.timeLeft === undefined ? Number.NaN : Date.parse(pull.timeLeft.endsAt)));
+  const last = ends.reduce((latest, end) => Math.max(latest, end), 0);
+  return ends.length === 0 || Number.isNaN(last) || !open.every(isRunning) ? {} : { endsAt: last };
+}
+
+function failureOf(pulls: readonly PullStatus[]): Pick<RollOut, "failing"> {
+  const next = (pull: PullStatus): number => (pull.nextTryAt === undefined ? Infinity : Date.parse(pull.nextTryAt));
+  const failing = highest(pulls.filter(isFailing), (a, b) => next(a) < next(b));
+  return failing === undefined ? {} : { failing };
+}
+
 /** Failed ones first, then the running, then the others; among these by the nodes' names. Progress moves none. */
 export function byUrgency(pulls: readonly PullStatus[]): readonly PullStatus[] {
-  const rank = (pull: PullStatus): number => (pull.phase === "failed" ? 0 : isFinished(pull) ? 2 : 1);
+  const rank = (pull: PullStatus): number => (pull.phase === "failed" ? 0 : isOver(pull) ? 2 : 1);
   return pulls.toSorted((a, b) => rank(a) - rank(b));
 }
 

@@ -2,7 +2,10 @@ import { Link } from "@tanstack/react-router";
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import { formatSpeed, shortImageName } from "../format/index.ts";
 import { PhaseMark } from "../graphics/index.ts";
-import type { PullEntry } from "../live/index.ts";
+import { isFailing, type PullEntry } from "../live/index.ts";
+import { ColdStart } from "./cold-start.tsx";
+import { FailureNote } from "./failure-note.tsx";
+import { PodList } from "./pod-list.tsx";
 import { byUrgency, type ImageGroup, type RollOut } from "./grouping.ts";
 import { detailId } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
@@ -27,6 +30,7 @@ export function ImageDetail({ group, rollOut, entries, now }: ImageDetailProps) 
   const more = rollOut.pulls.length - pulls.length;
   return (
     <section id={detailId(group.key)} className="detail" aria-label={`Details of ${name}`}>
+      {rollOut.failing === undefined ? null : <FailureNote pull={rollOut.failing} now={now} />}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
       <section className="layer-scroll" tabIndex={0} aria-label="Nodes">
         <table className="layers nodes-of-image">
@@ -48,11 +52,14 @@ export function ImageDetail({ group, rollOut, entries, now }: ImageDetailProps) 
           <tbody>
             {pulls.map((pull) => {
               const [holder] = layerHolders(pull, neighbours.get(pull.nodeName) ?? []).values();
-              return <NodeOfImage key={pull.id} pull={pull} left={timeLeft(pull, now, holder).text} />;
+              const left = timeLeft(pull, now, holder).text;
+              return <NodeOfImage key={pull.id} pull={pull} left={left} told={rollOut.failing} />;
             })}
           </tbody>
         </table>
       </section>
+      <PodList pods={rollOut.pods} over={false} now={now} />
+      <ColdStart imageRef={group.imageRef} />
       <p>
         {more > 0 ? `${more.toLocaleString("en")} more nodes. ` : ""}
         <Link to="/" search={{ q: group.imageRef }}>
@@ -63,7 +70,21 @@ export function ImageDetail({ group, rollOut, entries, now }: ImageDetailProps) 
   );
 }
 
-function NodeOfImage({ pull, left }: { pull: PullStatus; left: string }) {
+/** What is tried again says when, and why unless the note above said it; what is over says why. */
+function reasonOf(pull: PullStatus, left: string, told: PullStatus | undefined): string {
+  const why = pull.failure?.sentence ?? pull.error ?? "";
+  if (isFailing(pull)) return why === "" || why === told?.failure?.sentence ? left : `${why} ${left}`;
+  return pull.failure?.sentence ?? pull.error ?? left;
+}
+
+interface NodeOfImageProps {
+  readonly pull: PullStatus;
+  readonly left: string;
+  /** The failing pull whose cause stands above. */
+  readonly told: PullStatus | undefined;
+}
+
+function NodeOfImage({ pull, left, told }: NodeOfImageProps) {
   return (
     <tr>
       <td>
@@ -79,9 +100,7 @@ function NodeOfImage({ pull, left }: { pull: PullStatus; left: string }) {
       </td>
       <td className="right">{pull.totalKnown ? `${wholePercent(pull)} %` : "–"}</td>
       <td className="right">{pull.phase === "downloading" ? formatSpeed(pull.bytesPerSec) : "–"}</td>
-      <td className={pull.phase === "failed" ? "why error-line-failed" : "why"}>
-        {pull.error === undefined ? left : pull.error}
-      </td>
+      <td className={pull.phase === "failed" ? "why error-line-failed" : "why"}>{reasonOf(pull, left, told)}</td>
     </tr>
   );
 }

@@ -1,11 +1,12 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
 import type { PullStatus } from "@waybill/pulltrace/contract";
-import { formatAge, formatInstant, formatSpeed, shortImageName } from "../format/index.ts";
+import { formatAge, formatInstant, formatSpeed, formatTimeLeft, shortImageName } from "../format/index.ts";
 import { type Phase, PhaseShape } from "../graphics/index.ts";
+import { causeWords } from "./advice.ts";
 import type { ImageGroup, RollOut } from "./grouping.ts";
 import { detailId, ImageName } from "./image-name.tsx";
 import { wholePercent } from "./layer-bar.tsx";
-import { timeLeft } from "./time-left.ts";
+import { nextTry, timeLeft } from "./time-left.ts";
 import { WaitingPods } from "./waiting-pods.tsx";
 
 interface ImageRowProps {
@@ -42,7 +43,7 @@ export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: Im
         />
       </div>
       <div role="cell" className="cell cell-rollout">
-        <RollOutBar group={group} rollOut={rollOut} />
+        <RollOutBar group={group} rollOut={rollOut} now={knownUntil} />
       </div>
       <div role="cell" className="cell cell-marks">
         <NodeMarks pulls={rollOut.pulls} />
@@ -55,7 +56,12 @@ export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: Im
         )}
       </div>
       <div role="cell" className="cell cell-slowest">
-        {rollOut.slowest === undefined ? (
+        {rollOut.failing !== undefined ? (
+          <>
+            <span className="line">{nextTry(rollOut.failing, knownUntil).text}</span>
+            <span className="line quiet">{rollOut.failing.nodeName}</span>
+          </>
+        ) : rollOut.slowest === undefined ? (
           <span className="quiet">–</span>
         ) : (
           <>
@@ -65,7 +71,7 @@ export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: Im
         )}
       </div>
       <div role="cell" className="cell cell-pods">
-        <WaitingPods pods={rollOut.pods} />
+        <WaitingPods pods={rollOut.pods} over={over} />
       </div>
       <div role="cell" className="cell cell-age quiet" title={`began ${formatInstant(group.startedMs)}`}>
         {formatAge(Math.floor((now - group.startedMs) / 1000))}
@@ -75,11 +81,12 @@ export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: Im
 }
 
 /** `4 of 6 nodes have it`, and all nodes' bytes as one bar. */
-function RollOutBar({ group, rollOut }: { group: ImageGroup; rollOut: RollOut }) {
+function RollOutBar({ group, rollOut, now }: { group: ImageGroup; rollOut: RollOut; now: number }) {
   const all = rollOut.pulls.length;
   const text = `${rollOut.have.toLocaleString("en")} of ${all.toLocaleString("en")} ${all === 1 ? "node has" : "nodes have"} it`;
   const percent = Math.floor(Math.min(100, Math.max(0, rollOut.percent)));
   const over = group.completedMs !== undefined;
+  const code = rollOut.failing?.failure?.code;
   const fill = rollOut.have === all ? "segment-done" : over ? "segment-failed" : "segment-downloading";
   return (
     <>
@@ -98,8 +105,14 @@ function RollOutBar({ group, rollOut }: { group: ImageGroup; rollOut: RollOut })
       </div>
       <div className="progress-figures">
         <span>{text}</span>
-        {group.failed > 0 ? <span className="error-line-failed">{`${group.failed} failed`}</span> : null}
       </div>
+      {group.failed > 0 ? (
+        <div className="line below-bar error-line-failed">
+          {`${group.failed.toLocaleString("en")} failed${code === undefined ? "" : `: ${causeWords[code]}`}`}
+        </div>
+      ) : rollOut.endsAt !== undefined ? (
+        <div className="line below-bar quiet">{`the last in ${formatTimeLeft((rollOut.endsAt - now) / 1000)}`}</div>
+      ) : null}
     </>
   );
 }

@@ -21,7 +21,7 @@ interface ImageTableProps {
   readonly knownUntil: number;
 }
 
-const columns = ["Image", "Roll-out", "Nodes", "Speed", "Slowest node", "Waiting pods", "Age"] as const;
+const columns = ["Image", "Roll-out", "Nodes", "Speed", "Slowest node, next try", "Waiting pods", "Age"] as const;
 const estimate = { wide: 3.25, narrow: 6.5 };
 
 /** One row per image: on how many nodes it is, and which one is behind. */

@@ -1,7 +1,7 @@
 import type { LayerStatus, PullStatus } from "@waybill/pulltrace/contract";
 import { formatBytes, formatSpeed, shortDigest, shortMediaType } from "../format/index.ts";
 import { PhaseMark } from "../graphics/index.ts";
-import { isFinished } from "../live/index.ts";
+import { isRunning } from "../live/index.ts";
 
 interface LayerTableProps {
   readonly pull: PullStatus;
@@ -12,6 +12,8 @@ interface LayerTableProps {
 /** The layers in the order of the manifest, base first. */
 export function LayerTable({ pull, holders }: LayerTableProps) {
   if (pull.layers.length === 0) {
+    // Nothing was read of a pull that has not begun, or that was refused at its first request.
+    if (!isRunning(pull)) return null;
     return <p className="quiet">The layers are known as soon as the manifest is read.</p>;
   }
   return (
@@ -53,7 +55,7 @@ export function LayerTable({ pull, holders }: LayerTableProps) {
               <td className="right">{downloadedText(layer)}</td>
               <td className="right">{layer.phase === "downloading" ? formatSpeed(layer.bytesPerSec) : "–"}</td>
               <td>
-                <LayerPhaseCell layer={layer} holder={holders.get(layer.digest)} ended={isFinished(pull)} />
+                <LayerPhaseCell layer={layer} holder={holders.get(layer.digest)} ended={!isRunning(pull)} />
               </td>
             </tr>
           ))}

@@ -2,11 +2,14 @@ import { Link } from "@tanstack/react-router";
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import type { ReactNode } from "react";
 import { formatBytes, formatInstant, shortImageName } from "../format/index.ts";
-import { adviceFor } from "./advice.ts";
+import { isOver } from "../live/index.ts";
 import { CopyButton } from "../shell/index.ts";
+import { ColdStart } from "./cold-start.tsx";
+import { FailureNote } from "./failure-note.tsx";
 import { detailId } from "./image-name.tsx";
 import { LayerTable } from "./layer-table.tsx";
 import { LayerTimeline } from "./layer-timeline.tsx";
+import { PodList } from "./pod-list.tsx";
 
 interface PullDetailProps {
   readonly pull: PullStatus;
@@ -15,7 +18,7 @@ interface PullDetailProps {
   readonly now: number;
 }
 
-/** The opened row: the error first, then why it takes so long, the layers, and what identifies the pull. */
+/** The opened row: the error first, why it takes so long, whom it hits, the layers, and what identifies the pull. */
 export function PullDetail({ pull, holders, now }: PullDetailProps) {
   return (
     <section id={detailId(pull.id)} className="detail" aria-label={`Details of ${shortImageName(pull.imageRef)}`}>
@@ -24,27 +27,23 @@ export function PullDetail({ pull, holders, now }: PullDetailProps) {
           <span className="recording-mark">recording</span> Replayed from a file; this pull does not happen now.
         </p>
       ) : null}
-      {pull.error === undefined ? null : <ErrorNote pull={pull} error={pull.error} />}
+      <FailureNote pull={pull} now={now} />
+      {pull.phase === "waiting" && pull.waitsFor !== undefined ? (
+        <p className="cause" data-testid="waits-for">
+          {pull.waitsFor.sentence}
+        </p>
+      ) : null}
       {pull.cause === undefined ? null : (
         <p className="cause" data-testid="cause">
           {pull.cause.sentence}
         </p>
       )}
+      <PodList pods={pull.pods} over={isOver(pull)} now={now} />
       <LayerTimeline pull={pull} now={now} />
       <LayerTable pull={pull} holders={holders} />
+      <ColdStart imageRef={pull.imageRef} />
       <Facts pull={pull} />
     </section>
-  );
-}
-
-function ErrorNote({ pull, error }: { pull: PullStatus; error: string }) {
-  return (
-    <div className={`error-note error-${pull.phase}`}>
-      <p className="error-text">{error}</p>
-      <p>
-        <strong>What to do:</strong> {adviceFor(error)}
-      </p>
-    </div>
   );
 }
 
@@ -89,27 +88,9 @@ function Facts({ pull }: { pull: PullStatus }) {
         {pull.containerdNamespace === undefined ? "" : ` (containerd namespace ${pull.containerdNamespace})`}
       </Fact>
       <Fact name="Began">{formatInstant(pull.startedAt)}</Fact>
-      {pull.completedAt === undefined ? null : <Fact name="Ended">{formatInstant(pull.completedAt)}</Fact>}
-      <div className="fact fact-wide">
-        <dt>Waiting pods</dt>
-        <dd>
-          {pull.pods.length === 0 ? (
-            "none"
-          ) : (
-            <ul className="pod-list">
-              {pull.pods.map((pod) => (
-                <li key={`${pod.namespace}/${pod.podName}/${pod.container}`}>
-                  <Link to="/" search={{ namespace: pod.namespace }}>
-                    {pod.namespace}
-                  </Link>
-                  {" / "}
-                  {pod.podName} <span className="quiet">container {pod.container}</span>
-                </li>
-              ))}
-            </ul>
-          )}
-        </dd>
-      </div>
+      {pull.completedAt === undefined ? null : (
+        <Fact name={isOver(pull) ? "Ended" : "Last try ended"}>{formatInstant(pull.completedAt)}</Fact>
+      )}
     </dl>
   );
 }

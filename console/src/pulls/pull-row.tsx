@@ -1,8 +1,9 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
+import type { PullStatus } from "@waybill/pulltrace/contract";
 import { memo } from "react";
 import { formatAge, formatBytes, formatInstant, formatSpeed } from "../format/index.ts";
 import { PhaseMark, SparklineGraphic } from "../graphics/index.ts";
-import { isFinished, type PullEntry } from "../live/index.ts";
+import { isFailing, isOver, type PullEntry } from "../live/index.ts";
 import { detailId, ImageName } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
 
@@ -23,8 +24,8 @@ export interface PullRowProps {
 
 export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, rowIndex }: PullRowProps) {
   const { pull } = entry;
-  const finished = isFinished(pull);
-  const classes = ["row", finished ? "row-finished" : "", fresh ? "row-fresh" : "", open ? "row-open" : ""];
+  const over = isOver(pull);
+  const classes = ["row", over ? "row-finished" : "", fresh ? "row-fresh" : "", open ? "row-open" : ""];
   return (
     <div role="row" className={classes.join(" ")} aria-rowindex={rowIndex} data-pull={pull.id} data-row={pull.id}>
       <div role="cell" className="cell cell-image">
@@ -44,8 +45,14 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
         <PhaseMark phase={pull.phase} />
       </div>
       <div role="cell" className="cell cell-progress">
-        <LayerBar pull={pull} />
-        <ProgressFigures entry={entry} />
+        {standsStill(pull) ? (
+          <Reason pull={pull} />
+        ) : (
+          <>
+            <LayerBar pull={pull} />
+            <ProgressFigures entry={entry} />
+          </>
+        )}
       </div>
       <div role="cell" className="cell cell-speed">
         {pull.phase === "downloading" ? (
@@ -58,10 +65,15 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
         )}
       </div>
       <div role="cell" className={left.known ? "cell cell-left" : "cell cell-left quiet"} title={left.text}>
-        <span className="clamp">{left.text}</span>
+        <span className="clamp">
+          {left.text}
+          {isFailing(pull) && pull.attempts !== undefined ? (
+            <span className="quiet">{`, ${pull.attempts} failed`}</span>
+          ) : null}
+        </span>
       </div>
       <div role="cell" className="cell cell-pods">
-        <WaitingPods pods={pull.pods} />
+        <WaitingPods pods={pull.pods} over={over} />
       </div>
       <div role="cell" className="cell cell-age quiet" title={`began ${formatInstant(pull.startedAt)}`}>
         {formatAge(age)}
@@ -69,6 +81,22 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
     </div>
   );
 });
+
+/** There are no layers to draw: nothing has begun, or nothing came of it. */
+function standsStill({ phase, layers }: PullStatus): boolean {
+  return layers.length === 0 && (phase === "waiting" || phase === "failed" || phase === "cancelled");
+}
+
+/** Why it stands still, in the place of the bar. */
+function Reason({ pull }: { pull: PullStatus }) {
+  const text = pull.failure?.sentence ?? pull.error ?? pull.waitsFor?.sentence ?? "";
+  const tone = pull.phase === "waiting" ? "quiet" : `error-line-${pull.phase}`;
+  return (
+    <span className={`reason clamp ${tone}`} title={pull.error ?? text}>
+      {text}
+    </span>
+  );
+}
 
 function ProgressFigures({ entry }: { entry: PullEntry }) {
   const { pull } = entry;
@@ -79,7 +107,7 @@ function ProgressFigures({ entry }: { entry: PullEntry }) {
   if (pull.error !== undefined) {
     return (
       <div className={`progress-figures error-line error-line-${pull.phase}`} title={pull.error}>
-        {pull.error}
+        {pull.failure?.sentence ?? pull.error}
       </div>
     );
   }

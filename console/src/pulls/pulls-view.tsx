@@ -14,6 +14,8 @@ import { SpokenSummary } from "./spoken-summary.tsx";
 import { Strip } from "./strip.tsx";
 import { summarize } from "./summary.ts";
 import { runningByNode } from "./time-left.ts";
+import { TroubleList } from "./trouble-list.tsx";
+import { troublesOf } from "./troubles.ts";
 
 interface PullsViewProps {
   readonly state: PullsState;
@@ -44,6 +46,7 @@ export function PullsView(props: PullsViewProps) {
       ),
     [shape, nodes, search],
   );
+  const troubles = useMemo(() => troublesOf(shape.values()), [shape]);
   const byNode = useMemo(() => runningByNode(entries.values()), [entries]);
   const matching = useMemo(() => filterEntries(shape.values(), search), [shape, search]);
   const second = Math.floor(now / 1000);
@@ -60,11 +63,11 @@ export function PullsView(props: PullsViewProps) {
   );
   const knownUntil = connection.kind === "live" ? now : now - snapshot.silentMs;
   const filtering = isFiltering(search);
-  const idle = summary.active === 0 && !filtering;
+  const idle = summary.active === 0 && summary.notBegun === 0 && troubles.length === 0 && !filtering;
 
   return (
     <>
-      <SpokenSummary summary={summary} connection={connection} />
+      <SpokenSummary summary={summary} troubles={troubles} connection={connection} now={knownUntil} />
       {summary.recording ? (
         <p className="banner banner-recording" data-testid="recording-banner">
           <strong>This is a recording.</strong> Pulls marked so are replayed from a file and do not happen now.
@@ -81,6 +84,7 @@ export function PullsView(props: PullsViewProps) {
             onlyFailed={search.phase === "failed"}
             onToggleFailed={() => onSearch(toggleFailed(search))}
           />
+          <TroubleList troubles={troubles} search={search} now={knownUntil} />
           {entries.size === 0 && !filtering ? null : (
             <FilterBar
               search={search}

@@ -2,14 +2,26 @@ import { useEffect, useRef, useState } from "react";
 import { formatSpeed } from "../format/index.ts";
 import type { Connection } from "../live/index.ts";
 import type { Summary } from "./summary.ts";
+import { type Trouble, troubleSentence } from "./troubles.ts";
+
+interface SpokenSummaryProps {
+  readonly summary: Summary;
+  /** Worst first: that one is told. */
+  readonly troubles: readonly Trouble[];
+  readonly connection: Connection;
+  /** The server's clock, ms. */
+  readonly now: number;
+}
 
 /** Not more often than this (ms): a summary, not a flood. */
 const betweenWordsMs = 10_000;
 
 /** Tells screen readers politely what changed: counts and the connection, never the ticking figures alone. */
-export function SpokenSummary({ summary, connection }: { summary: Summary; connection: Connection }) {
+export function SpokenSummary({ summary, troubles, connection, now }: SpokenSummaryProps) {
   const key = `${summary.active} ${summary.failures} ${summary.podsWaiting} ${connection.kind}`;
-  const text = wordsFor(summary, connection);
+  const [worst] = troubles;
+  const words = wordsFor(summary, connection);
+  const text = worst === undefined || connection.kind !== "live" ? words : `${words}. ${troubleSentence(worst, now)}`;
   const [spoken, setSpoken] = useState("");
   const latest = useRef(text);
   const spokenAt = useRef(0);

@@ -19,9 +19,7 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
   return (
     <dl className="strip" aria-label="Overview">
       <Figure name="Active pulls" value={summary.active.toLocaleString("en")} testId="figure-active">
-        {summary.active === 0
-          ? "nothing is being pulled"
-          : `${summary.downloading} downloading, ${summary.unpacking} unpacking`}
+        {activeWords(summary)}
       </Figure>
       <Figure
         name="Total speed"
@@ -39,10 +37,13 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
       >
         {summary.silentNodes.length === 0 ? silentText(summary) : <Link to="/nodes">{silentText(summary)}</Link>}
       </Figure>
-      <Figure name="Pods waiting" value={summary.podsWaiting.toLocaleString("en")} testId="figure-pods">
-        {summary.podsWaiting === 0
-          ? "no pod waits for an image"
-          : `in ${summary.podNamespaces} ${summary.podNamespaces === 1 ? "namespace" : "namespaces"}`}
+      <Figure
+        name="Pods waiting"
+        value={summary.podsWaiting.toLocaleString("en")}
+        testId="figure-pods"
+        className={summary.podsFailing > 0 ? "figure-failed" : ""}
+      >
+        {podWords(summary)}
       </Figure>
       <Figure
         name={`Failures, ${window}`}
@@ -78,6 +79,17 @@ function Figure({ name, value, testId, className = "", children }: FigureProps) 
       <dd className="below">{children}</dd>
     </div>
   );
+}
+
+function activeWords({ active, downloading, unpacking, notBegun }: Summary): string {
+  if (notBegun > 0) return active === 0 ? `${notBegun} not begun` : `${notBegun} more not begun`;
+  return active === 0 ? "nothing is being pulled" : `${downloading} downloading, ${unpacking} unpacking`;
+}
+
+function podWords({ podsWaiting, podNamespaces, podsFailing }: Summary): string {
+  if (podsWaiting === 0) return "no pod waits for an image";
+  if (podsFailing > 0) return `${podsFailing.toLocaleString("en")} cannot get their image`;
+  return `in ${podNamespaces} ${podNamespaces === 1 ? "namespace" : "namespaces"}`;
 }
 
 function silentText(summary: Summary): string {

@@ -1,5 +1,5 @@
 import type { NodeStatus } from "@waybill/pulltrace/contract";
-import { isFinished, type PullEntry } from "../live/index.ts";
+import { isFailing, isOver, isRunning, type PullEntry } from "../live/index.ts";
 
 /** The five figures of the strip, and the words below them. Over all pulls, not only the filtered ones. */
 export interface Summary {
@@ -11,9 +11,13 @@ export interface Summary {
   readonly nodesReporting: number;
   readonly nodesKnown: number;
   readonly silentNodes: readonly string[];
-  /** Different pods that wait for an active pull. */
+  /** Images that a node needs and has not begun. */
+  readonly notBegun: number;
+  /** Different pods that wait for an image, whether it is being pulled or not. */
   readonly podsWaiting: number;
   readonly podNamespaces: number;
+  /** Those of them whose image failed and is tried again, or never. */
+  readonly podsFailing: number;
   readonly failures: number;
   readonly failedNodes: number;
   /** A replayed recording is among the pulls. */
@@ -25,9 +29,11 @@ export function summarize(entries: Iterable<PullEntry>, nodes: readonly NodeStat
   let downloading = 0;
   let unpacking = 0;
   let bytesPerSec = 0;
+  let notBegun = 0;
   let failures = 0;
   let recording = false;
   const pods = new Set<string>();
+  const failingPods = new Set<string>();
   const namespaces = new Set<string>();
   const failedNodes = new Set<string>();
   for (const { pull } of entries) {
@@ -36,15 +42,19 @@ export function summarize(entries: Iterable<PullEntry>, nodes: readonly NodeStat
       failures += 1;
       failedNodes.add(pull.nodeName);
     }
-    if (isFinished(pull)) continue;
+    if (isOver(pull)) continue;
+    const failing = isFailing(pull);
+    for (const { namespace, podName } of pull.pods) {
+      pods.add(`${namespace}/${podName}`);
+      if (failing) failingPods.add(`${namespace}/${podName}`);
+      namespaces.add(namespace);
+    }
+    if (pull.phase === "waiting") notBegun += 1;
+    if (!isRunning(pull)) continue;
     active += 1;
     if (pull.phase === "downloading") downloading += 1;
     if (pull.phase === "unpacking") unpacking += 1;
     bytesPerSec += Math.max(0, pull.bytesPerSec);
-    for (const pod of pull.pods) {
-      pods.add(`${pod.namespace}/${pod.podName}`);
-      namespaces.add(pod.namespace);
-    }
   }
   const silentNodes = nodes.filter((node) => !node.reporting).map((node) => node.nodeName);
   return {
@@ -55,8 +65,10 @@ export function summarize(entries: Iterable<PullEntry>, nodes: readonly NodeStat
     nodesReporting: nodes.length - silentNodes.length,
     nodesKnown: nodes.length,
     silentNodes,
+    notBegun,
     podsWaiting: pods.size,
     podNamespaces: namespaces.size,
+    podsFailing: failingPods.size,
     failures,
     failedNodes: failedNodes.size,
     recording,

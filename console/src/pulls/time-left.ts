@@ -1,6 +1,6 @@
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import { formatDuration, formatTimeLeft, shortImageName } from "../format/index.ts";
-import { isFinished, type PullEntry } from "../live/index.ts";
+import { isFailing, isOver, isRunning, type PullEntry } from "../live/index.ts";
 
 /** When will it be over: a figure, or the reason why there is none. */
 export interface TimeLeft {
@@ -17,7 +17,9 @@ const staleMs = 10_000;
  * @param holder name of the pull on this node that fetches a layer which `pull` waits for
  */
 export function timeLeft(pull: PullStatus, now: number, holder: string | undefined): TimeLeft {
-  if (isFinished(pull)) {
+  if (isFailing(pull)) return nextTry(pull, now);
+  if (pull.phase === "waiting") return { known: false, text: waitWords(pull) };
+  if (isOver(pull)) {
     const seconds = (Date.parse(pull.completedAt ?? pull.updatedAt) - Date.parse(pull.startedAt)) / 1000;
     const after = formatDuration(seconds);
     return { known: false, text: pull.phase === "done" ? `took ${after}` : `after ${after}` };
@@ -39,11 +41,29 @@ export function timeLeft(pull: PullStatus, now: number, holder: string | undefin
   return { known: false, text: "waits for a free slot" };
 }
 
+/**
+ * When kubelet tries a failed pull again. The moment is reckoned, and kubelet looks at its pods in rounds: once it is
+ * there nothing more precise than that is said.
+ */
+export function nextTry(pull: Pick<PullStatus, "nextTryAt" | "waitsFor">, now: number): TimeLeft {
+  if (pull.waitsFor?.kind === "never") return { known: false, text: "not tried again" };
+  const at = pull.nextTryAt === undefined ? Number.NaN : Date.parse(pull.nextTryAt);
+  if (Number.isNaN(at)) return { known: false, text: "tried again by itself" };
+  if (at <= now) return { known: true, text: "next try about now" };
+  return { known: true, text: `next try in ${formatDuration(Math.ceil((at - now) / 1000))}` };
+}
+
+function waitWords({ waitsFor }: PullStatus): string {
+  const ahead = waitsFor?.pullsAhead ?? 0;
+  if (waitsFor?.kind !== "queue" || ahead === 0) return "not begun yet";
+  return ahead === 1 ? "1 pull goes first" : `${ahead} pulls go first`;
+}
+
 /** Running pulls by node: a shared layer is looked for only among the pulls of the same node. */
 export function runningByNode(entries: Iterable<PullEntry>): ReadonlyMap<string, readonly PullEntry[]> {
   const nodes = new Map<string, PullEntry[]>();
   for (const entry of entries) {
-    if (isFinished(entry.pull)) continue;
+    if (!isRunning(entry.pull)) continue;
     const list = nodes.get(entry.pull.nodeName);
     if (list === undefined) nodes.set(entry.pull.nodeName, [entry]);
     else list.push(entry);

@@ -1,3 +1,4 @@
+import { formatDuration } from "../format/index.ts";
 import { CopyButton } from "./copy-button.tsx";
 
 /** No node ever reported: what to run, ready to paste. */
@@ -22,15 +23,26 @@ export function NoAgent() {
   );
 }
 
+interface NoServerProps {
+  readonly reason: string;
+  /** Whole seconds until the page tries again. */
+  readonly retrySeconds: number;
+  readonly onRetry: () => void;
+}
+
+/** When the page tries again by itself. Short waits are over before they are read. */
+export function retryWords(seconds: number): string {
+  return seconds < 3 ? "Trying again." : `Trying again in ${formatDuration(seconds)}.`;
+}
+
 /** The very first list did not come: there is nothing old to show. */
-export function NoServer({ reason, onRetry }: { reason: string; onRetry: () => void }) {
+export function NoServer({ reason, retrySeconds, onRetry }: NoServerProps) {
   return (
     <section className="state" aria-labelledby="no-server">
       <h2 id="no-server">The pulls cannot be read</h2>
       <p className="error-text">{reason}</p>
       <p>
-        The page tries again by itself. Check that the server runs and is ready:{" "}
-        <code>{window.location.origin}/readyz</code>
+        {retryWords(retrySeconds)} Check that the server runs and is ready: <code>{window.location.origin}/readyz</code>
       </p>
       <button type="button" className="primary" onClick={onRetry}>
         Try now

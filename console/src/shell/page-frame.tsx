@@ -3,7 +3,7 @@ import { type ReactNode, useMemo, useState } from "react";
 import { formatDuration } from "../format/index.ts";
 import { type FeedSnapshot, type PullsState, useFeed } from "../live/index.ts";
 import { ConnectionBadge } from "./connection-badge.tsx";
-import { NoServer } from "./empty-states.tsx";
+import { NoServer, retryWords } from "./empty-states.tsx";
 import { type KeyActions, useKeys } from "./keyboard.ts";
 import { KeysDialog } from "./keys-dialog.tsx";
 import { SignIn } from "./sign-in.tsx";
@@ -69,14 +69,18 @@ export function PageFrame({ title, kiosk, snapshot, keys, children }: PageFrameP
           <SignIn onSignedIn={() => feed.retry()} />
         ) : state === undefined ? (
           connection.kind === "reconnecting" ? (
-            <NoServer reason={connection.reason} onRetry={() => feed.retry()} />
+            <NoServer
+              reason={connection.reason}
+              retrySeconds={secondsUntil(connection.retryAt, snapshot.now)}
+              onRetry={() => feed.retry()}
+            />
           ) : null
         ) : (
           <>
             {connection.kind === "reconnecting" ? (
               <p className="banner banner-stale" data-testid="stale-banner">
                 <strong>Not live.</strong> {connection.reason} What stands here is {formatDuration(silentMs / 1000)}{" "}
-                old.{" "}
+                old. {retryWords(secondsUntil(connection.retryAt, snapshot.now))}{" "}
                 <button type="button" className="link" onClick={() => feed.retry()}>
                   Try now
                 </button>
@@ -89,6 +93,10 @@ export function PageFrame({ title, kiosk, snapshot, keys, children }: PageFrameP
       <KeysDialog open={keysShown} onClose={() => setKeysShown(false)} />
     </div>
   );
+}
+
+function secondsUntil(at: number, now: number): number {
+  return Math.max(0, Math.ceil((at - now) / 1000));
 }
 
 /** A link is the current page's, whatever the filter. */

@@ -51,7 +51,7 @@ function sampleDigest(name: string): string {
 }
 
 /** A pull as the server would tell it at `now` (ms). */
-function samplePull(o: SamplePull, now: number): PullStatus {
+export function samplePull(o: SamplePull, now: number): PullStatus {
   const at = (secondsAgo: number): string => new Date(now - secondsAgo * 1000).toISOString();
   const layers = (o.layers ?? []).map((layer, index): LayerStatus => {
     const complete = layer.phase === "done" || layer.phase === "cached";
@@ -107,7 +107,7 @@ function samplePull(o: SamplePull, now: number): PullStatus {
   };
 }
 
-function samplePods(namespace: string, name: string, count: number, image: string): PodReference[] {
+export function samplePods(namespace: string, name: string, count: number, image: string): PodReference[] {
   return Array.from({ length: count }, (_, at) => ({
     namespace,
     podName: `${name}-7c9d8f5b6-${(at * 7919 + 35_113).toString(36)}`,
@@ -127,13 +127,19 @@ export function sampleNodes(names: readonly string[], silent: readonly string[],
   }));
 }
 
-const layer = (size: number, share: number, phase: LayerPhase, more: Partial<SampleLayer> = {}): SampleLayer => ({
+export const sampleLayer = (
+  size: number,
+  share: number,
+  phase: LayerPhase,
+  more: Partial<SampleLayer> = {},
+): SampleLayer => ({
   size: Math.round(size * MiB),
   share,
   phase,
   ...more,
 });
 
+const layer = sampleLayer;
 const registry = "registry.eu-central.example.com:5000";
 
 /** A dozen pulls that show every phase. */
@@ -363,33 +369,4 @@ export function rollOutPulls(now: number): PullStatus[] {
       ),
     ),
   ];
-}
-
-/** Many rows: three quarters running, the others finished. */
-export function manyPulls(count: number, now: number): PullStatus[] {
-  return Array.from({ length: count }, (_, at) => {
-    const finished = at % 4 === 3;
-    const share = ((at * 37) % 90) / 100;
-    const image = `${registry}/tenant-${at % 40}/service-${at % 900}:1.${at % 50}.${at % 7}`;
-    return samplePull(
-      {
-        id: `many-${at}`,
-        node: `node-${String(at % 1000).padStart(4, "0")}`,
-        image,
-        phase: finished ? "done" : "downloading",
-        tenant: `tenant-${at % 40}`,
-        began: 30 + (at % 600),
-        ...(finished ? { ended: 20 + (at % 25) } : { eta: 20 + (at % 100) }),
-        pods: at % 3 === 0 ? samplePods(`tenant-${at % 40}`, `service-${at % 900}`, 1, image) : [],
-        layers: [
-          layer(28, 1, "cached", { content: "debian" }),
-          layer(60 + (at % 300), finished ? 1 : share, finished ? "done" : "downloading", {
-            speed: finished ? 0 : 4 * MiB,
-          }),
-          layer(12, finished ? 1 : 0, finished ? "done" : "waiting"),
-        ],
-      },
-      now,
-    );
-  });
 }

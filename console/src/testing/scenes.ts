@@ -1,6 +1,8 @@
 import type { Page } from "playwright-core";
 import type { NodeStatus, PullStatus } from "@waybill/pulltrace/contract";
-import { busyPulls, manyPulls, rollOutPulls, sampleNodes } from "./sample-pulls.ts";
+import { manyPulls } from "./sample-many.ts";
+import { busyPulls, rollOutPulls, sampleNodes } from "./sample-pulls.ts";
+import { backOffPulls, timedRollOut } from "./sample-waiting.ts";
 import { type ScriptedServer, type ScriptedState, startScriptedServer } from "./scripted-server.ts";
 
 const workers = ["worker-01", "worker-02", "worker-03", "worker-04", "worker-05", "worker-06"];
@@ -21,6 +23,8 @@ export interface Scene {
   /** After the page stands: the server is gone. */
   readonly offline?: boolean;
   readonly token?: string;
+  /** The server has no place for another stream, and says to come back after so many seconds. */
+  readonly full?: number;
   /** Nothing moves by itself: the test tells what happens. */
   readonly quiet?: boolean;
 }
@@ -33,6 +37,8 @@ export interface PlayedScene {
 
 const noPulls = (): PullStatus[] => [];
 const nodes = (now: number): NodeStatus[] => sampleNodes(workers, ["worker-06"], now);
+const manyNodes = (now: number): NodeStatus[] =>
+  sampleNodes([...Array.from({ length: 30 }, (_, at) => `node-${at + 1}`), ...workers], [], now);
 const finishedOnly = (now: number): PullStatus[] => busyPulls(now).filter((pull) => pull.phase === "done");
 
 export const scenes: readonly Scene[] = [
@@ -55,6 +61,21 @@ export const scenes: readonly Scene[] = [
   { name: "images", query: "?group=image", pulls: rollOutPulls, nodes },
   { name: "images-opened", query: "?group=image", pulls: rollOutPulls, nodes, opens: "checkout/storefront" },
   { name: "images-kiosk", query: "?group=image&kiosk", pulls: rollOutPulls, nodes },
+  { name: "back-off", pulls: backOffPulls, nodes: manyNodes },
+  { name: "back-off-opened", pulls: backOffPulls, nodes: manyNodes, query: "?node=node-1", opens: "team-a/web" },
+  { name: "back-off-images", pulls: backOffPulls, nodes: manyNodes, query: "?group=image" },
+  {
+    name: "back-off-image-opened",
+    pulls: backOffPulls,
+    nodes: manyNodes,
+    query: "?group=image&q=team-a",
+    opens: "team-a/web",
+  },
+  { name: "back-off-kiosk", pulls: backOffPulls, nodes: manyNodes, query: "?kiosk" },
+  { name: "not-begun", pulls: backOffPulls, nodes: manyNodes, query: "?phase=waiting", opens: "report-builder" },
+  { name: "waiting-pods", pulls: backOffPulls, nodes: manyNodes, query: "?phase=active", opens: "fraud-model" },
+  { name: "rollout-timed", pulls: timedRollOut, nodes, query: "?group=image", opens: "storefront" },
+  { name: "server-full", pulls: busyPulls, nodes, full: 30 },
   { name: "kiosk", pulls: busyPulls, nodes, query: "?kiosk" },
   {
     name: "recording",
@@ -73,12 +94,13 @@ export async function playScene(scene: Scene, dist: string): Promise<PlayedScene
   const state: ScriptedState = { pulls: scene.pulls(now), nodes: scene.nodes(now) };
   const server = await startScriptedServer({ dist, state });
   if (scene.token !== undefined) server.require(scene.token);
+  if (scene.full !== undefined) server.full(scene.full);
   let beat = 0;
   const timer = setInterval(() => {
     beat += 1;
     if (scene.quiet === true) return;
     for (const pull of state.pulls.slice(0, 1000)) {
-      if (pull.completedAt === undefined) server.emitPull(later(pull, beat));
+      if (pull.completedAt === undefined && pull.phase !== "waiting") server.emitPull(later(pull, beat));
     }
   }, 1000);
   return {
@@ -116,7 +138,8 @@ export const launchOptions = {
 export async function sceneIsUp(page: Page, scene: Scene, offline: (cut: boolean) => void): Promise<void> {
   const title = scene.path === "/nodes" ? "Nodes" : "Pulls";
   await page.getByRole("heading", { name: title, exact: true }).waitFor();
-  if (scene.token === undefined) await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
+  if (scene.full !== undefined) await page.getByTestId("connection").getByText("reconnecting").waitFor();
+  else if (scene.token === undefined) await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
   else await page.getByRole("heading", { name: "Sign in" }).waitFor();
   if (scene.opens !== undefined) await page.getByRole("button", { name: scene.opens }).first().click();
   for (const key of scene.keys ?? []) await page.keyboard.press(key);

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import type { NodeStatus, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
+import { sampleColdStart } from "./sample-waiting.ts";
 
 export interface ScriptedState {
   pulls: readonly PullStatus[];
@@ -32,6 +33,8 @@ export interface ScriptedServer {
   offline(cut: boolean): void;
   /** As a restart: another run, whose events start anew; older ids get `reset`. */
   restart(): void;
+  /** From now on the event stream is refused with 503 and this Retry-After, in seconds; `undefined`: taken again. */
+  full(retryAfterSeconds: number | undefined): void;
   /** 401 for everything until POST /api/v1/session brings this token. */
   require(token: string): void;
   close(): Promise<void>;
@@ -52,6 +55,7 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
   let last = 0;
   let cut = false;
   let token: string | undefined;
+  let fullFor: number | undefined;
   let lists = 0;
   const resumedFrom: string[] = [];
   const streams = new Set<ServerResponse>();
@@ -67,6 +71,8 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
       if (path === "/api/v1/pulls") return list(response);
       if (path === "/api/v1/events") return follow(request, response);
       if (path === "/api/v1/nodes") return json(response, 200, state.nodes);
+      const asked = /^\/api\/v1\/images\/(.+)\/cold-start$/.exec(path)?.[1];
+      if (asked !== undefined) return coldStart(decodeURIComponent(asked), response);
       return problem(response, 404, "There is no such path.");
     }
     asset(path, response);
@@ -84,7 +90,17 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
     json(response, 200, body);
   }
 
+  function coldStart(imageRef: string, response: ServerResponse): void {
+    const known = state.pulls.some((pull) => pull.imageRef === imageRef && pull.layers.length > 0);
+    if (!known) return problem(response, 404, "No pull of this image with known layer sizes is in the history.");
+    json(response, 200, sampleColdStart(imageRef));
+  }
+
   function follow(request: IncomingMessage, response: ServerResponse): void {
+    if (fullFor !== undefined) {
+      response.setHeader("retry-after", String(fullFor));
+      return problem(response, 503, "At most 20000 clients may follow the events.");
+    }
     const from = String(request.headers["last-event-id"] ?? "");
     resumedFrom.push(from);
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
@@ -167,6 +183,9 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
       kept = [];
       last = 0;
       dropStreams();
+    },
+    full(retryAfterSeconds) {
+      fullFor = retryAfterSeconds;
     },
     require(next) {
       token = next;
