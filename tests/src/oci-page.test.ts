@@ -1,14 +1,11 @@
-import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { createTokenAuthority } from "@waybill/foundation/auth";
 import { temporaryFolder } from "@waybill/foundation/testing";
 import { buildSampleImage, writeOciLayout } from "@waybill/waybill/sample";
 import { expect, it } from "vitest";
+import { runPage } from "./harness/page-commands.ts";
 import { startWaybill } from "./harness/waybill.ts";
 
-const run = promisify(execFile);
 const signingKey = "a key for tests, longer than thirty-two bytes";
 
 it("the commands of docs/oci.md run as they are written, one after the other", async () => {
@@ -27,18 +24,16 @@ it("the commands of docs/oci.md run as they are written, one after the other", a
   const claims = { subject: "me", roles: ["projectDev"], tenant: "acme", ttlSeconds: 600 } as const;
   const { token } = await authority.issue(claims);
 
-  const page = await readFile(resolve(import.meta.dirname, "../../docs/oci.md"), "utf8");
-  const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands]) => commands ?? "");
-  expect(blocks.length).toBeGreaterThanOrEqual(4);
-  const env = {
+  const environment = {
     ...process.env,
     REGISTRY: new URL(waybill.url).host,
     TOKEN: token,
     IMAGE: `${join(folder.path, "layout")}:${image.name}:${image.tag}`,
   };
-  const script = `set -eu\n${blocks.join("echo; echo next\n")}`;
-  const { stdout } = await run("bash", ["-c", script], { cwd: folder.path, env });
-  const [pushed = "", asked = "", uploaded = "", short = ""] = stdout.split("\nnext\n");
+  const [pushed = "", asked = "", uploaded = "", short = ""] = await runPage("oci.md", {
+    cwd: folder.path,
+    environment,
+  });
   expect(pushed).toContain('"v1"');
   expect(asked).toContain('{"repositories":["acme/app"]}');
   expect(asked).toContain('"manifests":[]');

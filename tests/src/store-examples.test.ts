@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { runPage } from "./harness/page-commands.ts";
 import { openStorePlace, placeKinds, type StorePlace } from "./harness/store-places.ts";
 import { launcher, runWaybill } from "./harness/waybill.ts";
 
@@ -20,16 +21,14 @@ it.each(placeKinds)(
   "the commands of docs/command-line.md run as they are written, on a store in %s",
   async (kind) => {
     await using place = await openStorePlace(kind);
-    const page = await readFile(join(root, "docs/command-line.md"), "utf8");
-    const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands]) => commands ?? "");
-    expect(blocks.length).toBeGreaterThanOrEqual(4);
-    const { stdout } = await run("bash", ["-euo", "pipefail", "-c", blocks.join("\n")], {
-      cwd: place.work,
-      env: environmentOf(place),
-    });
-    expect(stdout).toContain("all passed");
-    expect(stdout).toMatch(/^kept because it has tag nightly/m);
-    expect(stdout).toContain("acme/copy@sha256:");
+    const blocks = await runPage("command-line.md", { cwd: place.work, environment: environmentOf(place) });
+    const [packages = "", looking = "", , plans = "", elsewhere = ""] = blocks;
+    expect(packages).toContain("all passed");
+    expect(looking).toMatch(/^kept because it has tag nightly/m);
+    expect(plans).toMatch(/^few +acme\/\* +20 +v\* +30d$/m);
+    expect(plans).toMatch(/^nightly +stays +kept because it is one of the last 20$/m);
+    expect(plans).toMatch(/^all +0 +1 +[\d.]+ (?:B|KiB)$/m);
+    expect(elsewhere).toContain("acme/copy@sha256:");
   },
   300_000,
 );

@@ -7,6 +7,7 @@ import type { Store } from "../store/index.ts";
 import { bodyOf, hasBody } from "./body.ts";
 import { digestIn } from "./digest.ts";
 import type { Gate } from "./gate.ts";
+import { isListening } from "./listening.ts";
 
 /** The session's id is in the path; nothing else of its state is in the URL. */
 const path = "/v2/:name{.+}/blobs/uploads/:id";
@@ -37,6 +38,8 @@ export function uploadRoutes(store: Store, gate: Gate): HttpRoute[] {
       if (mounted !== undefined) return created(repository, wanted);
     }
     const { id } = await store.uploads.start(repository, algorithmAsked(c));
+    // Else it would stay until it expires, and nobody knows where it is.
+    if (!isListening(c)) await store.uploads.cancel(repository, id);
     const headers = { ...progress(repository, id, 0), "oci-chunk-min-length": String(advisedChunkBytes) };
     return new Response(null, { status: 202, headers });
   }

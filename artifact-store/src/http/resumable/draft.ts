@@ -4,8 +4,9 @@ import { StoreError } from "../../errors/index.ts";
 import type { RepositoryName } from "../../names/index.ts";
 import type { ResumableUpload } from "../../store/index.ts";
 import { bodyOf } from "../body.ts";
+import { isListening } from "../listening.ts";
 import { parseBoolean, parseInteger, parseReprDigest, parseSize } from "./headers.ts";
-import { blobHeaders, idOf, locationOf, refuse, type UploadDoor } from "./upload-door.ts";
+import { blobHeaders, idOf, locationOf, orForget, refuse, type UploadDoor } from "./upload-door.ts";
 
 /**
  * "Resumable Uploads for HTTP", draft-ietf-httpbis-resumable-upload-12, whose interop version this is. Sections are those
@@ -38,8 +39,8 @@ export async function draftCreate(door: UploadDoor, c: HttpContext, repository: 
     ...expected,
     ...(length === undefined ? {} : { length }),
   });
-  announce(door, c, repository, upload);
-  return await take(door, c, repository, upload, { offset: 0, complete, created: true });
+  const rest = (): Promise<Response> => take(door, c, repository, upload, { offset: 0, complete, created: true });
+  return announce(door, c, repository, upload) ? await rest() : await orForget(door, c, repository, upload.id, rest);
 }
 
 /** "Offset Retrieval". */
@@ -106,9 +107,10 @@ async function take(
   how: { readonly offset: number; readonly complete: boolean; readonly created: boolean },
 ): Promise<Response> {
   const { resumableUploads, limits } = door.store;
+  const { source } = bodyOf(c, limits);
   let appended: ResumableUpload;
   try {
-    appended = await resumableUploads.append(repository, upload.id, bodyOf(c, limits).source, how.offset);
+    appended = await resumableUploads.append(repository, upload.id, source, how.offset);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (error.code === "RANGE_INVALID") {
@@ -161,12 +163,12 @@ function stored(
 /**
  * `104 (Upload Resumption Supported)`, for clients that say that they speak this version of the draft. Node has no call for
  * a status of one's own below 200, so it goes to the socket as it is; only while this answer is the one that the socket is
- * at, or it would be taken for the end of another one.
+ * at, or it would be taken for the end of another one. Answers whether it went.
  */
-function announce(door: UploadDoor, c: HttpContext, repository: RepositoryName, upload: ResumableUpload): void {
-  if (parseInteger(c.req.header("upload-draft-interop-version")) !== draftInteropVersion) return;
+function announce(door: UploadDoor, c: HttpContext, repository: RepositoryName, upload: ResumableUpload): boolean {
+  if (parseInteger(c.req.header("upload-draft-interop-version")) !== draftInteropVersion) return false;
   const { outgoing } = c.env;
-  if (outgoing.headersSent || outgoing.socket === null) return;
+  if (outgoing.headersSent || outgoing.socket === null || !isListening(c)) return false;
   const lines = [
     "HTTP/1.1 104 Upload Resumption Supported",
     `Upload-Draft-Interop-Version: ${draftInteropVersion}`,
@@ -174,6 +176,7 @@ function announce(door: UploadDoor, c: HttpContext, repository: RepositoryName, 
     `Upload-Limit: ${draftLimits(door, upload)}`,
   ];
   outgoing.socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
+  return true;
 }
 
 /** "Length": said by the field, by the last part's own length, or by both alike. */

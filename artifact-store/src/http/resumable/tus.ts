@@ -5,7 +5,7 @@ import type { RepositoryName } from "../../names/index.ts";
 import type { ResumableUpload } from "../../store/index.ts";
 import { bodyOf, hasBody } from "../body.ts";
 import { checksumAlgorithmNames, parseChecksum, parseConcat, parseMetadata, parseSize } from "./headers.ts";
-import { blobHeaders, idOf, locationOf, refuse, type UploadDoor } from "./upload-door.ts";
+import { blobHeaders, idOf, locationOf, orForget, refuse, type UploadDoor } from "./upload-door.ts";
 
 /** tus 1.0.0, https://tus.io/protocols/resumable-upload: the core and the extensions named here. */
 export const tusVersion = "1.0.0";
@@ -67,8 +67,10 @@ export async function tusCreate(door: UploadDoor, c: HttpContext, repository: Re
     ...(length === undefined ? {} : { length }),
     part: place?.part ?? "whole",
   });
-  const withBytes = hasBody(c) ? await takeChunk(door, c, repository, made, 0) : made;
-  const upload = await finishedIfWhole(door, repository, withBytes);
+  const upload = await orForget(door, c, repository, made.id, async () => {
+    const withBytes = hasBody(c) ? await takeChunk(door, c, repository, made, 0) : made;
+    return await finishedIfWhole(door, repository, withBytes);
+  });
   return answer(201, repository, upload, { location: locationOf(repository, made.id) });
 }
 

@@ -3,6 +3,7 @@ import type { HttpContext } from "@waybill/foundation/http";
 import type { RepositoryName } from "../../names/index.ts";
 import type { ResumableUpload, Store } from "../../store/index.ts";
 import type { Gate } from "../gate.ts";
+import { isListening } from "../listening.ts";
 import { reprDigest } from "./headers.ts";
 
 /** Both protocols make uploads here … */
@@ -33,6 +34,29 @@ export function blobHeaders(repository: RepositoryName, upload: ResumableUpload)
 
 export function idOf(c: HttpContext): string {
   return c.req.param("id") ?? "";
+}
+
+/**
+ * The rest of a request that made an upload whose sender does not know its address before the answer. When it fails, or
+ * nobody hears the answer, the upload goes with it: nobody could ever continue or cancel it.
+ */
+export async function orForget<T>(
+  door: UploadDoor,
+  c: HttpContext,
+  repository: RepositoryName,
+  id: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const forget = async (): Promise<void> => await door.store.resumableUploads.cancel(repository, id);
+  try {
+    const done = await work();
+    if (!isListening(c)) await forget();
+    return done;
+  } catch (error) {
+    // What has ended it already, as a wrong digest does, is what the sender is to hear.
+    await forget().catch(() => undefined);
+    throw error;
+  }
 }
 
 export function refuse(
