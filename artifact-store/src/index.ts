@@ -50,7 +50,15 @@ export {
   type ManifestPart,
 } from "./manifests/index.ts";
 export type { ByteSource, RunningUpload, SweepResult, UploadStatus } from "./uploads/index.ts";
-export type { BlobReader, ByteRange, S3Credentials } from "./blobs/index.ts";
+export {
+  examineBlobs,
+  type BlobReader,
+  type BlobRequest,
+  type BucketExamination,
+  type ByteRange,
+  type FolderExamination,
+  type S3Credentials,
+} from "./blobs/index.ts";
 export type { Relocation, RelocationOptions, RelocationProgress, RelocationResult } from "./relocation/index.ts";
 export { resolveRange, type RangeRequest } from "./blobs/index.ts";
 export {

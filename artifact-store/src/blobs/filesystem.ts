@@ -9,7 +9,7 @@ import { shardCount, type BlobBackend, type Stage, type StoredBlob } from "./con
 import { DirectorySync } from "./directory-sync.ts";
 import { FileReader } from "./file-reader.ts";
 import { FileStageWriter } from "./file-stage-writer.ts";
-import { hasCode, told } from "./file-errors.ts";
+import { diskFailure, hasCode, told } from "./file-errors.ts";
 import { stageGone } from "./stage-gone.ts";
 import { isStageId, parseBlobKey, partsOfKey, shardNames, type BlobKey } from "./key.ts";
 
@@ -57,7 +57,7 @@ class FilesystemBackend implements BlobBackend {
     for (const algorithm of digestAlgorithms) await mkdir(join(this.#blobs, algorithm), { recursive: true });
     await this.#directories.sync(this.#blobs);
     await this.#directories.sync(dirname(this.#blobs));
-    await this.check();
+    await this.#try(0);
   }
 
   async beginStage(id: string): Promise<FileStageWriter> {
@@ -78,9 +78,10 @@ class FilesystemBackend implements BlobBackend {
   }
 
   async dropStage(id: string): Promise<void> {
-    await unlink(this.#stage(id)).catch((error: unknown) => {
+    const gone = unlink(this.#stage(id)).catch((error: unknown) => {
       if (!hasCode(error, "ENOENT")) throw error;
     });
+    await told(gone);
   }
 
   async *stages(): AsyncGenerator<Stage> {
@@ -93,10 +94,11 @@ class FilesystemBackend implements BlobBackend {
   }
 
   async openBlob(key: BlobKey): Promise<FileReader | undefined> {
-    const file = await open(this.#blob(key), "r").catch((error: unknown) => {
+    const opening = open(this.#blob(key), "r").catch((error: unknown) => {
       if (hasCode(error, "ENOENT")) return undefined;
       throw error;
     });
+    const file = await told(opening);
     if (file === undefined) return undefined;
     const { size } = await file.stat();
     return new FileReader(() => Promise.resolve(file), size);
@@ -111,7 +113,7 @@ class FilesystemBackend implements BlobBackend {
     try {
       await unlink(path);
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
+      if (!hasCode(error, "ENOENT")) throw diskFailure(error);
       return;
     }
     await told(this.#directories.sync(dirname(path)));
@@ -151,12 +153,20 @@ class FilesystemBackend implements BlobBackend {
   }
 
   async check(): Promise<void> {
+    await this.#try(1);
+  }
+
+  /** The steps of a write. A start asks for no byte: on a full disk there is still reading to do. */
+  async #try(bytes: number): Promise<void> {
     const name = randomUUID();
     const probe = join(this.#blobs, `probe-${name}`);
-    await (await this.beginStage(name)).close();
+    const writer = await this.beginStage(name);
     try {
+      await writer.write([new Uint8Array(bytes)]);
+      await writer.close();
       await told(rename(this.#stage(name), probe));
     } catch (error) {
+      await writer.close();
       await this.dropStage(name);
       if (!hasCode(error, "EXDEV")) throw error;
       throw new Error(
@@ -222,7 +232,7 @@ class FilesystemBackend implements BlobBackend {
 
   async #openStage(id: string, flags: number): Promise<FileHandle> {
     try {
-      return await open(this.#stage(id), flags);
+      return await told(open(this.#stage(id), flags));
     } catch (error) {
       if (!hasCode(error, "ENOENT")) throw error;
       throw stageGone(error);

@@ -4,6 +4,7 @@ import type { ByteRange } from "./contract.ts";
 import type { BucketLocation } from "./location.ts";
 import { defaultRetryPolicy, retrying, type RetryPolicy } from "./retry.ts";
 import { isConflict, isInvalidPart, isMissing, isMissingUpload, s3Failure } from "./s3-errors.ts";
+import { watchRequests, type BlobRequest } from "./watch-requests.ts";
 
 /** Bytes to send, as often as it takes. */
 export interface Sendable {
@@ -31,8 +32,8 @@ export interface BucketOptions {
   /** Undefined: where the AWS tools look for them, too (environment, profile, web identity, instance). */
   readonly credentials?: S3Credentials;
   readonly retry?: RetryPolicy;
-  /** Told of each request that is sent, also of each attempt: `PutObject`, `UploadPart`, … */
-  readonly onRequest?: (operation: string) => void;
+  /** Told of each request, also of each attempt, when it has ended. */
+  readonly onRequest?: (request: BlobRequest) => void;
 }
 
 /** To wait for a connection; and without a byte in either direction. A body that flows may take as long as it likes. */
@@ -73,15 +74,7 @@ export class ObjectBucket {
         httpsAgent: agent,
       },
     });
-    const { onRequest } = options;
-    if (onRequest === undefined) return;
-    this.#client.middlewareStack.add(
-      (next, context) => async (args) => {
-        onRequest((context.commandName ?? "").replace(/Command$/, ""));
-        return await next(args);
-      },
-      { step: "finalizeRequest", name: "told" },
-    );
+    if (options.onRequest !== undefined) watchRequests(this.#client, options.onRequest);
   }
 
   /** Loads the client, which is large: only who keeps bytes in S3 pays for it. */

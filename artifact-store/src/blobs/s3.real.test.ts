@@ -4,18 +4,19 @@ import { join } from "node:path";
 import { describe } from "vitest";
 import { cephBucket, lacksCeph } from "../testing/index.ts";
 import { describeBlobBackend } from "./contract.suite.ts";
-import { parseBlobLocation, type BlobBackend } from "./index.ts";
+import { parseBlobLocation, withCache, withLimit, type BlobBackend } from "./index.ts";
 import { openS3Backend } from "./s3.ts";
 
-describe.skipIf(lacksCeph())("Ceph RGW", () => {
-  describeBlobBackend("a bucket", async () => {
+/** A bucket of its own for each test; every restart opens it anew. */
+function onCeph(name: string, wrap: (backend: BlobBackend) => BlobBackend): void {
+  describeBlobBackend(name, async () => {
     const spools = await mkdtemp(join(tmpdir(), "waybill-spools-"));
     const bucket = await cephBucket();
     const location = parseBlobLocation(bucket.url());
     if (location.kind !== "s3") throw new Error("no bucket");
     const opened: BlobBackend[] = [];
     const open = async (): Promise<BlobBackend> => {
-      const backend = await openS3Backend(location, { spools, credentials: bucket });
+      const backend = wrap(await openS3Backend(location, { spools, credentials: bucket }));
       opened.push(backend);
       return backend;
     };
@@ -28,4 +29,12 @@ describe.skipIf(lacksCeph())("Ceph RGW", () => {
       },
     };
   });
+}
+
+describe.skipIf(lacksCeph())("Ceph RGW", () => {
+  onCeph("a bucket", (backend) => backend);
+  // As openStore does, with so little of both that they matter.
+  onCeph("a bucket behind a limit and a cache", (backend) =>
+    withCache(withLimit(backend, 2), { bytes: 2_000_000, blobBytes: 700_000 }),
+  );
 });

@@ -14,6 +14,7 @@ import {
   withCache,
   withLimit,
   withRetry,
+  withRoom,
   type BlobBackend,
   type BlobKey,
 } from "./index.ts";
@@ -46,6 +47,7 @@ function wrapped(name: string, wrap: (backend: BlobBackend, root: string) => Blo
 wrapped("a folder with retries", (backend) => withRetry(flaky(backend), policy));
 wrapped("a folder with a limit", (backend) => withLimit(backend, 1));
 wrapped("a folder with a cache", (backend) => withCache(backend, { bytes: 2_000_000, blobBytes: 700_000 }));
+wrapped("a folder that asks for room", (backend) => withRoom(backend, () => Promise.resolve()));
 wrapped("a folder with all of them", (backend) =>
   withCache(withLimit(withRetry(flaky(backend), policy), 2), { bytes: 1000, blobBytes: 1000 }),
 );

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { DatabaseUnavailable, type Database, type Dialect, type Transaction } from "@waybill/foundation/database";
 import type { EventLog } from "@waybill/foundation/eventlog";
+import { StoreError } from "../errors/index.ts";
 import { eventOf, type StoreEvent } from "../events/index.ts";
 import type { StoreTables } from "./schema.ts";
 
@@ -36,17 +37,23 @@ export class Commits {
   readonly #events: EventLog;
   readonly #waiting: Waiting[] = [];
   readonly #guard: ((tx: Transaction<StoreTables>) => Promise<void>) | undefined;
+  readonly #makeRoom: (() => Promise<boolean>) | undefined;
   #working = false;
 
-  /** @param guard begins every transaction, and rejects when this process may not write any more */
   constructor(
     database: Database<StoreTables>,
     events: EventLog,
-    guard?: (tx: Transaction<StoreTables>) => Promise<void>,
+    options: {
+      /** Begins every transaction, and rejects when this process may not write any more. */
+      readonly guard?: ((tx: Transaction<StoreTables>) => Promise<void>) | undefined;
+      /** Called when the disk is full; true: there is room now. */
+      readonly makeRoom?: (() => Promise<boolean>) | undefined;
+    } = {},
   ) {
     this.#database = database;
     this.#events = events;
-    this.#guard = guard;
+    this.#guard = options.guard;
+    this.#makeRoom = options.makeRoom;
   }
 
   get dialect(): Dialect {
@@ -99,8 +106,31 @@ export class Commits {
       // PostgreSQL gave the other one of two that met the right of way: nothing of this one was done.
       if (again > 0 && error instanceof DatabaseUnavailable && error.reason === "conflict") {
         await this.#together(group, again - 1);
-      } else if (group.length === 1) only?.reject(error);
+      } else if (isFull(error) && (await this.#makeRoom?.()) === true) {
+        await this.#together(group, again);
+      } else if (group.length === 1) only?.reject(withoutRoom(error));
       else for (const waiting of group) await this.#together([waiting]);
     }
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof DatabaseUnavailable && error.reason === "full";
+}
+
+/**
+ * Whether a change failed because the catalog's disk takes nothing now. While that lasts nothing is collected either, and
+ * reading need not be written down.
+ */
+export function isUnwritable(error: unknown): boolean {
+  if (error instanceof StoreError) return error.code === "STORAGE_FULL";
+  return error instanceof DatabaseUnavailable && error.reason === "storage";
+}
+
+/** A full disk is the same thing to a client, whether bytes or their catalog did not fit. */
+function withoutRoom(error: unknown): unknown {
+  if (!isFull(error)) return error;
+  return new StoreError("STORAGE_FULL", "no room left on the disk of the catalog: free some, or grow it", {
+    cause: error,
+  });
 }

@@ -90,7 +90,7 @@ export {
   type DeadLetterRow,
   type WebhookRow,
 } from "./webhooks.ts";
-export { Commits } from "./commits.ts";
+export { Commits, isUnwritable } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { beatLease, giveLeaseBack, holdsLease, readLease, takeLease } from "./lease.ts";
 export { placesOf, recordPlaces, type PlaceRow, type PlaceRows } from "./places.ts";

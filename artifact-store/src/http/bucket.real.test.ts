@@ -5,13 +5,12 @@ import { describe, expect, it } from "vitest";
 import { digestOf } from "../digest/index.ts";
 import {
   blobOfSize,
-  bucketPlace,
   busyGateway,
   cephBucket,
-  killCephGateway,
+  killSpareGateway,
   lacksCeph,
   registryClient,
-  startCephGateway,
+  startSpareGateway,
   startStoreServer,
   type PushableBlob,
   type RegistryClient,
@@ -28,9 +27,9 @@ async function isWhole(client: RegistryClient, blob: PushableBlob): Promise<bool
 
 describe.skipIf(lacksCeph())("a registry whose bytes are on Ceph RGW", () => {
   it("goes on when the gateway is killed in the middle of pushes and pulls, and comes back", async () => {
-    await using place = await bucketPlace();
-    const { root, ...options } = place.options;
-    await using server = await startStoreServer(root, {}, options);
+    await using folder = await temporaryFolder("waybill-bucket-killed-");
+    const ceph = await cephBucket("spare");
+    await using server = await startStoreServer(folder.path, {}, { blobs: ceph.url(), credentials: ceph });
     const client = registryClient(server.url);
     const large = blobOfSize(40 * MiB);
     const before = blobOfSize(20 * MiB);
@@ -42,10 +41,10 @@ describe.skipIf(lacksCeph())("a registry whose bytes are on Ceph RGW", () => {
     const read = Promise.all([isWhole(client, before), isWhole(client, before)]);
     try {
       await sleep(150);
-      await killCephGateway();
+      await killSpareGateway();
       await sleep(1000);
     } finally {
-      await startCephGateway();
+      await startSpareGateway();
     }
     for (const one of await work) if (one.status !== 201) process.stdout.write(`${one.body.toString()}\n`);
     expect((await work).map(({ status }) => status)).toEqual(Array.from({ length: 7 }, () => 201));
@@ -74,7 +73,7 @@ describe.skipIf(lacksCeph())("a registry whose bytes are on Ceph RGW", () => {
 
   it("says 503 with a reason while the gateway is away for long, and loses nothing that it had acknowledged", async () => {
     await using folder = await temporaryFolder("waybill-bucket-away-");
-    const ceph = await cephBucket();
+    const ceph = await cephBucket("spare");
     await using busy = await busyGateway(ceph.endpoint, 1_000_000);
     const options = {
       blobs: ceph.url("store", busy.url),
@@ -86,13 +85,13 @@ describe.skipIf(lacksCeph())("a registry whose bytes are on Ceph RGW", () => {
     const kept = blobOfSize(100_000);
     expect((await client.pushAtOnce(repository, kept)).status).toBe(201);
     try {
-      await killCephGateway();
+      await killSpareGateway();
       const refused = await client.pushAtOnce(repository, blobOfSize(1000));
       expect(refused.status).toBe(503);
       expect(refused.headers["retry-after"]).toBeDefined();
       expect(refused.body.toString()).toContain("does not answer");
     } finally {
-      await startCephGateway();
+      await startSpareGateway();
     }
     expect(await isWhole(client, kept)).toBe(true);
     client.close();

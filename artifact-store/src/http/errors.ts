@@ -1,6 +1,7 @@
 import { Problem } from "@waybill/foundation/errors";
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import { StoreError, type StoreErrorCode } from "../errors/index.ts";
+import { retryAfter } from "./problems.ts";
 
 /** How each of the store's codes is told: status and code of the spec's table ("Error Codes"). */
 const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly code: string }>> = {
@@ -92,8 +93,7 @@ export function withStoreErrors(handler: HttpRoute["handler"]): HttpRoute["handl
         title: code,
         detail: error.message,
         cause: error,
-        // What does not answer now may answer soon, and clients that honour this come back by themselves.
-        ...(status === 503 ? { headers: { "retry-after": "5" } } : {}),
+        headers: retryAfter(status),
       });
     }
   };

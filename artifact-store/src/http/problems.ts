@@ -40,10 +40,17 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   WEBHOOK_UNKNOWN: { status: 404, title: "No such subscription" },
 };
 
+/** What does not answer now may answer soon, and clients that honour this come back by themselves. */
+export function retryAfter(status: number): Readonly<Record<string, string>> {
+  return status === 503 ? { "retry-after": "5" } : {};
+}
+
 /** What the store throws as a problem; anything else stays what it is. */
 export function orProblem(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;
-  return new Problem({ code: error.code, ...told[error.code], detail: error.message, cause: error });
+  const { status, title } = told[error.code];
+  const headers = retryAfter(status);
+  return new Problem({ code: error.code, status, title, detail: error.message, headers, cause: error });
 }
 
 /** Lets a handler of `/api/v1` throw what the store throws. */

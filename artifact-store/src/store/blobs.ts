@@ -12,6 +12,7 @@ import {
   deleteUpload,
   ensureRepository,
   isBeingRemoved,
+  isUnwritable,
   keyOfBlob,
   leaseBlob,
   linkBlob,
@@ -200,7 +201,12 @@ export class Blobs {
     if (row !== undefined && !row.condemned && row.leasedUntil - now >= this.#leaseMs / 2 && row.leasedUntil > now) {
       return row;
     }
-    const leased = row && (await this.#commits.commit((tx) => this.#lease(tx, repository, digest, now)));
+    if (row === undefined) throw await this.#unknown(repository, digest);
+    const leasing = this.#commits.commit((tx) => this.#lease(tx, repository, digest, now));
+    const leased = await leasing.catch((error: unknown) => {
+      if (isUnwritable(error) && !row.condemned) return row;
+      throw error;
+    });
     if (leased === undefined) throw await this.#unknown(repository, digest);
     return leased;
   }

@@ -2,6 +2,7 @@ import {
   classOfRepository,
   ensureRepository,
   findManifest,
+  isUnwritable,
   lockManifest,
   manifestFacts,
   missingBlobs,
@@ -118,7 +119,11 @@ export class Manifests {
     const now = this.#now();
     const { repositoryId: home, usedAt, ...manifest } = found;
     if (now - usedAt > this.#leaseMs / 2) {
-      const used = await this.#commits.commit((tx) => useManifest(tx, home, found.digest, now));
+      const using = this.#commits.commit((tx) => useManifest(tx, home, found.digest, now));
+      const used = await using.catch((error: unknown) => {
+        if (isUnwritable(error)) return true;
+        throw error;
+      });
       if (!used) throw await this.#unknown(repository, reference);
     }
     return manifest;

@@ -19,6 +19,7 @@ import { Repositories } from "./repositories.ts";
 import { ResumableUploads } from "./resumable-uploads.ts";
 import { Retention } from "./retention.ts";
 import { openPlaces, type OpenPlaces, type PlaceOptions } from "./places.ts";
+import { Reserve } from "./reserve.ts";
 import { lockRoot } from "./root-lock.ts";
 import { TagPolicies } from "./tag-policies.ts";
 import { Tags } from "./tags.ts";
@@ -94,10 +95,18 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     await own?.close();
     throw error;
   }
-  const { backend, lease, relocation } = places;
+  const { uncached, lease, relocation } = places;
+  // Only a catalog in a file shares its disk with others.
+  const reserve = database.dialect === "sqlite" ? new Reserve(join(root, "reserve")) : undefined;
+  // Not waited for: the first push does.
+  void reserve?.hold();
+  const backend = reserve === undefined ? places.backend : reserve.guard(places.backend);
   const events = createEventLog({ database, stream: storeEventStream });
   const intake = new Intake({ largestBlobBytes: limits.largestBlobBytes });
-  const commits = new Commits(database, events, lease && ((tx) => lease.guard(tx)));
+  const commits = new Commits(database, events, {
+    guard: lease && ((tx) => lease.guard(tx)),
+    makeRoom: reserve && (() => reserve.release()),
+  });
   const catalog = database.read;
   const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
   const writing = new Writing();
@@ -150,7 +159,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     tagPolicies,
     collector,
     catalog,
-    backend,
+    backend: uncached,
     pool,
     leaseMs,
     looseMs,
@@ -182,6 +191,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
         await sweeper.close();
         await sessions.close();
         await pool.close();
+        await reserve?.close();
         events.close();
         await places.close();
         await own?.close();

@@ -7,8 +7,12 @@ import {
   movingBackend,
   openBlobs,
   parseBlobLocation,
+  withCache,
+  withLimit,
+  withRetry,
   type BlobBackend,
   type BlobLocation,
+  type BlobRequest,
   type RetryPolicy,
   type S3Credentials,
 } from "../blobs/index.ts";
@@ -30,16 +34,28 @@ export interface PlaceOptions {
   readonly blobsFrom?: string;
   /** For S3; by default what the AWS tools find: environment, profile, web identity, instance. */
   readonly credentials?: S3Credentials;
-  /** Told of each request to S3, also of each further attempt, by its name: `PutObject`, `UploadPart`, … */
-  readonly onBlobRequest?: (operation: string) => void;
+  /** Told of each request to S3, also of each further attempt, when it has ended. */
+  readonly onBlobRequest?: (request: BlobRequest) => void;
+  /** Small blobs of S3 that are read again and again are kept in so much memory, in bytes; 32 MiB, 0 keeps none. */
+  readonly blobCacheBytes?: number;
   /** For how long requests to S3 are tried again, and how soon. */
   readonly retry?: RetryPolicy;
   /** How soon another process may take over a store on S3 whose process has died on another machine. */
   readonly lease?: LeaseTimes;
 }
 
+/** At once, of requests to S3 that are no streams: more would only wait for each other in front of the gateway. */
+const mostBucketOperations = 128;
+const defaultCacheBytes = 32 * 1024 * 1024;
+/** Configs, manifests of packages and small layers; what is larger flows past. */
+const mostCachedBlobBytes = 256 * 1024;
+/** A file system of this machine or of the network that is out of handles or stale for a moment. */
+const folderRetry: RetryPolicy = { giveUpAfterMs: 2000, firstWaitMs: 10, longestWaitMs: 200 };
+
 export interface OpenPlaces {
   readonly backend: BlobBackend;
+  /** The same without what is kept in memory, for who looks after the bytes themselves. */
+  readonly uncached: BlobBackend;
   readonly relocation: Relocation | undefined;
   readonly lease: Lease | undefined;
   close(): Promise<void>;
@@ -71,7 +87,8 @@ export async function openPlaces(
     };
     const backend = await asUserError(() => openBlobs(where, init));
     stack.defer(() => backend.close());
-    return backend;
+    // A bucket's requests are tried again one by one, inside: only there can a body be opened anew.
+    return where.kind === "file" ? withRetry(backend, folderRetry) : withLimit(backend, mostBucketOperations);
   };
   const to = await open(location);
   const from = source && (await open(source));
@@ -95,8 +112,11 @@ export async function openPlaces(
       left: () => leftPlace(database),
     });
   }
+  const cacheBytes = location.kind === "file" ? 0 : (options.blobCacheBytes ?? defaultCacheBytes);
+  const uncached = backend;
+  if (cacheBytes > 0) backend = withCache(backend, { bytes: cacheBytes, blobBytes: mostCachedBlobBytes });
   const everything = stack.move();
-  return { backend, relocation, lease, close: () => everything.disposeAsync() };
+  return { backend, uncached, relocation, lease, close: () => everything.disposeAsync() };
 }
 
 /** The name of a store's folder, for the lease: whoever has the lock on the folder is the only process of that name. */

@@ -17,7 +17,7 @@ describe.skipIf(lacksCeph())("requests to S3", () => {
       openStore({
         ...place.options,
         limits: { collectEveryMs: 0 },
-        onBlobRequest: (operation) => asked.push(operation),
+        onBlobRequest: ({ operation }) => asked.push(operation),
       });
     const during = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
       asked.length = 0;

@@ -7,7 +7,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { cephConfiguration } from "./ceph.configuration.ts";
+import { cephConfiguration, type CephPorts } from "./ceph.configuration.ts";
 
 export interface CephGateway {
   /** `http://127.0.0.1:port` */
@@ -25,25 +25,30 @@ const environment = { ...process.env, PATH: path, CEPH_ARGS: "", LC_ALL: "C" };
 export class CephCluster {
   readonly gateway: CephGateway;
   readonly #folder: string;
-  readonly #port: number;
+  readonly #sparePort: number;
   readonly #daemons: ChildProcess[] = [];
-  #radosgw: ChildProcess | undefined;
+  #spare: ChildProcess | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, ports: CephPorts) {
     this.#folder = folder;
-    this.#port = port;
+    this.#sparePort = ports.spare;
     this.gateway = {
-      endpoint: `http://127.0.0.1:${port}`,
+      endpoint: `http://127.0.0.1:${ports.gateway}`,
       accessKeyId: randomBytes(10).toString("hex"),
       secretAccessKey: randomBytes(20).toString("hex"),
     };
   }
 
   static async start(folder: string): Promise<CephCluster> {
-    const ports = { monitor: await freePort(), gateway: await freePort(), daemon: randomInt(20_000, 30_000) };
-    const cluster = new CephCluster(folder, ports.gateway);
+    const ports = {
+      monitor: await freePort(),
+      gateway: await freePort(),
+      spare: await freePort(),
+      daemon: randomInt(20_000, 30_000),
+    };
+    const cluster = new CephCluster(folder, ports);
     try {
-      await cluster.#start(ports.monitor, cephConfiguration(folder, ports));
+      await cluster.#start(ports, cephConfiguration(folder, ports));
     } catch (error) {
       const told = await Promise.all(
         ["ceph-mon", "ceph-osd", "radosgw"].map((name) =>
@@ -56,28 +61,29 @@ export class CephCluster {
     return cluster;
   }
 
-  /** SIGKILL for the gateway alone; the objects stay. */
-  async killGateway(): Promise<void> {
-    if (this.#radosgw !== undefined) await killed(this.#radosgw);
-    this.#radosgw = undefined;
+  /** SIGKILL for the spare gateway; the objects stay, and so does the other gateway, which other tests talk to. */
+  async killSpare(): Promise<void> {
+    if (this.#spare !== undefined) await killed(this.#spare);
+    this.#spare = undefined;
   }
 
-  /** On the same port again, and answering when this resolves. */
-  async startGateway(): Promise<void> {
-    this.#radosgw ??= this.#serve("radosgw", ["-n", "client.rgw"]);
-    await this.#answers(this.#radosgw);
+  /** On the same port each time, and answering when this resolves. */
+  async startSpare(): Promise<CephGateway> {
+    this.#spare ??= this.#serve("radosgw", ["-n", "client.spare"]);
+    await answers(this.#spare, this.#sparePort);
+    return { ...this.gateway, endpoint: `http://127.0.0.1:${this.#sparePort}` };
   }
 
   async stop(): Promise<void> {
-    await this.killGateway();
+    await this.killSpare();
     await Promise.all(this.#daemons.map(killed));
   }
 
-  async #start(monitor: number, { text, fsid }: { readonly text: string; readonly fsid: string }): Promise<void> {
-    for (const name of ["mon", "osd", "gateway"]) await mkdir(join(this.#folder, name));
+  async #start(ports: CephPorts, { text, fsid }: { readonly text: string; readonly fsid: string }): Promise<void> {
+    for (const name of ["mon", "osd", "gateway", "spare"]) await mkdir(join(this.#folder, name));
     await writeFile(join(this.#folder, "ceph.conf"), text);
     const map = join(this.#folder, "monmap");
-    const address = `[v2:127.0.0.1:${monitor}]`;
+    const address = `[v2:127.0.0.1:${ports.monitor}]`;
     await this.#once(
       "monmaptool",
       ["--create", "--fsid", fsid, "--addv", "a", address, "--enable-all-features", map],
@@ -90,7 +96,7 @@ export class CephCluster {
     await this.#once("ceph-osd", ["-i", "0", "--mkfs", "--osd-uuid", uuid]);
     this.#daemons.push(this.#serve("ceph-osd", ["-i", "0"]));
     const gateway = this.#serve("radosgw", ["-n", "client.rgw"]);
-    this.#radosgw = gateway;
+    this.#daemons.push(gateway);
     const { accessKeyId, secretAccessKey } = this.gateway;
     const user = [
       "--uid",
@@ -111,7 +117,7 @@ export class CephCluster {
       "--caps",
       "roles=*;user-policy=*",
     ]);
-    await this.#answers(gateway);
+    await answers(gateway, ports.gateway);
   }
 
   async #once(program: string, args: readonly string[], config = join(this.#folder, "ceph.conf")): Promise<void> {
@@ -129,16 +135,16 @@ export class CephCluster {
       closeSync(output);
     }
   }
+}
 
-  async #answers(gateway: ChildProcess): Promise<void> {
-    const giveUp = performance.now() + startTimeoutMs;
-    while (performance.now() < giveUp) {
-      if (gateway.exitCode !== null || gateway.signalCode !== null) throw new Error("radosgw ended at its start");
-      if (await listens(this.#port)) return;
-      await sleep(50);
-    }
-    throw new Error("radosgw did not answer within a minute");
+async function answers(gateway: ChildProcess, port: number): Promise<void> {
+  const giveUp = performance.now() + startTimeoutMs;
+  while (performance.now() < giveUp) {
+    if (gateway.exitCode !== null || gateway.signalCode !== null) throw new Error("radosgw ended at its start");
+    if (await listens(port)) return;
+    await sleep(50);
   }
+  throw new Error("radosgw did not answer within a minute");
 }
 
 async function killed(child: ChildProcess): Promise<void> {

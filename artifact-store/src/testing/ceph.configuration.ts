@@ -4,11 +4,13 @@ import { join } from "node:path";
 export interface CephPorts {
   readonly monitor: number;
   readonly gateway: number;
+  /** Of a second gateway, which tests may kill. */
+  readonly spare: number;
   /** The first of 40 that the object daemon may take. */
   readonly daemon: number;
 }
 
-/** One monitor, one object daemon with its objects in memory, one S3 gateway; on the loopback interface alone. */
+/** One monitor, one object daemon with its objects in memory, one S3 gateway and a spare one; on the loopback interface alone. */
 export function cephConfiguration(folder: string, ports: CephPorts): { readonly text: string; readonly fsid: string } {
   const fsid = randomUUID();
   const open = ["auth_cluster_required", "auth_service_required", "auth_client_required"].map((key) => [key, "none"]);
@@ -60,6 +62,12 @@ export function cephConfiguration(folder: string, ports: CephPorts): { readonly 
     "client.rgw": [
       ["rgw_frontends", `beast endpoint=127.0.0.1:${ports.gateway}`],
       ["rgw_data", join(folder, "gateway")],
+    ],
+    "client.spare": [
+      ["rgw_frontends", `beast endpoint=127.0.0.1:${ports.spare}`],
+      ["rgw_data", join(folder, "spare")],
+    ],
+    client: [
       ["rgw_thread_pool_size", "32"],
       ["rgw_s3_auth_use_sts", "true"],
       ["rgw_sts_key", "abcdefghijklmnop"],

@@ -19,8 +19,8 @@ let cluster: Promise<CephCluster> | undefined;
 
 const answers: Readonly<Record<string, (ceph: CephCluster) => Promise<unknown>>> = {
   gateway: (ceph) => Promise.resolve(ceph.gateway),
-  "kill-gateway": (ceph) => ceph.killGateway(),
-  "start-gateway": (ceph) => ceph.startGateway(),
+  "kill-spare": (ceph) => ceph.killSpare(),
+  "start-spare": (ceph) => ceph.startSpare(),
 };
 
 async function serve(socket: Socket): Promise<void> {

@@ -31,9 +31,12 @@ export function lacksCeph(): boolean {
   return reason !== undefined;
 }
 
-/** A new bucket; the first call of a test run starts Ceph. */
-export async function cephBucket(): Promise<CephBucket> {
-  const gateway = (await ask("gateway")) as CephGateway;
+/**
+ * A new bucket; the first call of a test run starts Ceph.
+ * @param through `spare`: a second gateway to the same objects, which the test may kill while others go on
+ */
+export async function cephBucket(through: "gateway" | "spare" = "gateway"): Promise<CephBucket> {
+  const gateway = (await ask(through === "spare" ? "start-spare" : "gateway")) as CephGateway;
   const bucket = `test-${randomUUID()}`;
   const { S3Client, CreateBucketCommand } = await import("@aws-sdk/client-s3");
   const client = new S3Client({
@@ -53,13 +56,16 @@ export async function cephBucket(): Promise<CephBucket> {
   return { ...gateway, bucket, url };
 }
 
-/** SIGKILL for the S3 gateway of this test run; what it had acknowledged stays. Start it again in `finally`. */
-export async function killCephGateway(): Promise<void> {
-  await ask("kill-gateway");
+/**
+ * SIGKILL for the spare S3 gateway; what it had acknowledged stays. Start it again in `finally`: two tests of one run may
+ * have it at the same time, and what one of them then finds is an overloaded place for a while.
+ */
+export async function killSpareGateway(): Promise<void> {
+  await ask("kill-spare");
 }
 
-export async function startCephGateway(): Promise<void> {
-  await ask("start-gateway");
+export async function startSpareGateway(): Promise<void> {
+  await ask("start-spare");
 }
 
 async function ask(word: string): Promise<unknown> {

@@ -19,11 +19,24 @@ export const blobSettings = {
     optional: true,
     maxLength: 2000,
   }),
+  blobCache: setting.bytes({
+    env: "ARTIFACT_STORE_BLOB_CACHE",
+    flag: "blob-cache",
+    describe: "memory for small blobs of S3 that are read again and again; 0 keeps none",
+    default: "32MiB",
+    max: "64GiB",
+  }),
 } as const satisfies SettingsDefinition;
 
-export function placesOf(settings: SettingsOf<typeof blobSettings>): Pick<StoreOptions, "blobs" | "blobsFrom"> {
-  const { blobs, blobsFrom } = settings;
-  return { ...(blobs === undefined ? {} : { blobs }), ...(blobsFrom === undefined ? {} : { blobsFrom }) };
+export function placesOf(
+  settings: SettingsOf<typeof blobSettings>,
+): Pick<StoreOptions, "blobs" | "blobsFrom" | "blobCacheBytes"> {
+  const { blobs, blobsFrom, blobCache: blobCacheBytes } = settings;
+  return {
+    blobCacheBytes,
+    ...(blobs === undefined ? {} : { blobs }),
+    ...(blobsFrom === undefined ? {} : { blobsFrom }),
+  };
 }
 
 const retryAfterMs = 30_000;

@@ -1,6 +1,7 @@
 import { openStore } from "@waybill/artifact-store";
 import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
+import { countBlobRequests } from "./blob-metrics.ts";
 import { moveInBackground, placesOf } from "./blob-settings.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
@@ -19,7 +20,13 @@ export async function startStoreService(
   await using stack = new AsyncDisposableStack();
   const folder = await openDataFolder(settings.root);
   stack.defer(() => folder.close());
-  const store = await openStore({ root: folder.storePath, ...placesOf(settings), limits: storeLimitsOf(settings) });
+  const registry = createRegistry({ processMetrics: true });
+  const store = await openStore({
+    root: folder.storePath,
+    ...placesOf(settings),
+    onBlobRequest: countBlobRequests(registry),
+    limits: storeLimitsOf(settings),
+  });
   stack.defer(() => store.close());
   const move = moveInBackground(store, log);
   stack.defer(() => move.close());
@@ -33,7 +40,7 @@ export async function startStoreService(
     exposure,
     http: settings.http,
     metrics: settings.metrics,
-    registry: createRegistry({ processMetrics: true }),
+    registry,
     log,
   });
   stack.defer(() => service.close());

@@ -8,6 +8,7 @@ import { createManager, managerMigrations } from "@waybill/kubenova/manager";
 import { permittedSocket, startAgent, type Agent } from "@waybill/pulltrace/agent";
 import { createPullServer } from "@waybill/pulltrace/server";
 import { socketTrouble } from "../doctor/index.ts";
+import { countBlobRequests } from "./blob-metrics.ts";
 import { moveInBackground, placesOf } from "./blob-settings.ts";
 import { openDataFolder, ownSecret } from "./data-folder.ts";
 import { tokenAuthorityOf } from "./entrance.ts";
@@ -94,10 +95,12 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   });
   stack.defer(() => database.close());
 
+  const registry = createRegistry({ processMetrics: true });
   const store = await openStore({
     root: folder.storePath,
     database,
     ...placesOf(settings),
+    onBlobRequest: countBlobRequests(registry),
     limits: storeLimitsOf(settings),
   });
   stack.defer(() => store.close());
@@ -119,7 +122,6 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
 
   // With authentication on, reports need a secret as well: else anybody could invent pulls.
   const agentToken = settings.agentToken ?? (authenticated ? await ownSecret(folder.path, "agent.token") : undefined);
-  const registry = createRegistry({ processMetrics: true });
   const pulls = createPullServer({
     historyTtlMs: settings.historyTtlMs,
     ...(agentToken === undefined ? {} : { agentToken }),

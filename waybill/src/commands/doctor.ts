@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { dataSettings, listenSettings, pageFolder, upSettings } from "../assembly/index.ts";
+import { blobSettings, dataSettings, listenSettings, pageFolder, upSettings } from "../assembly/index.ts";
 import { examine, verdict, type FindingStatus } from "../doctor/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
@@ -7,12 +7,18 @@ const help = `
 Examples:
   waybill doctor
   waybill doctor --data /var/lib/waybill --http :8080
+  waybill doctor --blobs "s3://blobs/prod?endpoint=https://s3.example.com"
   waybill doctor --json
 
 Exit code 1 when \`waybill up\` cannot run with these settings.
 `;
 
-const doctorSettings = { ...dataSettings, ...listenSettings, containerdSocket: upSettings.containerdSocket } as const;
+const doctorSettings = {
+  ...dataSettings,
+  ...listenSettings,
+  blobs: blobSettings.blobs,
+  containerdSocket: upSettings.containerdSocket,
+} as const;
 
 /** The word stands in front of every line: it says it without colour as well. */
 const words: Readonly<Record<FindingStatus, string>> = {

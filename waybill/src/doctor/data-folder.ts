@@ -17,31 +17,32 @@ async function existing(path: string): Promise<string> {
   return there || dirname(path) === path ? path : existing(dirname(path));
 }
 
-function failure(name: string, folder: string, error: unknown): Finding {
+function failure(name: string, folder: string, error: unknown, flag = "--data"): Finding {
   return {
     name,
     status: "failed",
     detail: `${folder}: ${error instanceof Error ? error.message : String(error)}`,
-    advice: "Choose a folder on a local disk that you may write to with --data DIR.",
+    advice: `Choose a folder on a local disk that you may write to with ${flag} DIR.`,
   };
 }
 
-async function folderFinding(path: string, place: string): Promise<Finding> {
-  const name = "data folder";
+/** @param flag that names the folder */
+export async function folderFinding(name: string, path: string, flag: string): Promise<Finding> {
+  const place = await existing(path);
   try {
     await access(place, constants.W_OK | constants.X_OK);
     const system = await statfs(place);
     const free = system.bavail * system.bsize;
     const detail = `${path}, ${humanBytes(free)} free`;
     if (free < 100 * mebibyte) {
-      return { name, status: "failed", detail, advice: "Free some space, or choose another disk with --data DIR." };
+      return { name, status: "failed", detail, advice: `Free some space, or choose another disk with ${flag} DIR.` };
     }
     if (memoryFileSystems.has(system.type)) {
       return {
         name,
         status: "warning",
         detail: `${detail}; it is kept in memory and is lost when the machine stops`,
-        advice: "Choose a folder on a disk with --data DIR.",
+        advice: `Choose a folder on a disk with ${flag} DIR.`,
       };
     }
     if (free < 2048 * mebibyte) {
@@ -49,7 +50,7 @@ async function folderFinding(path: string, place: string): Promise<Finding> {
     }
     return { name, status: "ok", detail };
   } catch (error) {
-    return failure(name, path, error);
+    return failure(name, path, error, flag);
   }
 }
 
@@ -86,7 +87,6 @@ async function databaseFinding(place: string): Promise<Finding> {
 /** Place to write and durability of what is written there. */
 export async function dataFolderFindings(folder: string): Promise<readonly Finding[]> {
   const path = resolve(folder);
-  const place = await existing(path);
-  const written = await folderFinding(path, place);
-  return written.status === "failed" ? [written] : [written, await databaseFinding(place)];
+  const written = await folderFinding("data folder", path, "--data");
+  return written.status === "failed" ? [written] : [written, await databaseFinding(await existing(path))];
 }

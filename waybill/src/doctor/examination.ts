@@ -1,4 +1,5 @@
 import type { Address } from "@waybill/foundation/config";
+import { blobsFinding } from "./blobs.ts";
 import { socketFinding } from "./containerd.ts";
 import { dataFolderFindings } from "./data-folder.ts";
 import type { Finding } from "./finding.ts";
@@ -11,6 +12,8 @@ export type { FindingStatus } from "./finding.ts";
 
 interface Examination {
   readonly data: string;
+  /** Address of the blobs, when they are not in the data folder. */
+  readonly blobs?: string | undefined;
   readonly http: Address;
   readonly metrics: Address;
   readonly containerdSocket: string;
@@ -23,6 +26,7 @@ export async function examine(machine: Examination): Promise<readonly Finding[]>
   return [
     nodeFinding(process.versions.node),
     ...(await dataFolderFindings(machine.data)),
+    ...(machine.blobs === undefined ? [] : [await blobsFinding(machine.blobs)]),
     await portFinding("HTTP address", "--http", machine.http),
     await portFinding("metrics address", "--metrics", machine.metrics),
     await pageFinding(machine.page),

@@ -1,0 +1,26 @@
+import type { BlobRequest } from "@waybill/artifact-store";
+import { Counter, Histogram, type Registry } from "@waybill/foundation/telemetry";
+
+/**
+ * Counts requests to S3. Operations are the few that the store sends, outcomes a handful: the number of series is bounded.
+ * @returns what `openStore` takes as `onBlobRequest`
+ */
+export function countBlobRequests(registry: Registry): (request: BlobRequest) => void {
+  const requests = new Counter({
+    name: "artifact_store_s3_requests_total",
+    help: "Requests to S3, each attempt",
+    labelNames: ["operation", "outcome"],
+    registers: [registry],
+  });
+  const seconds = new Histogram({
+    name: "artifact_store_s3_request_duration_seconds",
+    help: "Time from a request to S3 to the head of its answer",
+    labelNames: ["operation"],
+    buckets: [0.005, 0.025, 0.1, 0.5, 1, 5, 30],
+    registers: [registry],
+  });
+  return ({ operation, outcome, seconds: taken }) => {
+    requests.inc({ operation, outcome });
+    seconds.observe({ operation }, taken);
+  };
+}
