@@ -47,7 +47,7 @@ beforeAll(async () => {
   for (const [index, repository] of eight.entries()) {
     add(repository, shared, runtime, { seed: 10 + index, bytes: 2 * MiB });
   }
-  add("team/unpack", { seed: 30, bytes: 4 * MiB, files: 30_000 });
+  add("team/unpack", { seed: 30, bytes: 4 * MiB, files: 16_000 });
   for (const [index, name] of ["limited", "altered", "cut", "full"].entries()) {
     add(`team/${name}`, { seed: 40 + 2 * index, bytes: 6 * MiB }, { seed: 41 + 2 * index, bytes: 3 * MiB });
   }
@@ -91,17 +91,21 @@ describe.skipIf(programs.length === 0).each(programs)("a node with containerd $r
   afterAll(() => node?.[Symbol.asyncDispose]());
 
   it("tells eight images at once, with two layers that all of them share, as eight pulls", async () => {
+    // Slow until all of them download: however long eight clients need to start.
+    node.proxy.setRate(MiB / 2);
     const pulls = eight.map((repository) => node.pull(imageOf(repository)));
+    await until("eight downloads at once", () =>
+      node.looks.some(({ pulls: now }) => now.filter(({ phase }) => phase === "downloading").length === 8)
+        ? true
+        : undefined,
+    );
+    node.proxy.setRate(12 * MiB);
     for (const { code, output } of await Promise.all(pulls.map((pull) => pull.finished)))
       expect([code, output]).toEqual([0, output]);
     for (const repository of eight) {
       const row = await node.untilRow(repository, ({ phase }) => phase === "done");
       expect(row.imageRef).toBe(`${node.proxy.address}/${imageOf(repository).reference}`);
     }
-    // All at once: the link was slower than their start.
-    expect(node.looks.some(({ pulls: now }) => now.filter(({ phase }) => phase === "downloading").length === 8)).toBe(
-      true,
-    );
     // Seven of eight wait for each shared layer, and are told so; its bytes came once.
     const waits = node.looks.flatMap(({ pulls: now }) =>
       now.flatMap(({ layers }) => layers.filter((layer) => layer.waitsFor !== undefined)),
@@ -124,81 +128,82 @@ describe.skipIf(programs.length === 0).each(programs)("a node with containerd $r
     for (const [digest, size] of sizes) expect(node.proxy.bytesOf(digest)).toBe(size);
   });
 
-  it("tells unpacking as such when it takes long, after the last byte", async () => {
-    node.proxy.setRate(40 * MiB);
-    expect((await node.pull(imageOf("team/unpack")).finished).code).toBe(0);
-    await node.untilRow("team/unpack", ({ phase }) => phase === "done");
-    const phases = await until("a look at its end", () => {
-      const seen = steps(rowsIn(node, "team/unpack").map(({ phase }) => phase));
-      return seen.at(-1) === "done" ? seen : undefined;
-    });
-    expect(phases.slice(-2)).toEqual(["unpacking", "done"]);
-  });
+  describe("side by side", { concurrent: true }, () => {
+    beforeAll(() => node.proxy.setRate(16 * MiB));
 
-  it("fails a pull that the registry limits (429) and one whose bytes were changed, and ends one whose connection was cut", async () => {
-    node.proxy.setRate(4 * MiB);
-    const cut = new Set<string>();
-    const cutOnce = (repository: string): Fault | undefined => {
-      if (cut.has(repository)) return undefined;
-      cut.add(repository);
-      return { kind: "cut", afterBytes: 3 * MiB, end: true };
-    };
-    const limit: Fault = { kind: "answer", status: 429, headers: { "retry-after": "30" }, body: "slow down" };
-    const faults: Record<string, () => Fault | undefined> = {
-      // The limit is reached in the middle: the download is taken up again, and refused.
-      "team/limited": () => cutOnce("team/limited") ?? limit,
-      "team/altered": () => ({ kind: "alter" }),
-      "team/cut": () => cutOnce("team/cut"),
-    };
-    node.proxy.setFault(({ kind, repository, reference }) => {
-      const large = kind === "blobs" && images.get(repository)?.layers[0]?.digest === reference;
-      return large ? faults[repository]?.() : undefined;
+    it("tells unpacking as such when it takes long, after the last byte", async () => {
+      expect((await node.pull(imageOf("team/unpack")).finished).code).toBe(0);
+      await node.untilRow("team/unpack", ({ phase }) => phase === "done");
+      const phases = await until("a look at its end", () => {
+        const seen = steps(rowsIn(node, "team/unpack").map(({ phase }) => phase));
+        return seen.at(-1) === "done" ? seen : undefined;
+      });
+      expect(phases.slice(-2)).toEqual(["unpacking", "done"]);
     });
-    const [limited, altered, whole] = await Promise.all(
-      ["team/limited", "team/altered", "team/cut"].map((one) => node.pull(imageOf(one)).finished),
-    );
-    node.proxy.setFault(() => undefined);
-    expect([limited?.code === 0, altered?.code === 0, whole?.code]).toEqual([false, false, 0]);
-    await node.untilRow("team/cut", ({ phase }) => phase === "done");
-    for (const repository of ["team/limited", "team/altered"]) {
-      const row = await node.untilRow(repository, ({ phase }) => phase === "failed");
-      expect(row.error).toMatch(/given up/);
-      expect(row.attempts).toBe(1);
-    }
-    // Half of it came once, the rest by a second request that began there: one pull that never fell back.
-    expect(
-      node.proxy.transfers.some((one) => one.reference === imageOf("team/cut").layers[0]?.digest && one.from > 0),
-    ).toBe(true);
-    const percents = rowsIn(node, "team/cut").map(({ percent }) => percent);
-    expect(percents).toEqual(percents.toSorted((one, other) => one - other));
-  });
 
-  it("tells the same image by two tags, by digest and in two namespaces as pulls of their own", async () => {
-    node.proxy.setRate(4 * MiB);
-    const image = imageOf("team/twice");
-    const pulls = [
-      node.pull(image),
-      node.pull(image, { tag: "v2" }),
-      node.pull(image, { byDigest: true }),
-      node.pull(image, { namespace: "other" }),
-    ];
-    for (const pull of pulls) expect((await pull.finished).code).toBe(0);
-    const rows = await until("the ends of four pulls", async () => {
-      const now = await node.rows("team/twice");
-      return now.length >= 4 && now.every(({ phase }) => phase === "done") ? now : undefined;
+    it("fails a pull that the registry limits (429) and one whose bytes were changed, and ends one whose connection was cut", async () => {
+      const cut = new Set<string>();
+      const cutOnce = (repository: string): Fault | undefined => {
+        if (cut.has(repository)) return undefined;
+        cut.add(repository);
+        return { kind: "cut", afterBytes: 3 * MiB, end: true };
+      };
+      const limit: Fault = { kind: "answer", status: 429, headers: { "retry-after": "30" }, body: "slow down" };
+      const faults: Record<string, () => Fault | undefined> = {
+        // The limit is reached in the middle: the download is taken up again, and refused.
+        "team/limited": () => cutOnce("team/limited") ?? limit,
+        "team/altered": () => ({ kind: "alter" }),
+        "team/cut": () => cutOnce("team/cut"),
+      };
+      node.proxy.setFault(({ kind, repository, reference }) => {
+        const large = kind === "blobs" && images.get(repository)?.layers[0]?.digest === reference;
+        return large ? faults[repository]?.() : undefined;
+      });
+      const [limited, altered, whole] = await Promise.all(
+        ["team/limited", "team/altered", "team/cut"].map((one) => node.pull(imageOf(one)).finished),
+      );
+      node.proxy.setFault(() => undefined);
+      expect([limited?.code === 0, altered?.code === 0, whole?.code]).toEqual([false, false, 0]);
+      await node.untilRow("team/cut", ({ phase }) => phase === "done");
+      for (const repository of ["team/limited", "team/altered"]) {
+        const row = await node.untilRow(repository, ({ phase }) => phase === "failed");
+        expect(row.error).toMatch(/given up/);
+        expect(row.attempts).toBe(1);
+      }
+      // Half of it came once, the rest by a second request that began there: one pull that never fell back.
+      expect(
+        node.proxy.transfers.some((one) => one.reference === imageOf("team/cut").layers[0]?.digest && one.from > 0),
+      ).toBe(true);
+      const percents = rowsIn(node, "team/cut").map(({ percent }) => percent);
+      expect(percents).toEqual(percents.toSorted((one, other) => one - other));
     });
-    const name = (row: PullStatus) => row.imageRef.slice(row.imageRef.indexOf("/") + 1);
-    const named = (namespace: string) =>
-      rows
-        .filter((row) => row.containerdNamespace === namespace)
-        .map(name)
-        .toSorted();
-    expect(named("other")).toEqual(["team/twice:v1"]);
-    // Nothing in containerd says which of two pulls of one image at one moment was asked for by digest: both have its tag.
-    const sameImage = named("default").filter((one) => one !== "team/twice:v2");
-    expect(sameImage).toHaveLength(2);
-    for (const one of sameImage) expect([`team/twice:v1`, `team/twice@${image.rootDigest}`]).toContain(one);
-    expect(new Set(rows.map(({ id }) => id)).size).toBe(4);
+
+    it("tells the same image by two tags, by digest and in two namespaces as pulls of their own", async () => {
+      const image = imageOf("team/twice");
+      const pulls = [
+        node.pull(image),
+        node.pull(image, { tag: "v2" }),
+        node.pull(image, { byDigest: true }),
+        node.pull(image, { namespace: "other" }),
+      ];
+      for (const pull of pulls) expect((await pull.finished).code).toBe(0);
+      const rows = await until("the ends of four pulls", async () => {
+        const now = await node.rows("team/twice");
+        return now.length >= 4 && now.every(({ phase }) => phase === "done") ? now : undefined;
+      });
+      const name = (row: PullStatus) => row.imageRef.slice(row.imageRef.indexOf("/") + 1);
+      const named = (namespace: string) =>
+        rows
+          .filter((row) => row.containerdNamespace === namespace)
+          .map(name)
+          .toSorted();
+      expect(named("other")).toEqual(["team/twice:v1"]);
+      // Nothing in containerd says which of two pulls of one image at one moment was asked for by digest: both have its tag.
+      const sameImage = named("default").filter((one) => one !== "team/twice:v2");
+      expect(sameImage).toHaveLength(2);
+      for (const one of sameImage) expect([`team/twice:v1`, `team/twice@${image.rootDigest}`]).toContain(one);
+      expect(new Set(rows.map(({ id }) => id)).size).toBe(4);
+    });
   });
 
   it("keeps id and start of a pull whose agent is killed, and fails one whose containerd is killed", async () => {
@@ -207,7 +212,7 @@ describe.skipIf(programs.length === 0).each(programs)("a node with containerd $r
     const running = await node.untilRow("team/agent", ({ downloadedBytes }) => downloadedBytes > 2 * MiB);
     await node.agent.kill("SIGKILL");
     await node.agent.restart();
-    node.proxy.setRate(6 * MiB);
+    node.proxy.setRate(20 * MiB);
     expect((await first.finished).code).toBe(0);
     const done = await node.untilRow("team/agent", ({ phase }) => phase === "done");
     expect(done).toMatchObject({ id: running.id, startedAt: running.startedAt });
@@ -232,35 +237,44 @@ describe.skipIf(programs.length === 0).each(programs)("a node with containerd $r
     expect(again.attempts).toBe(1);
   });
 
-  it("tells a pull that its client gave up as cancelled", async () => {
-    node.proxy.setRate(2 * MiB);
-    const pull = node.pull(imageOf("team/aborted"));
-    await node.untilRow("team/aborted", ({ downloadedBytes }) => downloadedBytes > 2 * MiB);
-    pull.abort("SIGKILL");
-    await pull.finished;
-    const row = await node.untilRow("team/aborted", ({ completedAt }) => completedAt !== undefined);
-    expect(row).toMatchObject({ phase: "cancelled", error: expect.stringContaining("went away") as string });
-  });
+  describe("side by side on two nodes", { concurrent: true }, () => {
+    beforeAll(() => node.proxy.setRate(2 * MiB));
 
-  it("fails a pull that the disk has no room for", async () => {
-    await using small = await startPullNode({
-      name: `small-${program.release}`,
-      program,
-      server: waybill,
-      registry: docker.url,
-      bytesPerSecond: 4 * MiB,
-      rootLimitBytes: 8 * MiB,
+    it("tells a pull that its client gave up as cancelled", async () => {
+      const pull = node.pull(imageOf("team/aborted"));
+      await node.untilRow("team/aborted", ({ downloadedBytes }) => downloadedBytes > 2 * MiB);
+      pull.abort("SIGKILL");
+      await pull.finished;
+      const row = await node.untilRow("team/aborted", ({ completedAt }) => completedAt !== undefined);
+      expect(row).toMatchObject({ phase: "cancelled", error: expect.stringContaining("went away") as string });
     });
-    const { code, output } = await small.pull(imageOf("team/full")).finished;
-    expect([code === 0, output]).toEqual([false, expect.stringContaining("no space left on device")]);
-    const row = await small.untilRow("team/full", ({ completedAt }) => completedAt !== undefined);
-    expect(row.phase).toBe("failed");
+
+    it("fails a pull that the disk has no room for", async () => {
+      await using small = await startPullNode({
+        name: `small-${program.release}`,
+        program,
+        server: waybill,
+        registry: docker.url,
+        bytesPerSecond: 4 * MiB,
+        rootLimitBytes: 8 * MiB,
+      });
+      const { code, output } = await small.pull(imageOf("team/full")).finished;
+      expect([code === 0, output]).toEqual([false, expect.stringContaining("no space left on device")]);
+      const row = await small.untilRow("team/full", ({ completedAt }) => completedAt !== undefined);
+      expect(row.phase).toBe("failed");
+    });
   });
 
-  it("was told right at each look: whose layers, how many bytes, which phase", () => {
+  it("was told right at each look: whose layers, how many bytes, which phase", async () => {
+    await until("a look at the last end", () =>
+      node.looks.at(-1)?.pulls.some(({ phase }) => phase === "cancelled") === true ? true : undefined,
+    );
     const rows = node.looks.flatMap(({ pulls }) => pulls);
-    expect(node.looks.length).toBeGreaterThan(40);
-    expect(new Set(rows.map(({ phase }) => phase)).size).toBeGreaterThanOrEqual(5);
+    expect(node.looks.length).toBeGreaterThan(30);
+    const phases = new Set(rows.map(({ phase }) => phase));
+    for (const phase of ["downloading", "unpacking", "done", "failed", "cancelled"] as const) {
+      expect(phases).toContain(phase);
+    }
     const truthOf = (row: PullStatus) => {
       const repository = repositoryOf(row);
       return { repository, image: imageOf(repository), oneDownload: !askedAnew.has(repository) };

@@ -22,6 +22,8 @@ export interface ProvokedFailure {
   readonly message: string;
 }
 
+type Provocation = PullOptions & { readonly daemon?: RunningContainerd };
+
 /** Lets pulls of this containerd fail in every way that can be made here; a quarter of a minute. */
 export async function provokeFailures(program: ContainerdProgram): Promise<ProvokedFailure[]> {
   await using stack = new AsyncDisposableStack();
@@ -44,16 +46,18 @@ export async function provokeFailures(program: ContainerdProgram): Promise<Provo
 
   const containerd = stack.adopt(await startContainerd(program), (one) => one.close());
   const small = stack.adopt(await startContainerd({ ...program, rootLimitBytes: 12 * MiB }), (one) => one.close());
-  const found: ProvokedFailure[] = [];
-  const provoke = async (
-    by: string,
-    code: FailureCode,
-    ref: string,
-    how: PullOptions & { daemon?: RunningContainerd } = {},
-  ) => {
+  const found: Promise<ProvokedFailure>[] = [];
+  const tried = async (by: string, code: FailureCode, ref: string, how: Provocation = {}): Promise<ProvokedFailure> => {
     const { code: exit, output } = await (how.daemon ?? containerd).pull(ref, how).finished;
     if (exit === 0) throw new Error(`${by}: the pull of ${ref} succeeded`);
-    found.push({ by, code, message: output.trim() });
+    return { by, code, message: output.trim() };
+  };
+  // All at once, since most of them wait; told in the order in which they were made.
+  const provoke = (by: string, code: FailureCode, ref: string, how?: Provocation) => {
+    const failure = tried(by, code, ref, how);
+    // It is looked at in the end.
+    failure.catch(() => undefined);
+    found.push(failure);
   };
   const answering = async (status: number, headers: Record<string, string> = {}, body = "") =>
     (await proxyWith({ kind: "answer", status, headers, body })).address;
@@ -72,36 +76,34 @@ export async function provokeFailures(program: ContainerdProgram): Promise<Provo
     "mute.example",
     `https://127.0.0.1:${typeof muteAddress === "object" ? muteAddress?.port : 0}`,
   );
-  const mutes = provoke("a registry that does not answer", "timeout", "mute.example/team/a:v1");
-  await provoke("a tag that is not there", "not-found", `${plain}/team/a:none`);
+  provoke("a registry that does not answer", "timeout", "mute.example/team/a:v1");
+  provoke("a tag that is not there", "not-found", `${plain}/team/a:none`);
   // containerd 2.x itself takes an index without any fitting image for pulled; its client does not.
   const strict = program.release.startsWith("1.") ? {} : { clientFetches: true };
-  await provoke("an image of another platform", "platform-missing", `${plain}/team/foreign:v1`, strict);
-  await provoke("a name without a repository", "invalid-name", `${plain}/`);
-  await provoke("401", "unauthorized", `${await answering(401)}/team/a:v1`);
+  provoke("an image of another platform", "platform-missing", `${plain}/team/foreign:v1`, strict);
+  provoke("a name without a repository", "invalid-name", `${plain}/`);
+  provoke("401", "unauthorized", `${await answering(401)}/team/a:v1`);
   const basic = { "www-authenticate": 'Basic realm="registry"' };
-  await provoke("401 with a challenge", "unauthorized", `${await answering(401, basic)}/team/a:v1`);
-  await provoke("403", "unauthorized", `${await answering(403)}/team/a:v1`);
+  provoke("401 with a challenge", "unauthorized", `${await answering(401, basic)}/team/a:v1`);
+  provoke("403", "unauthorized", `${await answering(403)}/team/a:v1`);
   const limited = '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}';
-  await provoke("429", "rate-limited", `${await answering(429, { "retry-after": "30" }, limited)}/team/a:v1`);
-  await provoke("500", "server-error", `${await answering(500)}/team/a:v1`);
-  await provoke("503", "server-error", `${await answering(503, {}, "overloaded")}/team/a:v1`);
-  await provoke("a port where nobody listens", "connection", "127.0.0.1:9/team/a:v1");
-  await provoke("a name that nobody has", "name-resolution", "registry.invalid/team/a:v1");
-  await provoke("an unknown authority", "certificate", await certified("127.0.0.1", 1, "unknown.example"));
-  await provoke("an expired certificate", "certificate", await certified("127.0.0.1", -1, "expired.example"));
-  await provoke("a certificate of another name", "certificate", await certified("10.1.1.1", 1, "named.example"));
+  provoke("429", "rate-limited", `${await answering(429, { "retry-after": "30" }, limited)}/team/a:v1`);
+  provoke("500", "server-error", `${await answering(500)}/team/a:v1`);
+  provoke("503", "server-error", `${await answering(503, {}, "overloaded")}/team/a:v1`);
+  provoke("a port where nobody listens", "connection", "127.0.0.1:9/team/a:v1");
+  provoke("a name that nobody has", "name-resolution", "registry.invalid/team/a:v1");
+  provoke("an unknown authority", "certificate", await certified("127.0.0.1", 1, "unknown.example"));
+  provoke("an expired certificate", "certificate", await certified("127.0.0.1", -1, "expired.example"));
+  provoke("a certificate of another name", "certificate", await certified("10.1.1.1", 1, "named.example"));
   const speaksPlain = "plain.example";
   await containerd.serveHost(speaksPlain, `https://127.0.0.1:${registry.port}`);
-  await provoke("plain HTTP", "connection", `${speaksPlain}/team/a:v1`);
+  provoke("plain HTTP", "connection", `${speaksPlain}/team/a:v1`);
   const cut = (await proxyWith({ kind: "cut", afterBytes: 500 * KiB })).address;
-  await provoke("connections that break off", "connection", `${cut}/team/a:v1`);
+  provoke("connections that break off", "connection", `${cut}/team/a:v1`);
   const altered = (await proxyWith({ kind: "alter" })).address;
-  await provoke("altered bytes", "digest-mismatch", `${altered}/team/a:v1`);
-  await provoke("a full disk", "no-space", `${plain}/team/large:v1`, { daemon: small });
-
-  await mutes;
-  return found;
+  provoke("altered bytes", "digest-mismatch", `${altered}/team/a:v1`);
+  provoke("a full disk", "no-space", `${plain}/team/large:v1`, { daemon: small });
+  return await Promise.all(found);
 }
 
 /** A key and a certificate that it signed itself, for an address, valid for so many days; expired with a negative number. */
