@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildPage, busyPulls, launchOptions, playScene, sampleNodes } from "./testing/index.ts";
+import { backOffPulls, buildPage, busyPulls, launchOptions, playScene, sampleNodes } from "./testing/index.ts";
 
 let dist: string;
 let browser: Browser | undefined;
@@ -41,7 +41,10 @@ it.each(["/", "/?group=image", "/nodes", "/?kiosk", "/?q=%3Cimg%20src=x%20onerro
   "a server that sends markup in every string brings nothing but text to %s",
   async (path) => {
     const nodes = (now: number) => all(sampleNodes(["worker-01", "worker-02"], ["worker-02"], now));
-    const played = await playScene({ name: "hostile", pulls: (now) => all(busyPulls(now)), nodes }, dist);
+    const played = await playScene(
+      { name: "hostile", pulls: (now) => all([...backOffPulls(now), ...busyPulls(now)]), nodes },
+      dist,
+    );
     const context = await browser!.newContext({ viewport: { width: 1280, height: 900 } });
     try {
       const page = await context.newPage();

@@ -186,7 +186,7 @@ export function createFeed(o: FeedOptions): Feed {
       attempt += 1;
       if (reset) {
         lastEventId = undefined;
-        reason = "The server started anew; fetching the list.";
+        reason = "The server was restarted, or this page fell too far behind; fetching the list anew.";
         // The first reset is answered at once; a server that keeps on resetting is asked ever more slowly.
         wait = resets === 0 ? 0 : pause(retryMs, resets, 0);
         resets += 1;

@@ -1,7 +1,6 @@
 import type { FailureCode } from "@waybill/pulltrace/contract";
 
-/** Each cause in two or three words, for where a sentence has no room. */
-export const causeWords: Readonly<Record<FailureCode, string>> = {
+const causeWords: Readonly<Record<FailureCode, string>> = {
   "not-found": "not found",
   unauthorized: "no access",
   certificate: "certificate not trusted",
@@ -17,6 +16,12 @@ export const causeWords: Readonly<Record<FailureCode, string>> = {
   "server-error": "error of the registry",
   unknown: "unknown cause",
 };
+const wordsByCode: ReadonlyMap<string, string> = new Map(Object.entries(causeWords));
+
+/** A cause in two or three words, for where a sentence has no room. A newer server's code is shown as it is. */
+export function shortCause(code: string): string {
+  return wordsByCode.get(code) ?? code.replaceAll("-", " ");
+}
 
 interface Advice {
   readonly when: RegExp;

@@ -2,7 +2,7 @@
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import { formatAge, formatInstant, formatSpeed, formatTimeLeft, shortImageName } from "../format/index.ts";
 import { type Phase, PhaseShape } from "../graphics/index.ts";
-import { causeWords } from "./advice.ts";
+import { shortCause } from "./advice.ts";
 import type { ImageGroup, RollOut } from "./grouping.ts";
 import { detailId, ImageName } from "./image-name.tsx";
 import { wholePercent } from "./layer-bar.tsx";
@@ -108,7 +108,7 @@ function RollOutBar({ group, rollOut, now }: { group: ImageGroup; rollOut: RollO
       </div>
       {group.failed > 0 ? (
         <div className="line below-bar error-line-failed">
-          {`${group.failed.toLocaleString("en")} failed${code === undefined ? "" : `: ${causeWords[code]}`}`}
+          {`${group.failed.toLocaleString("en")} failed${code === undefined ? "" : `: ${shortCause(code)}`}`}
         </div>
       ) : rollOut.endsAt !== undefined ? (
         <div className="line below-bar quiet">{`the last in ${formatTimeLeft((rollOut.endsAt - now) / 1000)}`}</div>

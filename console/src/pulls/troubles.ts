@@ -1,7 +1,7 @@
 import type { FailureCode, PullStatus } from "@waybill/pulltrace/contract";
 import { shortImageName, splitImageReference } from "../format/index.ts";
 import { isFailing, type PullEntry } from "../live/index.ts";
-import { causeWords } from "./advice.ts";
+import { shortCause } from "./advice.ts";
 import type { PullFilter } from "./filter.ts";
 import { nextTry } from "./time-left.ts";
 
@@ -98,7 +98,7 @@ export function troubleSentence(trouble: Trouble, now: number): string {
       : `${count(images.length, "image")}${code === "no-space" ? "" : ` of ${registry}`}`;
   const waiting = pods === 0 ? "" : ` ${count(pods, "pod")} ${pods === 1 ? "waits" : "wait"}.`;
   const { text } = nextTry(next, now);
-  return `${who} ${what}: ${causeWords[code]}.${waiting} ${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return `${who} ${what}: ${shortCause(code)}.${waiting} ${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function count(number: number, noun: string): string {

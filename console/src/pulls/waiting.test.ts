@@ -75,6 +75,7 @@ describe("what cannot be pulled", () => {
     const { waitsFor: _, nextTryAt: __, ...over } = byId("web-0");
     expect(troublesOf(entriesOf([over, ...busyPulls(now)]))).toEqual([]);
     const { failure: ___, ...unexplained } = byId("web-0");
+    expect(sentences([failed("a", { code: "moon-phase" as never })])[0]).toMatch(/: moon phase\./);
     expect(sentences([unexplained])[0]).toMatch(/^node-1 cannot pull team-a\/web:2\.0: unknown cause\./);
   });
 });
