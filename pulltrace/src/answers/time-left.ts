@@ -11,6 +11,8 @@ export interface NodeWork {
   readonly pulls: readonly PullStatus[];
   /** Bytes per second that arrive on the node now; 0 when unknown. */
   readonly bytesPerSec: number;
+  /** Milliseconds since a piece was last written: what came since then is not among the downloaded bytes yet. */
+  readonly unseenMs?: number;
   readonly node: Speeds;
   readonly fleet: Speeds;
   /** Milliseconds since 1970. */
@@ -44,7 +46,7 @@ export function timesLeft(work: NodeWork): ReadonlyMap<string, Estimate> {
   const link: KnownSpeed =
     work.bytesPerSec > 0 ? { bytesPerSec: work.bytesPerSec, basis: "measured" } : expectedLink(work.node, work.fleet);
   const still = work.bytesPerSec <= 0 && standsStill(work);
-  const arrivals = arrivalsOf(work.pulls, link.bytesPerSec);
+  const arrivals = arrivalsOf(work.pulls, link.bytesPerSec, work.unseenMs ?? 0);
   for (const pull of known) {
     const downloads = pull.layers.some((layer) => !isThere(layer.phase));
     if (downloads && (link.basis === "typical" || still)) continue;
@@ -77,7 +79,7 @@ function standsStill({ pulls, now }: NodeWork): boolean {
 }
 
 /** Milliseconds from now until each missing layer is there, by digest. */
-function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number): ReadonlyMap<string, number> {
+function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number, unseenMs: number): ReadonlyMap<string, number> {
   const missing = new Map<string, number>();
   const queues: string[][] = [];
   let queued = 0;
@@ -98,10 +100,10 @@ function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number): Readonly
   if (queued > mostPlayed) {
     let all = 0;
     for (const bytes of missing.values()) all += bytes;
-    for (const digest of missing.keys()) arrivals.set(digest, all / perMs);
+    for (const digest of missing.keys()) arrivals.set(digest, Math.max(0, all / perMs - unseenMs));
     return arrivals;
   }
-  let time = 0;
+  let time = -unseenMs;
   while (missing.size > 0) {
     const active = new Set<string>();
     for (const queue of queues) {
@@ -122,7 +124,7 @@ function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number): Readonly
       if (bytes > 0) missing.set(digest, bytes);
       else {
         missing.delete(digest);
-        arrivals.set(digest, time);
+        arrivals.set(digest, Math.max(0, time));
       }
     }
   }

@@ -70,6 +70,8 @@ export interface RegistrySpeed {
 export interface AnswerContext {
   /** Bytes per second that arrive on the node now. */
   readonly bytesPerSec: number;
+  /** Milliseconds since the last piece was written: at that speed more has come by now. */
+  readonly unseenMs: number;
   readonly node: Speeds;
   readonly fleet: Speeds;
   /** Of the other nodes. */
@@ -88,10 +90,10 @@ export function answered(
   previous: (pull: TrackedPull) => TrackedPull | undefined,
   context: AnswerContext,
 ): readonly TrackedPull[] {
-  const { node, fleet, now, bytesPerSec } = context;
+  const { node, fleet, now, bytesPerSec, unseenMs } = context;
   const statuses = pulls.map(({ status }) => status);
   const compared = statuses.slice(0, mostCompared);
-  const times = timesLeft({ pulls: statuses, bytesPerSec, node, fleet, now });
+  const times = timesLeft({ pulls: statuses, bytesPerSec, unseenMs, node, fleet, now });
   return pulls.map((pull) => {
     const { status } = pull;
     const host = hostOf(status.imageRef);

@@ -19,6 +19,17 @@ describe("time left, held against what came", () => {
     expect(errorAt(told, 0.9).seconds).toBeLessThan(3);
   });
 
+  it.each([
+    [0.05, 0.1, 0.2],
+    [0.1, 0.1, 0.25],
+    [0.3, 0.2, 0.6],
+  ])("holds on a steady link of %s MiB/s, on which pieces come rarely", (mebibytes, half, nine) => {
+    const { told, moments } = foretold(steadyLink(mebibytes));
+    expect(told.length).toBeGreaterThan(moments * 0.8);
+    expect(errorAt(told, 0.5).part).toBeLessThan(half);
+    expect(errorAt(told, 0.9).part).toBeLessThan(nine);
+  });
+
   it("knows after the first image how long a node with a slow disk unpacks", () => {
     const reports = slowDisk();
     const { told } = foretold(reports);
@@ -37,6 +48,55 @@ describe("time left, held against what came", () => {
     expect(errorAt(told, 0.5).part).toBeLessThan(0.1);
   });
 });
+
+/** Two images of three layers, one after the other; containerd writes what comes in pieces of 1 MiB. */
+function steadyLink(mebibytesPerSecond: number): readonly { readonly at: number; readonly report: AgentReport }[] {
+  const piece = 1024 * 1024;
+  const sizes = [8.3, 6.2, 4.1].map((mebibytes) => Math.round(mebibytes * piece));
+  const reports: { at: number; report: AgentReport }[] = [];
+  const iso = (second: number) => new Date(noon + second * 1_000).toISOString();
+  let second = 0;
+  for (const image of [1, 2]) {
+    const begin = second;
+    const came = sizes.map(() => 0);
+    let done = false;
+    for (; !done; second += 1) {
+      // It was all there at the last look.
+      done = came.every((bytes, index) => bytes === sizes[index]);
+      const layers = sizes.map((totalBytes, index) => {
+        const there = (came[index] ?? 0) === totalBytes;
+        return {
+          digest: digestOf(image * 10 + index),
+          mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+          totalBytes,
+          downloadedBytes: there ? totalBytes : Math.floor((came[index] ?? 0) / piece) * piece,
+          totalKnown: true,
+          phase: done ? "done" : there ? "downloaded" : "downloading",
+        } as const;
+      });
+      const pull = {
+        id: `image-${image}`,
+        imageRef: `registry.example/acme/image-${image}:1`,
+        startedAt: iso(begin),
+        totalKnown: true,
+        layers,
+        phase: done ? "done" : "downloading",
+        ...(done ? { completedAt: iso(second) } : {}),
+      } as const;
+      reports.push({
+        at: noon + second * 1_000,
+        report: { nodeName: "node-1", timestamp: iso(second), pulls: [pull] },
+      });
+      const open = sizes.flatMap((size, index) => ((came[index] ?? 0) < size ? [index] : []));
+      for (const index of open) {
+        const share = (mebibytesPerSecond * piece) / open.length;
+        came[index] = Math.min(sizes[index] ?? 0, (came[index] ?? 0) + share);
+      }
+    }
+    second += 30;
+  }
+  return reports;
+}
 
 /** Three images, one after the other: 20 s of download at 10 MB/s, then each of four layers unpacks for 15 s. */
 function slowDisk(): readonly { readonly at: number; readonly report: AgentReport }[] {

@@ -1,7 +1,7 @@
 import { nothingLearned, type Speeds } from "../answers/index.ts";
 import type { AgentReport, PullStatus, ReportedPull } from "../contract/index.ts";
 import { agentClock } from "./agent-clock.ts";
-import { addArrival, arrivalSpeed, arrivedIn } from "./arrival.ts";
+import { addArrival, arrivalOf, arrivedIn } from "./arrival.ts";
 import {
   answered,
   explained,
@@ -150,11 +150,12 @@ export function mergeReport(
   const arrivedBytes = before.arrivedBytes + arrived;
   const downloads = merged.some(({ status }) => status.layers.some(({ phase }) => phase === "downloading"));
   const arrival = downloads ? addArrival(before.arrival, now, arrivedBytes) : [];
-  const bytesPerSec = arrivalSpeed(arrival);
+  const { bytesPerSec, unseenMs } = arrivalOf(arrival);
   const lessons = lessonsOf(turns, bytesPerSec, heard === undefined ? 0 : now - heard.lastReportAt);
   const speeds = lessons.reduce((known, lesson) => learn(known, lesson, now), before.speeds);
   const answers: AnswerContext = {
     bytesPerSec,
+    unseenMs,
     node: speeds,
     fleet: options.fleet ?? nothingLearned,
     registry: options.registry ?? (() => ({ nodes: 0, slow: 0 })),
