@@ -1,15 +1,16 @@
 /**
- * The agent's memory and processor time on a real containerd: idle, and while two and ten images of ten layers are
- * pulled. Run as the bundle that would ship (one file, no type stripping), with Node's memory held small, in a memory
+ * The agent's memory and processor time on a real containerd: idle, and while two and then twelve images of ten layers
+ * are pulled. Run as the bundle that would ship (one file, no type stripping), with Node's memory held small, in a memory
  * cgroup of its own. Nothing here passes or fails.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { build } from "esbuild";
 import { temporaryFolder } from "@waybill/foundation/testing";
 import { containerdPrograms, rateLimitedProxy, startContainerd, startMadeRegistry } from "@waybill/pulltrace/testing";
+import { bundleProgram } from "../../deploy/images/src/program-bundle.ts";
 import { createMemoryCgroup } from "./memory-cgroup.ts";
 import { processFigures } from "./process-figures.ts";
 
@@ -20,23 +21,7 @@ const small = ["--max-semi-space-size=1", "--max-old-space-size=24", "--optimize
 await using stack = new AsyncDisposableStack();
 const folder = stack.use(await temporaryFolder("waybill-bench-agent-"));
 const bundle = join(folder.path, "agent.cjs");
-await build({
-  stdin: {
-    contents: `
-      import { startAgent } from "@waybill/pulltrace/agent";
-      import { createLogger } from "@waybill/foundation/telemetry";
-      const [serverUrl, containerdSocket] = process.argv.slice(2);
-      void startAgent({ nodeName: "bench", serverUrl, containerdSocket, allowedSockets: [containerdSocket],
-        reportIntervalMs: 1000, log: createLogger({ level: "error", name: "agent" }) });`,
-    resolveDir: import.meta.dirname,
-  },
-  outfile: bundle,
-  bundle: true,
-  platform: "node",
-  // Not ESM: an import of node:http there reads all that it exports, and with that loads an HTTP client of 4 MiB.
-  format: "cjs",
-  minify: true,
-});
+await writeFile(bundle, (await bundleProgram("pulltrace-agent")).bytes);
 
 const registry = stack.adopt(await startMadeRegistry(), (made) => made.close());
 const images = Array.from({ length: 12 }, (_, image) =>
@@ -86,13 +71,17 @@ const url = /"url":"([^"]+)"/.exec(printed)?.[1] ?? "";
 
 const group = stack.use(await createMemoryCgroup(`waybill-bench-${process.pid}`));
 // The shell waits for a line, so that it becomes the agent inside of the group.
-const agent = spawn(
-  "sh",
-  ["-c", 'read line && exec "$@"', "sh", process.execPath, ...small, bundle, url, containerd.socket],
-  {
-    stdio: ["pipe", "inherit", "inherit"],
+const agent = spawn("sh", ["-c", 'read line && exec "$@"', "sh", process.execPath, ...small, bundle], {
+  stdio: ["pipe", "ignore", "inherit"],
+  env: {
+    ...process.env,
+    PULLTRACE_NODE_NAME: "bench",
+    PULLTRACE_SERVER_URL: url,
+    PULLTRACE_CONTAINERD_SOCKET: containerd.socket,
+    PULLTRACE_ALLOWED_SOCKETS: containerd.socket,
+    PULLTRACE_LOG_LEVEL: "error",
   },
-);
+});
 stack.defer(async () => {
   agent.kill("SIGTERM");
   await once(agent, "exit");
@@ -122,7 +111,7 @@ const pulling = (chosen: typeof images) =>
 const two = pulling(images.slice(0, 2));
 await measure("two images of 10 layers are pulled");
 const ten = pulling(images.slice(2));
-await measure("ten more");
+await measure("twelve images of 10 layers are pulled");
 console.log("| the older Go agent, idle (its published figures; it is not here to be run) | 15 MiB | | | 0.05 % |");
 console.log("| … with two pulls (published) | 15 MiB | | | 0.07 % |");
 for (const pull of [...two, ...ten]) pull.abort("SIGTERM");

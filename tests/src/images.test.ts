@@ -145,7 +145,9 @@ describe.skipIf(noBuild !== undefined)("the container images", () => {
         "tmp/",
         "var/tmp/",
       ]);
-      expect(paths.filter((path) => path.endsWith(".mjs"))).toEqual([`opt/waybill/program/${name}/main.mjs`]);
+      expect(paths.filter((path) => /\.[cm]js$/.test(path) && path.includes("/program/"))).toEqual([
+        `opt/waybill/program/${name}/main.cjs`,
+      ]);
       expect(lines.filter((line) => /^-..x/.test(line)).map((line) => line.split(/\s+/)[5])).toEqual(
         expect.arrayContaining(["usr/local/bin/node"]),
       );

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { build, type Metafile } from "esbuild";
 import { UserError } from "@waybill/foundation/errors";
 import type { ArchiveEntry } from "@waybill/waybill/oci-image";
+import { bundleProgram } from "./program-bundle.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -25,32 +25,11 @@ export interface ProgramLayer {
  * @param name of a file in waybill/src/commands/programs
  */
 export async function programLayer(name: string, options: { readonly page: boolean }): Promise<ProgramLayer> {
-  const program = `${programFolder}/${name}/main.mjs`;
-  const result = await build({
-    absWorkingDir: root,
-    entryPoints: [`waybill/src/commands/programs/${name}.ts`],
-    outfile: program,
-    write: false,
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    minify: true,
-    metafile: true,
-    legalComments: "none",
-    // An optional native part of pg that is not installed; the import is in a try block.
-    external: ["pg-native"],
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    logLevel: "error",
-  });
-  const bundle = result.outputFiles[0];
-  if (bundle === undefined) throw new Error(`esbuild wrote nothing for ${name}`);
+  const program = `${programFolder}/${name}/main.cjs`;
+  const { bytes, packages } = await bundleProgram(name);
   const entries = new Map<string, ArchiveEntry>([
-    [program, { kind: "file", content: bundle.contents }],
-    [
-      `${programFolder}/${name}/LICENSES.txt`,
-      { kind: "file", content: Buffer.from(await licences(packagesOf(result.metafile))) },
-    ],
+    [program, { kind: "file", content: bytes }],
+    [`${programFolder}/${name}/LICENSES.txt`, { kind: "file", content: Buffer.from(await licences(packages)) }],
   ]);
   if (options.page) for await (const [path, entry] of page()) entries.set(path, entry);
   return { entries, program: `/${program}` };
@@ -66,16 +45,6 @@ async function* page(): AsyncGenerator<readonly [string, ArchiveEntry]> {
     const source = join(file.parentPath, file.name);
     yield [`${pageFolder}/${source.slice(built.length + 1)}`, { kind: "file", source }];
   }
-}
-
-/** Folders of the npm packages whose code got into the bundle. */
-function packagesOf(metafile: Metafile): string[] {
-  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
-  const folders = used
-    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-    .map(([path]) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
-    .filter((folder) => folder !== undefined);
-  return [...new Set(folders)].toSorted();
 }
 
 async function licences(packages: readonly string[]): Promise<string> {

@@ -15,3 +15,17 @@ export function pullId(nodeName: string, pull: ReportedPull, generation: number)
   if (pull.id === undefined) hash.update(`\n${pull.startedAt}`);
   return hash.digest("hex").slice(0, 32);
 }
+
+const mostGenerations = 8;
+
+/**
+ * The id that a pull has by itself, when readers know it by another one: that of the row in which pods waited for it.
+ * Undefined for all others, and for those of older agents, whose ids cannot be told from their keys.
+ */
+export function idBeforeAdoption(nodeName: string, key: string, id: string): string | undefined {
+  if (!key.startsWith("id ")) return undefined;
+  const own = Array.from({ length: mostGenerations }, (_, generation) =>
+    createHash("sha256").update(`${nodeName}\n${key}\n${generation}`).digest("hex").slice(0, 32),
+  );
+  return own.includes(id) ? undefined : own[0];
+}

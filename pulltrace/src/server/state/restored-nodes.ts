@@ -1,4 +1,5 @@
 import type { ServerLimits } from "../limits.ts";
+import { idBeforeAdoption } from "../identity.ts";
 import { silentNode } from "../merge.ts";
 import type { FinishedPull, NodeState } from "../node.ts";
 import type { RestoredState, StoredPull } from "./pull-state.ts";
@@ -28,9 +29,15 @@ export function restoredNodes(restored: RestoredState, limits: ServerLimits, now
       own.map(({ key, status, endedAt, endedBy }) => [status.id, { key, status, endedAt, endedBy }]),
     );
     const finishedLayers = own.reduce((sum, { status }) => sum + status.layers.length, 0);
+    const adopted = new Map<string, string>();
+    for (const { key, status } of own) {
+      const before = idBeforeAdoption(nodeName, key, status.id);
+      if (before !== undefined) adopted.set(before, status.id);
+    }
     const speeds = restored.nodes.get(nodeName);
     return {
       ...silentNode(nodeName, now),
+      adopted,
       finished,
       finishedLayers,
       reporting: false,

@@ -4,6 +4,7 @@ import { Writable } from "node:stream";
 import { createLogger } from "@waybill/foundation/telemetry";
 import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { containerOf, scriptedPods } from "../pods/testing/pods.ts";
 import { numberIn, readEvents } from "../testing/event-reader.ts";
 import { layerOf, noon, pullOf, reportOf } from "../testing/reports.ts";
 import { runningServer } from "../testing/running-server.ts";
@@ -52,6 +53,33 @@ describe("the state of the pull server", () => {
     expect(reader.messages[0]).toMatchObject({ event: "reset", data: "" });
     expect(numberIn(reader.lastEventId())).toBe(numberIn((await second.list()).lastEventId));
     await reader.close();
+    await second.close();
+    await after.close();
+  });
+
+  it("knows a finished pull that pods waited for under its id, when the agent still reports its end", async () => {
+    const path = await folder();
+    const before = await openState(path);
+    const pods = scriptedPods();
+    const first = await runningServer({ state: before, historyTtlMs: hourMs, pods });
+    const waits = (): void =>
+      pods.set("node-1", { waiting: [containerOf({ image: finished("a").imageRef, since: noon })] });
+    waits();
+    first.pass(4_000);
+    waits();
+    const [row] = (await first.list()).pulls;
+    expect(row?.phase).toBe("waiting");
+    const ends = reportOf([finished("a", noon + 4_000)]);
+    await first.post(ends);
+    expect((await first.list()).pulls).toMatchObject([{ id: row?.id, phase: "done" }]);
+    await first.close();
+    await before.close();
+
+    const after = await openState(path);
+    const second = await runningServer({ state: after, historyTtlMs: hourMs });
+    await second.post(ends);
+    expect((await second.list()).pulls.map(({ id }) => id)).toEqual([row?.id]);
+    expect(await second.metric("pulltrace_pulls_total")).toBe(0);
     await second.close();
     await after.close();
   });

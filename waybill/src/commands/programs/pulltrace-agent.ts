@@ -2,4 +2,5 @@
 import * as body from "../pulltrace-agent.ts";
 import { runAlone } from "./run.ts";
 
-await runAlone("pulltrace-agent", "Reports the image pulls of this node's containerd.", body);
+// A program is bundled as CommonJS, where no await stands outside of functions.
+void runAlone("pulltrace-agent", "Reports the image pulls of this node's containerd.", body);
