@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { cephBucket, killSpareGateway, lacksCeph, startSpareGateway } from "@waybill/artifact-store/testing";
+import { busyGateway, cephBucket, lacksCeph } from "@waybill/artifact-store/testing";
 import { temporaryFolder } from "@waybill/foundation/testing";
 import { describe, expect, it } from "vitest";
 import { runWaybill, startWaybill, type CommandResult } from "./harness/waybill.ts";
@@ -47,10 +47,10 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     expect(there.stdout).toContain(`start the server with --blobs '${s3}' from now on`);
     expect(there.stderr).toContain("migrate");
     // The old place is refused from now on, by every command.
-    const old = await at.run("get", "acme/files:small", "old", "--root", at.root);
+    const old = await at.run("get", "acme/files:small", "-o", "old", "--root", at.root);
     expect(old.code).toBe(1);
     expect(old.stderr).toContain("were moved to");
-    await at.good("get", "acme/files:large", "from-s3", "--root", at.root, "--blobs", s3, "--quiet");
+    await at.good("get", "acme/files:large", "-o", "from-s3", "--root", at.root, "--blobs", s3, "--quiet");
     expect((await readFile(join(at.folder, "from-s3/large.bin"))).equals(bytes)).toBe(true);
 
     const again = JSON.parse(
@@ -60,7 +60,7 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     const back = await at.run("migrate", "--root", at.root, "--from", s3, "--to", file, "--json", "--quiet");
     expect(back).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(back.stdout)).toMatchObject({ copied: 0, uploads: 0, damaged: [] });
-    await at.good("get", "acme/files:small", "back", "--root", at.root, "--quiet");
+    await at.good("get", "acme/files:small", "-o", "back", "--root", at.root, "--quiet");
     expect(await readFile(join(at.folder, "back/small.txt"), "utf8")).toBe("small\n");
 
     const wrong = await at.run("migrate", "--root", at.root, "--from", file, "--to", "s3://UPPER/x");
@@ -100,9 +100,20 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
   }, 180_000);
 
   it("the metrics count requests to S3 by operation and outcome, and what fails for now says when to come again", async () => {
-    const ceph = await cephBucket("spare");
+    const ceph = await cephBucket();
+    const busy = await busyGateway(ceph.endpoint, 1_000_000);
     await using at = await bench(ceph);
-    const serve = ["store", "serve", "--root", at.root, "--blobs", ceph.url(), "--blob-cache", "1MiB", ...atAnyPort];
+    const serve = [
+      "store",
+      "serve",
+      "--root",
+      at.root,
+      "--blobs",
+      ceph.url("store", busy.url),
+      "--blob-cache",
+      "1MiB",
+      ...atAnyPort,
+    ];
     const server = await startWaybill(serve, at.environment);
     await using _ended = { [Symbol.asyncDispose]: () => server.close() };
     await writeFile(join(at.folder, "small.txt"), "small\n");
@@ -115,13 +126,15 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     const puts = 'artifact_store_s3_requests_total{operation="PutObject",outcome="ok"}';
     const gets = 'artifact_store_s3_requests_total{operation="GetObject",outcome="ok"}';
     expect(await count(puts)).toBeGreaterThanOrEqual(3);
-    expect(await count('artifact_store_s3_request_duration_seconds_count{operation="PutObject"}')).toBe(
-      await count(puts),
-    );
+    // The second probe of the start is meant to fail: it asks whether conditions are honoured.
+    const conflicts = 'artifact_store_s3_requests_total{operation="PutObject",outcome="conflict"}';
+    expect(await count(conflicts)).toBe(1);
+    const timed = await count('artifact_store_s3_request_duration_seconds_count{operation="PutObject"}');
+    expect(timed).toBe((await count(puts)) + 1);
     // Small and hot: asked for once.
     const before = await count(gets);
     for (const name of ["one", "two", "three"]) {
-      await at.good("get", "acme/app:v1", name, "--server", server.url, "--quiet");
+      await at.good("get", "acme/app:v1", "-o", name, "--server", server.url, "--quiet");
     }
     expect(await count(gets)).toBeLessThanOrEqual(before + 2);
 
@@ -132,20 +145,18 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     });
     expect(created.status).toBe(201);
     const { id } = (await created.json()) as { id: string };
-    try {
-      await killSpareGateway();
-      const refused = await fetch(`${server.url}/api/v1/packages/${id}/files/other.txt`, {
-        method: "PUT",
-        body: "other",
-      });
-      expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "5"]);
-      expect(await refused.json()).toMatchObject({ code: "STORAGE_UNAVAILABLE" });
-      expect(
-        await count('artifact_store_s3_requests_total{operation="PutObject",outcome="unreachable"}'),
-      ).toBeGreaterThan(1);
-    } finally {
-      await startSpareGateway();
-    }
+    // Nobody listens there from now on.
+    await busy[Symbol.asyncDispose]();
+    const refused = await fetch(`${server.url}/api/v1/packages/${id}/files?path=other.txt`, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body: "other",
+    });
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "5"]);
+    expect(await refused.json()).toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    expect(
+      await count('artifact_store_s3_requests_total{operation="PutObject",outcome="unreachable"}'),
+    ).toBeGreaterThan(1);
   }, 180_000);
 
   it("the commands of docs/s3.md run as they are written, but for addresses, folders and keys", async () => {
@@ -177,7 +188,7 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     await server.waitForLine("all blobs are moved");
     await server.close();
     const after = await startWaybill([...inBucket, ...atAnyPort], at.environment);
-    await at.good("get", "acme/notes:v1", "notes", "--server", after.url, "--quiet");
+    await at.good("get", "acme/notes:v1", "-o", "notes", "--server", after.url, "--quiet");
     await after.close();
     expect(await readFile(join(at.folder, "notes/note.txt"), "utf8")).toBe("kept\n");
     const moved = await runWaybill(migrate, at.environment);

@@ -57,8 +57,8 @@ export async function cephBucket(through: "gateway" | "spare" = "gateway"): Prom
 }
 
 /**
- * SIGKILL for the spare S3 gateway; what it had acknowledged stays. Start it again in `finally`: two tests of one run may
- * have it at the same time, and what one of them then finds is an overloaded place for a while.
+ * SIGKILL for the spare S3 gateway; what it had acknowledged stays. Start it again in `finally`. For the tests of
+ * one file alone: files run side by side.
  */
 export async function killSpareGateway(): Promise<void> {
   await ask("kill-spare");
