@@ -1,7 +1,15 @@
 import { rm } from "node:fs/promises";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { buildPage, launchOptions, type PlayedScene, playScene, scenes, sceneIsUp } from "./testing/index.ts";
+import {
+  buildPage,
+  launchOptions,
+  type PlayedScene,
+  playScene,
+  scenes,
+  sceneIsUp,
+  scriptedPage,
+} from "./testing/index.ts";
 
 let dist: string;
 let browser: Browser | undefined;
@@ -134,5 +142,20 @@ describe("a server that has no place", () => {
     played!.server.full(undefined);
     await banner.getByRole("button", { name: "Try now" }).click();
     await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
+  });
+});
+
+describe("more pulls than a browser can follow", () => {
+  it("are said so; sums and the first rows are live all the same", async () => {
+    const page = await open("very-many");
+    await page.getByTestId("summarised-banner").getByText("More pulls than a page can follow.").waitFor();
+    await page.getByTestId("figure-active").getByText("10,500", { exact: true }).waitFor();
+    const [shown] = await rows(page).all();
+    const id = await shown!.getAttribute("data-pull");
+    const pull = played!.state.pulls.find((one) => one.id === id)!;
+    const updatedAt = new Date().toISOString();
+    played!.server.emitPage({ ...scriptedPage(played!.state), rows: [{ id: pull.id, percent: 98, updatedAt }] });
+    await page.locator(`[data-pull="${id}"]`).getByText("98 %", { exact: true }).waitFor();
+    expect(played!.server.resumedFrom).toEqual([]);
   });
 });

@@ -1,5 +1,7 @@
-import type { NodeStatus, PullEvent } from "@waybill/pulltrace/contract";
+import type { NodeStatus, PageSummary, PullEvent } from "@waybill/pulltrace/contract";
+import type { StreamMessage } from "./messages.ts";
 import { type Fetch, fetchPullList, followEvents, isRecord, RequestFailed, ServerFull, SignedOut } from "./requests.ts";
+import { isTooMuch, mostLayersFollowed, readUpdate } from "./page-updates.ts";
 import { applyEvents, applyList, dropExpired, isRunning, type NumberedEvent, type PullsState } from "./state.ts";
 
 export type Connection =
@@ -18,6 +20,11 @@ export interface FeedSnapshot {
   readonly connection: Connection;
   /** The server's clock now, ms. */
   readonly now: number;
+  /**
+   * Present while more is being pulled than a browser can follow: the first 200 rows are live, of the others the page
+   * knows what the list said.
+   */
+  readonly summarised?: { readonly summary: PageSummary; readonly listedAt: number };
   /** Milliseconds since anything (also a heartbeat) was heard. */
   readonly silentMs: number;
   /** Total bytes per second, one value per second while live, oldest first. */
@@ -37,6 +44,10 @@ export interface FeedOptions {
   readonly silenceMs?: number;
   /** A stream that the server ends after having been open for so long (ms) is taken up again without a word. */
   readonly quietAfterMs?: number;
+  /** With more unfinished layers than this the page follows the server's summary. */
+  readonly mostLayers?: number;
+  /** With more being pulled than can be followed the list is read anew so often (ms). */
+  readonly relistMs?: number;
   readonly clock?: () => number;
 }
 
@@ -63,12 +74,15 @@ const keptNodeTotals = 40;
 export function createFeed(o: FeedOptions): Feed {
   const clock = o.clock ?? Date.now;
   const retryMs = o.retryMs ?? [500, 1000, 2000, 4000, 8000];
+  const mostLayers = o.mostLayers ?? mostLayersFollowed;
   const listeners = new Set<() => void>();
   let state: PullsState | undefined;
   let nodes: readonly NodeStatus[] = [];
   let totals: readonly number[] = [];
   let nodeTotals: ReadonlyMap<string, readonly number[]> = new Map();
   let connection: Connection = { kind: "connecting" };
+  let summary: PageSummary | undefined;
+  let listedAt = 0;
   let clockOffset = 0;
   let heardAt = clock();
   let pending: NumberedEvent[] = [];
@@ -85,6 +99,7 @@ export function createFeed(o: FeedOptions): Feed {
       ...(state === undefined ? {} : { state }),
       nodes,
       connection,
+      ...(summary === undefined ? {} : { summarised: { summary, listedAt } }),
       now: now + clockOffset,
       silentMs: Math.max(0, now - heardAt),
       totals,
@@ -115,8 +130,22 @@ export function createFeed(o: FeedOptions): Feed {
     pending = [];
     state = applyList(state, list, clock() + clockOffset);
     nodes = list.nodes;
+    listedAt = clock() + clockOffset;
+    if (!isTooMuch(state, mostLayers)) summary = undefined;
     draw();
     return list.lastEventId;
+  }
+
+  /** False when the message cannot be read. */
+  function takeUpdate(message: StreamMessage): boolean {
+    if (state === undefined || message.event !== "page") return true;
+    const update = readUpdate(message.data ?? "", state);
+    if (update === undefined) return false;
+    // At once and not at the next draw: the next update is told as changes of this one.
+    state = applyEvents(state, update.events, clock() + clockOffset);
+    summary = update.summary;
+    draw();
+    return true;
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
@@ -130,10 +159,21 @@ export function createFeed(o: FeedOptions): Feed {
       let reset = false;
       let openedAt: number | undefined;
       let leastWait = 0;
+      let relist = false;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       try {
         lastEventId ??= await takeList(signal);
+        const whole = state === undefined || !isTooMuch(state, mostLayers);
+        if (!whole) {
+          // Never all pages at once.
+          const wait = pause([o.relistMs ?? 60_000], 0, 0);
+          timer = setTimeout(() => {
+            relist = true;
+            stream.abort();
+          }, wait);
+        }
         await followEvents(o.fetch, o.base, {
-          lastEventId,
+          ...(whole ? { lastEventId } : {}),
           signal: AbortSignal.any([signal, stream.signal]),
           silenceMs: o.silenceMs ?? 45_000,
           onOpen() {
@@ -149,6 +189,12 @@ export function createFeed(o: FeedOptions): Feed {
             askedMs = Math.min(milliseconds, longestAskedMs);
           },
           onMessage(message) {
+            if (!whole) {
+              reset = !takeUpdate(message);
+              if (reset) stream.abort();
+              else resets = 0;
+              return;
+            }
             if (message.data === undefined && message.event !== "reset") {
               lastEventId = message.id;
               return;
@@ -169,6 +215,9 @@ export function createFeed(o: FeedOptions): Feed {
         if (!reset && openedAt !== undefined && clock() - openedAt >= (o.quietAfterMs ?? 10_000)) continue;
       } catch (error) {
         if (signal.aborted) return;
+        // What was passed over while the line was cut only a list can tell.
+        if (timer !== undefined) lastEventId = undefined;
+        if (relist) continue;
         if (error instanceof SignedOut) return connect({ kind: "signed-out" });
         reason = "No connection to the server.";
         if (error instanceof RequestFailed || error instanceof RangeError) {
@@ -179,6 +228,7 @@ export function createFeed(o: FeedOptions): Feed {
           else lastEventId = undefined;
         }
       } finally {
+        clearTimeout(timer);
         stream.abort();
       }
       // What the server asks for (`Retry-After`, `retry:`) is a least time, and is stretched like the others.
@@ -238,7 +288,7 @@ export function createFeed(o: FeedOptions): Feed {
           const speeds = nodeSpeeds(state);
           let sum = 0;
           for (const speed of speeds.values()) sum += speed;
-          totals = [...totals.slice(1 - keptTotals), sum];
+          totals = [...totals.slice(1 - keptTotals), summary?.bytesPerSec ?? sum];
           nodeTotals = withSpeeds(nodeTotals, speeds);
         }
       }

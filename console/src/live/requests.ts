@@ -91,7 +91,8 @@ export async function openSession(fetch: Fetch, base: string, token: string): Pr
 }
 
 export interface FollowOptions {
-  readonly lastEventId: string;
+  /** Without it: what the server shows to pages (`view=page`), which begins with a snapshot. */
+  readonly lastEventId?: string;
   readonly signal: AbortSignal;
   /** The stream is open: from here on nothing is missed. */
   onOpen(): void;
@@ -113,8 +114,9 @@ export async function followEvents(fetch: Fetch, base: string, o: FollowOptions)
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), o.silenceMs);
   try {
-    const response = await fetch(`${base}/api/v1/events`, {
-      headers: { accept: "text/event-stream", "last-event-id": o.lastEventId },
+    const place = o.lastEventId === undefined ? {} : { "last-event-id": o.lastEventId };
+    const response = await fetch(`${base}/api/v1/events${o.lastEventId === undefined ? "?view=page&rows=200" : ""}`, {
+      headers: { accept: "text/event-stream", ...place },
       cache: "no-store",
       signal: AbortSignal.any([o.signal, silence.signal]),
     });
@@ -123,7 +125,7 @@ export async function followEvents(fetch: Fetch, base: string, o: FollowOptions)
       throw new RequestFailed("The answer of /api/v1/events is not an event stream: a proxy may stand between.");
     }
     o.onOpen();
-    const read = createMessageReader(o.lastEventId, (milliseconds) => o.onRetry?.(milliseconds));
+    const read = createMessageReader(o.lastEventId ?? "", (milliseconds) => o.onRetry?.(milliseconds));
     const decoder = new TextDecoder();
     const reader = response.body.getReader();
     for (;;) {

@@ -61,9 +61,11 @@ function Item({
   rowIndex,
   open,
   now,
-  knownUntil,
+  ...props
 }: PullTableProps & { entry: PullEntry; rowIndex: number; open: boolean }) {
   const { pull } = entry;
+  // With very many pulls some are known until now, and the others until the last list.
+  const knownUntil = Math.min(now, Math.max(props.knownUntil, Date.parse(pull.updatedAt) || 0));
   const holders = layerHolders(pull, byNode.get(pull.nodeName) ?? []);
   const [holder] = holders.values();
   const left = timeLeft(pull, knownUntil, holder);

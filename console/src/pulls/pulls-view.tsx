@@ -1,5 +1,6 @@
-import type { NodeStatus } from "@waybill/pulltrace/contract";
+import type { NodeStatus, PageSummary } from "@waybill/pulltrace/contract";
 import { type RefObject, useMemo, useState } from "react";
+import { formatDuration } from "../format/index.ts";
 import { type RowsHandle, useHeldOrder } from "../list/index.ts";
 import type { FeedSnapshot, PullsState } from "../live/index.ts";
 import { createArranger, type Standing } from "./arrangement.ts";
@@ -12,7 +13,7 @@ import { ImageTable } from "./image-table.tsx";
 import { PullTable } from "./pull-table.tsx";
 import { SpokenSummary } from "./spoken-summary.tsx";
 import { Strip } from "./strip.tsx";
-import { summarize } from "./summary.ts";
+import { summarize, type Summary } from "./summary.ts";
 import { runningByNode } from "./time-left.ts";
 import { TroubleList } from "./trouble-list.tsx";
 import { troublesOf } from "./troubles.ts";
@@ -36,7 +37,11 @@ export function PullsView(props: PullsViewProps) {
   const { connection, now } = snapshot;
   const [list, setList] = useState<HTMLDivElement | null>(null);
   const held = useHeldOrder(list);
-  const summary = useMemo(() => summarize(entries.values(), nodes), [entries, nodes]);
+  const { summarised } = snapshot;
+  const summary = useMemo(
+    () => withPage(summarize(entries.values(), nodes), summarised?.summary),
+    [entries, nodes, summarised?.summary],
+  );
   const choices = useMemo(
     () =>
       filterChoices(
@@ -61,18 +66,26 @@ export function PullsView(props: PullsViewProps) {
     () => arranger(standing, second * 1000, key, held),
     [arranger, standing, second, key, held],
   );
-  const knownUntil = connection.kind === "live" ? now : now - snapshot.silentMs;
+  const heardUntil = connection.kind === "live" ? now : now - snapshot.silentMs;
+  const knownUntil = Math.min(heardUntil, summarised?.listedAt ?? heardUntil);
   const filtering = isFiltering(search);
   const idle = summary.active === 0 && summary.notBegun === 0 && troubles.length === 0 && !filtering;
 
   return (
     <>
-      <SpokenSummary summary={summary} troubles={troubles} connection={connection} now={knownUntil} />
+      <SpokenSummary summary={summary} troubles={troubles} connection={connection} now={heardUntil} />
       {summary.recording ? (
         <p className="banner banner-recording" data-testid="recording-banner">
           <strong>This is a recording.</strong> Pulls marked so are replayed from a file and do not happen now.
         </p>
       ) : null}
+      {summarised === undefined ? null : (
+        <p className="banner" data-testid="summarised-banner">
+          <strong>More pulls than a page can follow.</strong> The sums and the 200 newest rows are live; layers, pods,
+          causes and all other rows are {formatDuration(Math.max(0, now - summarised.listedAt) / 1000)} old, and are
+          read anew each minute.
+        </p>
+      )}
       {nodes.length === 0 && entries.size === 0 ? (
         <NoAgent />
       ) : (
@@ -84,7 +97,7 @@ export function PullsView(props: PullsViewProps) {
             onlyFailed={search.phase === "failed"}
             onToggleFailed={() => onSearch(toggleFailed(search))}
           />
-          <TroubleList troubles={troubles} search={search} now={knownUntil} />
+          <TroubleList troubles={troubles} search={search} now={heardUntil} />
           {entries.size === 0 && !filtering ? null : (
             <FilterBar
               search={search}
@@ -134,6 +147,11 @@ export function PullsView(props: PullsViewProps) {
       )}
     </>
   );
+}
+
+/** Sums that the server has made of all pulls are fresher than those of a list. */
+function withPage(summary: Summary, page: PageSummary | undefined): Summary {
+  return page === undefined ? summary : { ...summary, active: page.activePulls, bytesPerSec: page.bytesPerSec };
 }
 
 const noGroups: ReadonlyMap<string, ImageGroup> = new Map();

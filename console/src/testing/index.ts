@@ -4,4 +4,4 @@ export { manyPulls } from "./sample-many.ts";
 export { busyPulls, rollOutPulls, sampleNodes } from "./sample-pulls.ts";
 export { backOffPulls, timedRollOut } from "./sample-waiting.ts";
 export { launchOptions, type PlayedScene, playScene, type Scene, sceneIsUp, scenes } from "./scenes.ts";
-export { type ScriptedServer, type ScriptedState, startScriptedServer } from "./scripted-server.ts";
+export { scriptedPage, type ScriptedServer, type ScriptedState, startScriptedServer } from "./scripted-server.ts";

@@ -51,6 +51,7 @@ export const scenes: readonly Scene[] = [
   { name: "failed", pulls: busyPulls, nodes, query: "?phase=failed", opens: "embedding-server" },
   { name: "no-match", pulls: busyPulls, nodes, query: "?q=nothing-like-this&node=worker-01" },
   { name: "many", pulls: (now) => manyPulls(10_000, now), nodes },
+  { name: "very-many", pulls: (now) => manyPulls(14_000, now), nodes },
   { name: "disconnected", pulls: busyPulls, nodes, offline: true },
   { name: "signed-out", pulls: busyPulls, nodes, token: "secret" },
   { name: "keys", pulls: busyPulls, nodes, keys: ["?"] },

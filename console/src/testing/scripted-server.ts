@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import type { NodeStatus, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
+import type { NodeStatus, PageUpdate, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
 import { sampleColdStart } from "./sample-waiting.ts";
 
 export interface ScriptedState {
@@ -23,6 +23,10 @@ export interface ScriptedServer {
   /** Sends an event to all who follow, and keeps it for those who come back. */
   emit(event: PullEvent): void;
   emitPull(pull: PullStatus): void;
+  /** Sends to those who follow `view=page`. */
+  emitPage(update: PageUpdate): void;
+  /** How many follow `view=page` now. */
+  readonly pageReaders: () => number;
   /** Cuts all event streams. */
   dropStreams(): void;
   /** Ends all event streams in good order, as the server does after an hour. */
@@ -59,16 +63,18 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
   let lists = 0;
   const resumedFrom: string[] = [];
   const streams = new Set<ServerResponse>();
+  const pageStreams = new Set<ServerResponse>();
 
   const server = createServer((request, response) => {
     if (cut) return void request.socket.destroy();
-    const path = new URL(request.url ?? "/", "http://page").pathname;
+    const { pathname: path, searchParams } = new URL(request.url ?? "/", "http://page");
     if (path === "/api/v1/session") return void openSession(request, response);
     if (path.startsWith("/api/")) {
       if (token !== undefined && !(request.headers.cookie ?? "").includes(`waybill=${token}`)) {
         return problem(response, 401, "A token is needed.");
       }
       if (path === "/api/v1/pulls") return list(response);
+      if (path === "/api/v1/events" && searchParams.get("view") === "page") return followPage(response);
       if (path === "/api/v1/events") return follow(request, response);
       if (path === "/api/v1/nodes") return json(response, 200, state.nodes);
       const asked = /^\/api\/v1\/images\/(.+)\/cold-start$/.exec(path)?.[1];
@@ -112,6 +118,15 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
     response.on("close", () => streams.delete(response));
   }
 
+  /** The first three rows, as if no more went into a page. */
+  function followPage(response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    const rows = state.pulls.slice(0, 3).map((pull) => ({ ...pull, layers: undefined }));
+    response.write(pageFrame({ ...scriptedPage(state), kind: "snapshot", order: rows.map(({ id }) => id), rows }));
+    pageStreams.add(response);
+    response.on("close", () => pageStreams.delete(response));
+  }
+
   async function openSession(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const piece of request) text += String(piece);
@@ -141,8 +156,9 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
   }
 
   function dropStreams(): void {
-    for (const stream of streams) stream.destroy();
+    for (const stream of [...streams, ...pageStreams]) stream.destroy();
     streams.clear();
+    pageStreams.clear();
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -165,6 +181,10 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
       state.pulls = [...others, pull];
       emit({ schemaVersion: "v1", timestamp: pull.updatedAt, type, nodeName: pull.nodeName, pull });
     },
+    emitPage(update) {
+      for (const stream of pageStreams) stream.write(pageFrame(update));
+    },
+    pageReaders: () => pageStreams.size,
     dropStreams,
     endStreams() {
       for (const stream of streams) stream.end();
@@ -196,6 +216,30 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** An update that changes nothing. */
+export function scriptedPage({ pulls, nodes }: ScriptedState): PageUpdate {
+  const activePulls = pulls.filter(({ completedAt }) => completedAt === undefined).length;
+  return {
+    schemaVersion: "v1",
+    kind: "changes",
+    serverTime: new Date().toISOString(),
+    summary: {
+      activePulls,
+      finishedPulls: pulls.length - activePulls,
+      failedPulls: 0,
+      bytesPerSec: 5_000_000_000,
+      nodes: nodes.length,
+      pullingNodes: nodes.length,
+      silentNodes: 0,
+    },
+    rows: [],
+  };
+}
+
+function pageFrame(update: PageUpdate): string {
+  return `event: page\nid: r1.page-1\ndata: ${JSON.stringify(update)}\n\n`;
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
