@@ -23,6 +23,6 @@ export { withRoom } from "./with-room.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { S3Credentials } from "./object-bucket.ts";
 export { examineBlobs, type BucketExamination, type FolderExamination } from "./examine.ts";
-export type { BlobRequest, BlobRequestOutcome } from "./watch-requests.ts";
+export type { BlobRequest } from "./watch-requests.ts";
 export { Spool } from "./spool.ts";
 export { resolveRange, type RangeRequest } from "./range.ts";

@@ -4,6 +4,7 @@ import type { ByteRange } from "./contract.ts";
 import type { BucketLocation } from "./location.ts";
 import { defaultRetryPolicy, retrying, type RetryPolicy } from "./retry.ts";
 import { isConflict, isInvalidPart, isMissing, isMissingUpload, s3Failure } from "./s3-errors.ts";
+import { Turnstile } from "./turnstile.ts";
 import { watchRequests, type BlobRequest } from "./watch-requests.ts";
 
 /** Bytes to send, as often as it takes. */
@@ -40,6 +41,9 @@ export interface BucketOptions {
 const connectionTimeoutMs = 5000;
 const idleTimeoutMs = 30_000;
 
+/** Of all uploads together: enough to fill a line, and each holds memory. */
+const mostPartsAtOnce = 16;
+
 type Sdk = typeof AwsS3;
 
 /**
@@ -51,6 +55,7 @@ export class ObjectBucket {
   readonly #sdk: Sdk;
   readonly #client: AwsS3.S3Client;
   readonly #retry: RetryPolicy;
+  readonly #partsAtOnce = new Turnstile(mostPartsAtOnce);
 
   private constructor(sdk: Sdk, location: BucketLocation, options: BucketOptions) {
     this.location = location;
@@ -179,7 +184,7 @@ export class ObjectBucket {
 
   /** @returns the part's ETag; undefined when there is no such upload any more */
   async putPart(key: string, upload: string, number: number, body: Sendable): Promise<string | undefined> {
-    return await this.#try(async () => {
+    const send = async (): Promise<string | undefined> => {
       try {
         const { ETag: etag } = await this.#client.send(
           new this.#sdk.UploadPartCommand({
@@ -196,7 +201,8 @@ export class ObjectBucket {
         if (isMissingUpload(error)) return undefined;
         throw error;
       }
-    });
+    };
+    return await this.#try(() => this.#partsAtOnce.pass(send));
   }
 
   /** @returns false when there is no such upload any more: it was completed, or given up */

@@ -6,6 +6,9 @@ import type { Sendable } from "./object-bucket.ts";
 /** So much is held in memory; most blobs of an image's config and small layers never see the disk. */
 const heldBytes = 128 * 1024;
 
+/** Read at once to be sent: a hundred parts on their way hold two of these each. */
+const sentBytes = 64 * 1024;
+
 /**
  * Bytes that gather until they are sent: in memory while few, then in a file of this machine. The file is nobody's promise
  * (what must survive is sent before it is promised); it is there because fifty uploads with a part each do not fit in
@@ -42,7 +45,7 @@ export class Spool implements Sendable {
   open(): Readable | Uint8Array {
     const file = this.#file;
     if (file === undefined) return Buffer.concat(this.#held);
-    return Readable.from(chunksOf(file, this.#size), { objectMode: false, highWaterMark: 256 * 1024 });
+    return Readable.from(chunksOf(file, this.#size), { objectMode: false, highWaterMark: sentBytes });
   }
 
   /** Harmless to repeat. */
@@ -78,7 +81,7 @@ async function written(file: FileHandle, bytes: Uint8Array, position: number): P
 
 async function* chunksOf(file: FileHandle, size: number): AsyncGenerator<Uint8Array> {
   for (let position = 0; position < size;) {
-    const buffer = new Uint8Array(Math.min(256 * 1024, size - position));
+    const buffer = new Uint8Array(Math.min(sentBytes, size - position));
     const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
     if (bytesRead === 0) throw new Error("a file that bytes gather in became shorter");
     position += bytesRead;

@@ -1,28 +1,5 @@
 import type { BlobBackend, StageWriter } from "./contract.ts";
-
-/** Lets so many in at once; the others wait in the order in which they came. */
-class Turnstile {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(limit: number) {
-    if (!Number.isInteger(limit) || limit < 1)
-      throw new RangeError("a limit of operations is a whole number from 1 on");
-    this.#free = limit;
-  }
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
-}
+import { Turnstile } from "./turnstile.ts";
 
 /**
  * At most `limit` operations at once, for a place that suffers from many. A stream of a blob that is open counts for nothing:

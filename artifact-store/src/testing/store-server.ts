@@ -23,7 +23,9 @@ export async function startStoreServer(
   options: Omit<Partial<StoreOptions>, "root" | "limits"> = {},
 ): Promise<StoreServer> {
   const script = new URL("./store-server.process.ts", import.meta.url);
-  const program = startProcess(script, [root, JSON.stringify(limits), JSON.stringify(options)]);
+  const given = [root, JSON.stringify(limits), JSON.stringify(options)];
+  // As bin/waybill starts it: bytes that flow past are given back soon.
+  const program = startProcess(script, given, ["--max-semi-space-size=4"]);
   const pid = program.process.pid ?? 0;
   // Whichever comes first; a program that fails says why.
   const url = await Promise.race([

@@ -14,8 +14,9 @@ export interface TestProcess {
 }
 
 /** Runs a program of ours with this Node. Whoever starts it waits for its end, or kills it. */
-export function startProcess(script: URL, args: readonly string[]): TestProcess {
-  const child = spawn(process.execPath, [script.pathname, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+export function startProcess(script: URL, args: readonly string[], nodeFlags: readonly string[] = []): TestProcess {
+  const command = [...nodeFlags, script.pathname, ...args];
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"] });
   const output: string[] = [];
   const errors: string[] = [];
   const lines = createInterface({ input: child.stdout });

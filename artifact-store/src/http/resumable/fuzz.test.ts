@@ -141,7 +141,7 @@ function bytesOf(shape: typeof request extends fc.Arbitrary<infer T> ? T : never
   const other = `/v2/acme/app/blobs/uploads/${location.split("/").at(-1)}`;
   const target = path === "LOCATION" ? location : path === "OTHER DOOR" ? other : path;
   const lines = requestLines(shape.method ?? validMethod, target.replaceAll(/\s/g, "%20"));
-  const drawn = new Set(shape.headers.map(([key]) => key));
+  const drawn = new Set<string>(shape.headers.map(([key]) => key));
   const headers = [...Object.entries(validHeaders).filter(([key]) => !drawn.has(key)), ...shape.headers];
   const own = headers.map(([key, value]) => `${key}: ${value.replaceAll("LOCATION", location)}\r\n`).join("");
   const length = shape.honest ? `Content-Length: ${shape.body}\r\n` : "";
