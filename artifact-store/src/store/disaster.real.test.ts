@@ -101,6 +101,29 @@ describe.skipIf(lacksMount())("a disk", () => {
     await store.close();
   });
 
+  it("whose last byte another program took is read on, although nothing can be written down, and is written to when there is room", async () => {
+    await using disk = await smallDisk(40 * MiB);
+    let ahead = 0;
+    const store = await openStore({
+      root: disk.path,
+      now: () => Date.now() + ahead,
+      limits: { collectEveryMs: 0, leaseMs: 60_000 },
+    });
+    const image = await putImage(store, randomBytes(MiB), "kept");
+    await disk.fill();
+    // Takes the reserve, and the other program takes what is left of that.
+    await store.tags.remove(home, parseTag("kept"));
+    await disk.fill();
+    ahead += 10 * 60_000;
+    expect(await refusal(store.blobs.remove(home, image.layer))).toBe("STORAGE_FULL");
+    expect(await isWhole(store, image)).toBe(true);
+    expect(await refusal(putBlob(store, randomBytes(1000)))).toBe("STORAGE_FULL");
+    await disk.empty();
+    expect(await isWhole(store, await putImage(store, randomBytes(MiB), "next"))).toBe(true);
+    await store.check();
+    await store.close();
+  });
+
   it("that is full under a session keeps what was acknowledged, and the upload goes on when there is room", async () => {
     await using disk = await smallDisk(32 * MiB);
     await using folder = await temporaryFolder("waybill-disaster-");
