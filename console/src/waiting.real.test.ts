@@ -73,7 +73,7 @@ describe("30 nodes in ImagePullBackOff", () => {
     await row.locator(".cell-progress").getByText("has no such image, tag or digest.").waitFor();
     await row
       .locator(".cell-left")
-      .getByText(/^next try in \d+ s, 4 failed$/)
+      .getByText(/^next try in \d+\ss, 4\sfailed$/)
       .waitFor();
     const details = page.getByRole("region", { name: /^Details of team-a\/web/ });
     await details.getByTestId("failure").getByText("Check repository and tag").waitFor();

@@ -66,9 +66,9 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
       </div>
       <div role="cell" className={left.known ? "cell cell-left" : "cell cell-left quiet"} title={left.text}>
         <span className="clamp">
-          {left.text}
+          {unbroken(left.text)}
           {isFailing(pull) && pull.attempts !== undefined ? (
-            <span className="quiet">{`, ${pull.attempts} failed`}</span>
+            <span className="quiet">{`, ${unbroken(`${pull.attempts} failed`)}`}</span>
           ) : null}
         </span>
       </div>
@@ -96,6 +96,11 @@ function Reason({ pull }: { pull: PullStatus }) {
       {text}
     </span>
   );
+}
+
+/** A number is not left without its unit at the end of a line. */
+function unbroken(text: string): string {
+  return text.replaceAll(/(\d) (?=\p{L})/gu, "$1\u00A0");
 }
 
 function ProgressFigures({ entry }: { entry: PullEntry }) {
