@@ -55,6 +55,7 @@ class Rounds implements Monitor {
   private readonly stop = new AbortController();
   private readonly running: Promise<void>;
   private state: AttributionState = emptyState;
+  private seen = false;
 
   constructor(options: MonitorOptions) {
     this.options = options;
@@ -93,6 +94,7 @@ class Rounds implements Monitor {
       const observation = await observer.observe(questionsOf(this.state, Date.now()));
       if (this.stop.signal.aborted) return;
       this.state = attribute(this.state, observation, { nodeName, platform, keepFinishedMs });
+      this.seen = true;
       this.tell(undefined);
     } catch (error) {
       this.failedLooks += 1;
@@ -100,6 +102,8 @@ class Rounds implements Monitor {
     }
     this.looks += 1;
     this.busyMs += performance.now() - begun;
+    // An agent that was just started knows of no pull: an empty report would say that there is none.
+    if (!this.seen) return;
     const at = Date.now();
     this.options.report({
       nodeName,

@@ -367,10 +367,10 @@ describe("a pull that a newer agent lost", () => {
     const on = node();
     on.reports(pullOf([layerOf(1, 0)]));
     on.reports(pullOf([layerOf(1, 100)]));
-    const lost = [1, 2, 3, 4, 5].map(() => on.reports());
-    expect(lost.map(typesOf)).toEqual([["layer.progress", "pull.progress"], [], [], [], ["pull.failed"]]);
+    const lost = [1, 2, 3, 4, 5, 6].map(() => on.reports());
+    expect(lost.map(typesOf)).toEqual([["layer.progress", "pull.progress"], [], [], [], [], ["pull.failed"]]);
     expect(pullIn(lost[0]!, "pull.progress")).toMatchObject({ bytesPerSec: 0, etaSeconds: -1, percent: 10 });
-    expect(pullIn(lost[4]!, "pull.failed").error).toMatch(/no longer sees/);
+    expect(pullIn(lost[5]!, "pull.failed").error).toMatch(/no longer sees/);
   });
 
   it("goes on where it was when it comes back in time", () => {
@@ -383,10 +383,18 @@ describe("a pull that a newer agent lost", () => {
     expect(typesOf(back)).toEqual(["layer.progress", "pull.progress"]);
   });
 
+  it("goes on after its agent was away for a minute and then needs some reports to find it", () => {
+    const on = node();
+    const { id } = only(on.reports(pullOf([layerOf(1, 100)])));
+    on.take(reportOf([]), 60_000);
+    for (let reports = 0; reports < 6; reports += 1) expect(typesOf(on.take(reportOf([]), 500))).toEqual([]);
+    expect(only(on.reports(pullOf([layerOf(1, 400)])))).toMatchObject({ id, percent: 40 });
+  });
+
   it("is done when every layer was", () => {
     const on = node();
     on.reports(pullOf([layerOf(1, 1_000, { phase: "done" })], { phase: "unpacking" }));
-    const ends = [1, 2, 3, 4, 5].flatMap(() => [...typesOf(on.reports())]);
+    const ends = [1, 2, 3, 4, 5, 6].flatMap(() => [...typesOf(on.reports())]);
     expect(ends.at(-1)).toBe("pull.completed");
   });
 });

@@ -250,7 +250,9 @@ export function silentNode(nodeName: string, now: number): NodeState {
  * lost (it was restarted, say) gets some seconds to come back.
  */
 function missPull(pull: TrackedPull, now: number): TrackedPull {
-  const missed: TrackedPull = { ...calmPull(pull), missedReports: pull.missedReports + 1 };
+  // Time in which the node reported nothing is not time in which its agent did not see the pull.
+  const missingSince = pull.missingSince ?? now;
+  const missed: TrackedPull = { ...calmPull(pull), missedReports: pull.missedReports + 1, missingSince };
   const goneMs = Math.max(0, now - pull.reportedAt);
   const { totalBytes, downloadedBytes, totalKnown, layers } = pull.status;
   if (pull.older) {
@@ -268,7 +270,7 @@ function missPull(pull: TrackedPull, now: number): TrackedPull {
         )
       : endPull(missed, { phase: "done" }, now);
   }
-  if (missed.missedReports < 3 || goneMs < 5_000) return missed;
+  if (missed.missedReports < 3 || now - missingSince < 5_000) return missed;
   const complete = layers.length > 0 && layers.every((layer) => layer.percent === 100);
   return complete
     ? endPull(missed, { phase: "done" }, now)

@@ -25,6 +25,8 @@ export interface TrackedPull {
   /** The agent tells no phases, so the server derives them. */
   readonly older: boolean;
   readonly missedReports: number;
+  /** Milliseconds: the first report that left it out, since it was last reported. */
+  readonly missingSince?: number;
   /** Milliseconds: when a report last had it. */
   readonly reportedAt: number;
   /** Milliseconds: when a byte arrived last; before the first, when the pull was first seen. */
