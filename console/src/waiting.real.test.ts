@@ -53,7 +53,7 @@ describe("30 nodes in ImagePullBackOff", () => {
       .waitFor();
     expect(await page.getByTestId("figure-pods").locator(".value").textContent()).toBe("58");
     const before = await sentence.textContent();
-    await expect.poll(() => sentence.textContent()).not.toBe(before);
+    await expect.poll(() => sentence.textContent(), { timeout: 30_000 }).not.toBe(before);
     await sentence.focus();
     await page.keyboard.press("Enter");
     await page.getByTestId("filter-count").getByText("30 of 39 pulls").waitFor();
