@@ -83,6 +83,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   const now = options.now ?? Date.now;
   const openedAt = Date.now();
   const pool = new HashPool();
+  const reserve = new Reserve(join(root, "reserve"));
   const own =
     typeof options.database === "object"
       ? undefined
@@ -97,15 +98,15 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   }
   const { uncached, lease, relocation } = places;
   // Only a catalog in a file shares its disk with others.
-  const reserve = database.dialect === "sqlite" ? new Reserve(join(root, "reserve")) : undefined;
+  const keepsRoom = database.dialect === "sqlite";
   // Not waited for: the first push does.
-  void reserve?.hold();
-  const backend = reserve === undefined ? places.backend : reserve.guard(places.backend);
+  if (keepsRoom) void reserve.hold();
+  const backend = keepsRoom ? reserve.guard(places.backend) : places.backend;
   const events = createEventLog({ database, stream: storeEventStream });
   const intake = new Intake({ largestBlobBytes: limits.largestBlobBytes });
   const commits = new Commits(database, events, {
     guard: lease && ((tx) => lease.guard(tx)),
-    makeRoom: reserve && (() => reserve.release()),
+    makeRoom: keepsRoom ? () => reserve.release() : undefined,
   });
   const catalog = database.read;
   const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
@@ -191,7 +192,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
         await sweeper.close();
         await sessions.close();
         await pool.close();
-        await reserve?.close();
+        await reserve.close();
         events.close();
         await places.close();
         await own?.close();

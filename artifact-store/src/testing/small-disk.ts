@@ -52,7 +52,8 @@ export async function smallDisk(bytes: number): Promise<SmallDisk> {
       await run("mount", ["-o", `remount,${isReadOnly ? "ro" : "rw"}`, path]);
     },
     async [Symbol.asyncDispose]() {
-      await run("umount", [path]);
+      // Also when a test that failed has files open there: it goes with the last of them.
+      await run("umount", ["--lazy", path]);
       await folder[Symbol.asyncDispose]();
     },
   };
