@@ -52,6 +52,7 @@ describe("two tenants at the command line", () => {
       ["hold", "REPOSITORY:v1", "mine", "--why", "because"],
       ["release", "REPOSITORY:v1", "mine"],
       ["put", "secret.txt", "REPOSITORY:v2"],
+      ["tag-policy", "judge", "REPOSITORY"],
     ]) {
       const about = async (repository: string): Promise<string> => {
         const { code, stdout, stderr } = await as(
@@ -77,6 +78,9 @@ describe("two tenants at the command line", () => {
     const released = await as("acme", ["release", "acme/app:v1", "x"]);
     expect([released.code, released.stderr]).toEqual([0, ""]);
     expect((await as("acme", ["gc"])).code).toBe(5);
+    expect((await as("acme", ["gc", "--dry-run", "--save", "plan.json"])).code).toBe(5);
+    expect((await as("acme", ["simulate", "--at", "90d"])).code).toBe(5);
+    expect((await as("acme", ["tag-policy", "put", "few", "*", "--last", "1"])).code).toBe(5);
     expect((await as("acme", ["class", "mine", "--lifetime", "1d"])).code).toBe(5);
     expect((await as("admin", ["gc", "--dry-run"])).code).toBe(0);
   });
