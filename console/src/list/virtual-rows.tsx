@@ -75,7 +75,8 @@ export function VirtualRows(props: VirtualRowsProps) {
       if (id === undefined) return;
       focused.current = id;
       virtualizer.scrollToIndex(next < dividerAt ? next : next + divider, { align: "auto" });
-      if (!focusRow(list, id)) pending.current = id;
+      // One that was pending must not take the focus back later: a press of the key would be lost.
+      pending.current = focusRow(list, id) ? undefined : id;
     },
   }));
 
