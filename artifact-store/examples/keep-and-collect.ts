@@ -1,5 +1,7 @@
 import { openStore, parseRepositoryName } from "@waybill/artifact-store";
 
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
 // Half a year of nightly builds: how long they live, why one of them stays, and what would go when. No server, no HTTP.
 const day = 24 * 60 * 60 * 1000;
 let now = Date.UTC(2027, 0, 1);
@@ -33,15 +35,17 @@ if (failed?.digest === undefined) throw new Error("it was sealed");
 await store.retention.hold(repository, failed.digest, { name: "case-7", holder: "ann", why: "we look into it" });
 
 const wouldGo = await store.collection.simulate({ at: now + 60 * day });
-console.log(`in 60 days ${wouldGo.steps.filter(({ kind }) => kind === "delete-manifest").length} builds would be gone`);
+say(`in 60 days ${wouldGo.steps.filter(({ kind }) => kind === "delete-manifest").length} builds would be gone`);
 
 now += 60 * day;
-console.log((await store.retention.eligibility(repository, failed.digest)).sentence);
+say((await store.retention.eligibility(repository, failed.digest)).sentence);
 // A plan can be saved as JSON, shown to people, and applied: refused when the world has moved on.
 const saved = await store.collection.savePlan();
 const done = await store.collection.applyPlan(JSON.parse(JSON.stringify(saved)));
-console.log(`${done.steps.length} of ${saved.plan.steps.length} steps done`);
-console.log(
-  (await store.packages.find({ kind: "build", limit: 10 })).items.map(({ runId, state }) => `${runId} ${state}`),
+say(`${done.steps.length} of ${saved.plan.steps.length} steps done`);
+say(
+  (await store.packages.find({ kind: "build", limit: 10 })).items
+    .map(({ runId, state }) => `${runId} ${state}`)
+    .join(", "),
 );
 await store.close();

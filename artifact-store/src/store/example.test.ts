@@ -19,7 +19,7 @@ describe("examples/keep-and-collect.ts", () => {
       "in 60 days 2 builds would be gone",
       "kept because it is held by ann (case-7: we look into it)",
       "4 of 4 steps done",
-      "[ '2 expired' ]",
+      "2 expired",
     ]);
   });
 });
