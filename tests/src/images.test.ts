@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, chown, readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { temporaryFolder } from "@waybill/foundation/testing";
+import { freePort, temporaryFolder } from "@waybill/foundation/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerdMissing, startContainerd, type RunningContainerd } from "./harness/containerd.ts";
 import { until } from "./harness/until.ts";
@@ -179,15 +178,6 @@ describe.skipIf(noContainerd !== undefined)("the container images under a real c
   let containerd: RunningContainerd;
 
   const reference = (name: string): string => `${new URL(registry.url).host}/waybill/${name}:${named(name).tag}`;
-
-  async function freePort(): Promise<number> {
-    const server = createServer();
-    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    const address = server.address();
-    await new Promise((done) => server.close(done));
-    if (address === null || typeof address === "string") throw new Error("no port");
-    return address.port;
-  }
 
   /** Runs the image's entrypoint as its user, on a read-only root file system. */
   async function start(

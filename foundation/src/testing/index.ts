@@ -4,6 +4,7 @@
  * a fake of the Kubernetes API for speed.
  */
 export { startProcess, type TestProcess } from "./child-process.ts";
+export { freePort } from "./free-port.ts";
 export { goTool, type GoTool } from "./go-tool.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";

@@ -7,10 +7,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import { freePort } from "./free-port.ts";
 import { type Account, serverAccount } from "./postgres.account.ts";
 import { type Binaries, findBinaries } from "./postgres.binaries.ts";
 import { type DataFolder, freshDataFolder } from "./postgres.template.ts";
@@ -114,14 +114,4 @@ async function stop(server: ChildProcess): Promise<void> {
   const forced = setTimeout(() => server.kill("SIGQUIT"), 10_000);
   await gone;
   clearTimeout(forced);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

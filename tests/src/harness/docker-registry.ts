@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { temporaryFolder } from "@waybill/foundation/testing";
+import { freePort, temporaryFolder } from "@waybill/foundation/testing";
 import { until } from "./until.ts";
 
 export interface RunningRegistry {
@@ -44,14 +43,4 @@ export async function startDockerRegistry(): Promise<RunningRegistry> {
       await folder[Symbol.asyncDispose]();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

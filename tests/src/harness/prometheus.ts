@@ -2,10 +2,9 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { temporaryFolder } from "@waybill/foundation/testing";
+import { freePort, temporaryFolder } from "@waybill/foundation/testing";
 import { until } from "./until.ts";
 
 /** The reason why no Prometheus can be started here; undefined when one can. */
@@ -105,15 +104,4 @@ export async function startPrometheus(o: {
       await folder[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Prometheus does not tell the port that it got, so it cannot be asked to choose one. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
