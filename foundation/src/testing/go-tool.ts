@@ -1,7 +1,8 @@
-import { execFile } from "node:child_process";
+import { execFile, type ExecFileOptions } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -23,7 +24,32 @@ export async function goTool(
   version: string,
   options: { readonly tags?: readonly string[] } = {},
 ): Promise<GoTool> {
-  const name = module.split("/").at(-1) ?? "";
+  const tags = options.tags === undefined ? [] : ["-tags", options.tags.join(",")];
+  return await built(module.split("/").at(-1) ?? "", version, (folder) => ({
+    parameters: ["install", ...tags, `${module}@${version}`],
+    options: { env: { ...process.env, GOBIN: folder, GOOS: "", GOARCH: "" } },
+  }));
+}
+
+/**
+ * A program of our own in Go, called as its folder is: built once, and kept until one of its files changes.
+ * @param source a folder with `go.mod`, `go.sum` and `main.go`
+ */
+export async function goProgram(source: string): Promise<GoTool> {
+  const name = basename(source);
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum", "main.go"]) hash.update(await readFile(join(source, file)));
+  return await built(name, hash.digest("hex").slice(0, 12), (folder) => ({
+    parameters: ["build", "-trimpath", "-o", join(folder, name), "."],
+    options: { cwd: source, env: { ...process.env, GOOS: "", GOARCH: "" } },
+  }));
+}
+
+async function built(
+  name: string,
+  version: string,
+  into: (folder: string) => { readonly parameters: readonly string[]; readonly options: ExecFileOptions },
+): Promise<GoTool> {
   const folder = join(cache, `${name}-${version}`);
   const program = join(folder, name);
   if (existsSync(program)) return { program };
@@ -35,10 +61,8 @@ export async function goTool(
   await mkdir(folder, { recursive: true });
   process.stdout.write(`building ${name} ${version} with Go, once; this may take minutes\n`);
   try {
-    const tags = options.tags === undefined ? [] : ["-tags", options.tags.join(",")];
-    await run("nice", ["-n", "19", "go", "install", ...tags, `${module}@${version}`], {
-      env: { ...process.env, GOBIN: folder, GOOS: "", GOARCH: "" },
-    });
+    const { parameters, options } = into(folder);
+    await run("nice", ["-n", "19", "go", ...parameters], options);
     return { program };
   } catch (error) {
     const said = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);

@@ -5,7 +5,7 @@
  */
 export { startProcess, type TestProcess } from "./child-process.ts";
 export { freePort } from "./free-port.ts";
-export { goTool, type GoTool } from "./go-tool.ts";
+export { goProgram, goTool, type GoTool } from "./go-tool.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { temporaryFolder, type TemporaryFolder } from "./temporary-folder.ts";
 export { databaseKinds, type DatabaseKind, testDatabaseUrl, type TestDatabase } from "./test-database.ts";
