@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SampleImage } from "@waybill/waybill/sample";
 import { accessibilityViolations, keepScreenshot, launchBrowser } from "./harness/browser.ts";
 import { nodeName, setStage, type Stage } from "./harness/stage.ts";
+import { rateLimitedProxy } from "./harness/proxy.ts";
 import { until } from "./harness/until.ts";
 
 /** The same as in `pulls.test.ts`, as a person sees it: a real Chromium on the real server with real pulls. */
@@ -137,6 +138,25 @@ describe("the page on a real server", () => {
     await rowOf("team-b/worker").getByText("done", { exact: true }).waitFor({ timeout: 120_000 });
     expect(await rows().count()).toBe(2);
     await keepScreenshot(page, "done");
+  });
+
+  it("finds out that a line swallows everything and closes nothing, and is there again when it does not", async () => {
+    const { hostname: host, port } = new URL(stage.waybill.url);
+    const line = await rateLimitedProxy({ target: { host, port: Number(port) }, bytesPerSecond: 1024 * mebibyte });
+    try {
+      await page.goto(`http://${line.address}`);
+      await connection("live").waitFor();
+      // Connections stay, and new ones are taken; nothing comes.
+      line.setRate(0);
+      await connection(/reconnecting/).waitFor();
+      line.setRate(1024 * mebibyte);
+      await connection("live").waitFor();
+      expect(await rows().count()).toBe(2);
+    } finally {
+      await line.close();
+    }
+    await page.goto(stage.waybill.url);
+    await connection("live").waitFor();
   });
 
   it("shows a pull that failed, with what to do", async () => {

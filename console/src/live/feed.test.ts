@@ -149,6 +149,20 @@ describe("following the server", () => {
     expect(server.resumedFrom).toEqual(["r1-0", "r1-0", "r2-0"]);
   });
 
+  it("a second restart is answered as quickly as the first, though nothing was pulled between them", async () => {
+    const schedule = (draw: () => void) => void setTimeout(draw, 1);
+    const other = createFeed({ base: server.url, fetch: request, schedule, retryMs: [20, 60_000], quietAfterMs: 0 });
+    feed.stop();
+    feed = other;
+    feed.start();
+    await until(live);
+    for (const run of ["r2-0", "r3-0", "r4-0"]) {
+      server.restart();
+      await until((snapshot) => live(snapshot) && snapshot.state?.lastEventId === run);
+    }
+    expect(server.listReads()).toBe(4);
+  });
+
   it("tells how old the data is while the line is down, and starts from nothing when it never was up", async () => {
     server.offline(true);
     feed.start();
@@ -189,6 +203,38 @@ describe("following the server", () => {
     const cut = await until((snapshot) => snapshot.connection.kind === "reconnecting");
     expect(cut.connection).toMatchObject({ reason: "Nothing came from the server for too long." });
     await until(live);
+  });
+
+  it("comes back to a server that vanished without a word, whatever was being asked of it", async () => {
+    feed.start();
+    await until(live);
+    // The stream falls silent, and so does every try to take it up again.
+    server.hush(true);
+    const pull = state.pulls[0]!;
+    server.emitPull(moved(pull, 64));
+    const reason = "Nothing came from the server for too long.";
+    const isSilent = ({ connection }: FeedSnapshot) =>
+      connection.kind === "reconnecting" && connection.reason === reason;
+    await until(isSilent);
+    const { retryAt } = feed.snapshot().connection as { retryAt: number };
+    await until((snapshot) => isSilent(snapshot) && (snapshot.connection as { retryAt: number }).retryAt > retryAt);
+    server.hush(false);
+    await until((snapshot) => percentOf(snapshot, pull.id) === 64);
+    // The same for the list, which is asked for after a restart.
+    server.restart();
+    server.hush(true);
+    await until(isSilent);
+    server.hush(false);
+    const after = await until((snapshot) => live(snapshot) && snapshot.state?.lastEventId === "r2-0");
+    expect(after.state?.entries.size).toBe(3);
+  });
+
+  it("gives up a first list that is never answered, and asks again", async () => {
+    server.hush(true);
+    feed.start();
+    await until((snapshot) => snapshot.connection.kind === "reconnecting");
+    server.hush(false);
+    expect((await until(live)).state?.entries.size).toBe(3);
   });
 
   it("without a token it says so, and goes on after signing in", async () => {

@@ -2,6 +2,7 @@ import type { NodeStatus, PageSummary, PullEvent } from "@waybill/pulltrace/cont
 import type { StreamMessage } from "./messages.ts";
 import { type Fetch, fetchPullList, followEvents, isRecord, RequestFailed, ServerFull, SignedOut } from "./requests.ts";
 import { isTooMuch, mostLayersFollowed, readUpdate } from "./page-updates.ts";
+import { longestSilenceMs } from "./silence.ts";
 import { applyEvents, applyList, dropExpired, isRunning, type NumberedEvent, type PullsState } from "./state.ts";
 
 export type Connection =
@@ -41,6 +42,7 @@ export interface FeedOptions {
   readonly schedule: (draw: () => void) => void;
   /** Waits before the next try, ms; each one is stretched by up to a quarter so that pages do not come back at once. */
   readonly retryMs?: readonly number[];
+  /** So long without a byte, or without an answer, and a request is given up (ms). */
   readonly silenceMs?: number;
   /** A stream that the server ends after having been open for so long (ms) is taken up again without a word. */
   readonly quietAfterMs?: number;
@@ -74,6 +76,7 @@ const keptNodeTotals = 40;
 export function createFeed(o: FeedOptions): Feed {
   const clock = o.clock ?? Date.now;
   const retryMs = o.retryMs ?? [500, 1000, 2000, 4000, 8000];
+  const silenceMs = o.silenceMs ?? longestSilenceMs;
   const mostLayers = o.mostLayers ?? mostLayersFollowed;
   const listeners = new Set<() => void>();
   let state: PullsState | undefined;
@@ -123,7 +126,7 @@ export function createFeed(o: FeedOptions): Feed {
   }
 
   async function takeList(signal: AbortSignal): Promise<string> {
-    const list = await fetchPullList(o.fetch, o.base, signal);
+    const list = await fetchPullList(o.fetch, o.base, signal, silenceMs);
     heardAt = clock();
     const serverNow = Date.parse(list.serverTime);
     clockOffset = Number.isNaN(serverNow) ? 0 : serverNow - clock();
@@ -175,7 +178,7 @@ export function createFeed(o: FeedOptions): Feed {
         await followEvents(o.fetch, o.base, {
           ...(whole ? { lastEventId } : {}),
           signal: AbortSignal.any([signal, stream.signal]),
-          silenceMs: o.silenceMs ?? 45_000,
+          silenceMs,
           onOpen() {
             attempt = 0;
             openedAt = clock();
@@ -231,6 +234,8 @@ export function createFeed(o: FeedOptions): Feed {
         clearTimeout(timer);
         stream.abort();
       }
+      // A stream that stood is none of those that are reset again and again, though nothing was told on it.
+      if (openedAt !== undefined && clock() - openedAt >= (o.quietAfterMs ?? 10_000)) resets = 0;
       // What the server asks for (`Retry-After`, `retry:`) is a least time, and is stretched like the others.
       let wait = pause(retryMs, attempt, Math.max(leastWait, attempt === 0 ? askedMs : 0));
       attempt += 1;

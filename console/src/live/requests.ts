@@ -1,5 +1,6 @@
 import type { ColdStart, NodeStatus, PullList } from "@waybill/pulltrace/contract";
 import { createMessageReader, type StreamMessage } from "./messages.ts";
+import { longestSilenceMs, watchSilence } from "./silence.ts";
 
 /** The server wants a token first (401). */
 export class SignedOut extends Error {}
@@ -22,20 +23,67 @@ export class ServerFull extends RequestFailed {
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
-/** GET as JSON. @throws SignedOut, RequestFailed */
-async function getJson(fetch: Fetch, url: string, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(url, { headers: { accept: "application/json" }, cache: "no-store", signal });
-  await refuseBadStatus(response);
+/** GET as JSON. @throws SignedOut, RequestFailed also when the line falls silent */
+async function getJson(
+  fetch: Fetch,
+  url: string,
+  signal: AbortSignal,
+  silenceMs: number = longestSilenceMs,
+): Promise<unknown> {
+  let text = "";
+  await take(fetch, url, { accept: "application/json", signal, silenceMs, onText: (piece) => (text += piece) });
   try {
-    return await response.json();
+    return JSON.parse(text);
   } catch {
     throw new RequestFailed("The server answered something that is not JSON.");
   }
 }
 
+interface Take {
+  readonly accept: string;
+  readonly lastEventId?: string;
+  readonly signal: AbortSignal;
+  /** Milliseconds without any byte, or without an answer, after which the connection is taken for dead. */
+  readonly silenceMs: number;
+  /** A good answer begins. */
+  onAnswer?(response: Response): void;
+  onText(piece: string): void;
+}
+
+/** Takes an answer as it comes, to its end. @throws SignedOut, RequestFailed, or what fetch throws when the line breaks. */
+async function take(fetch: Fetch, url: string, o: Take): Promise<void> {
+  const watch = watchSilence(o.signal, o.silenceMs);
+  const place = o.lastEventId === undefined ? {} : { "last-event-id": o.lastEventId };
+  try {
+    const response = await fetch(url, {
+      headers: { accept: o.accept, ...place },
+      cache: "no-store",
+      signal: watch.signal,
+    });
+    await refuseBadStatus(response);
+    o.onAnswer?.(response);
+    const decoder = new TextDecoder();
+    const reader = response.body?.getReader();
+    for (let piece = await reader?.read(); piece !== undefined && !piece.done; piece = await reader?.read()) {
+      watch.heard();
+      o.onText(decoder.decode(piece.value, { stream: true }));
+    }
+  } catch (error) {
+    if (watch.tooLong()) throw new RequestFailed("Nothing came from the server for too long.");
+    throw error;
+  } finally {
+    watch.end();
+  }
+}
+
 /** The state of all pulls, and from which event on to follow. @throws SignedOut, RequestFailed */
-export async function fetchPullList(fetch: Fetch, base: string, signal: AbortSignal): Promise<PullList> {
-  const body = await getJson(fetch, `${base}/api/v1/pulls`, signal);
+export async function fetchPullList(
+  fetch: Fetch,
+  base: string,
+  signal: AbortSignal,
+  silenceMs?: number,
+): Promise<PullList> {
+  const body = await getJson(fetch, `${base}/api/v1/pulls`, signal, silenceMs);
   if (!isRecord(body) || !Array.isArray(body["pulls"]) || typeof body["lastEventId"] !== "string") {
     throw new RequestFailed("The answer of /api/v1/pulls is not a list of pulls: is this a Waybill server?");
   }
@@ -86,6 +134,7 @@ export async function openSession(fetch: Fetch, base: string, token: string): Pr
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
     body: JSON.stringify({ token }),
+    signal: AbortSignal.timeout(longestSilenceMs),
   });
   await refuseBadStatus(response);
 }
@@ -111,38 +160,23 @@ export interface FollowOptions {
  * @throws SignedOut, RequestFailed, or what fetch throws when the line breaks.
  */
 export async function followEvents(fetch: Fetch, base: string, o: FollowOptions): Promise<void> {
-  const silence = new AbortController();
-  let timer = setTimeout(() => silence.abort(), o.silenceMs);
-  try {
-    const place = o.lastEventId === undefined ? {} : { "last-event-id": o.lastEventId };
-    const response = await fetch(`${base}/api/v1/events${o.lastEventId === undefined ? "?view=page&rows=200" : ""}`, {
-      headers: { accept: "text/event-stream", ...place },
-      cache: "no-store",
-      signal: AbortSignal.any([o.signal, silence.signal]),
-    });
-    await refuseBadStatus(response);
-    if (!(response.headers.get("content-type") ?? "").startsWith("text/event-stream") || response.body === null) {
-      throw new RequestFailed("The answer of /api/v1/events is not an event stream: a proxy may stand between.");
-    }
-    o.onOpen();
-    const read = createMessageReader(o.lastEventId ?? "", (milliseconds) => o.onRetry?.(milliseconds));
-    const decoder = new TextDecoder();
-    const reader = response.body.getReader();
-    for (;;) {
-      const piece = await reader.read();
-      if (piece.done) return;
-      clearTimeout(timer);
-      timer = setTimeout(() => silence.abort(), o.silenceMs);
+  const read = createMessageReader(o.lastEventId ?? "", (milliseconds) => o.onRetry?.(milliseconds));
+  await take(fetch, `${base}/api/v1/events${o.lastEventId === undefined ? "?view=page&rows=200" : ""}`, {
+    accept: "text/event-stream",
+    ...(o.lastEventId === undefined ? {} : { lastEventId: o.lastEventId }),
+    signal: o.signal,
+    silenceMs: o.silenceMs,
+    onAnswer(response) {
+      if (!(response.headers.get("content-type") ?? "").startsWith("text/event-stream") || response.body === null) {
+        throw new RequestFailed("The answer of /api/v1/events is not an event stream: a proxy may stand between.");
+      }
+      o.onOpen();
+    },
+    onText(piece) {
       o.onBytes();
-      for (const message of read(decoder.decode(piece.value, { stream: true }))) o.onMessage(message);
-    }
-  } catch (error) {
-    if (silence.signal.aborted) throw new RequestFailed("Nothing came from the server for too long.");
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    silence.abort();
-  }
+      for (const message of read(piece)) o.onMessage(message);
+    },
+  });
 }
 
 async function refuseBadStatus(response: Response): Promise<void> {

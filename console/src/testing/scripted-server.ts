@@ -35,6 +35,8 @@ export interface ScriptedServer {
   skip(): void;
   /** From now on every connection is cut; `false`: answers again. */
   offline(cut: boolean): void;
+  /** From now on nothing is answered or told, and nothing is closed, as if the line ended in a hole; `false`: as before. */
+  hush(silent: boolean): void;
   /** As a restart: another run, whose events start anew; older ids get `reset`. */
   restart(): void;
   /** From now on the event stream is refused with 503 and this Retry-After, in seconds; `undefined`: taken again. */
@@ -58,6 +60,7 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
   let kept: { number: number; frame: string }[] = [];
   let last = 0;
   let cut = false;
+  let hushed = false;
   let token: string | undefined;
   let fullFor: number | undefined;
   let lists = 0;
@@ -67,6 +70,7 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
 
   const server = createServer((request, response) => {
     if (cut) return void request.socket.destroy();
+    if (hushed) return;
     const { pathname: path, searchParams } = new URL(request.url ?? "/", "http://page");
     if (path === "/api/v1/session") return void openSession(request, response);
     if (path.startsWith("/api/")) {
@@ -152,7 +156,7 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
     last += 1;
     const frame = `id: ${run}-${last}\ndata: ${JSON.stringify(event)}\n\n`;
     kept = [...kept.slice(-5000), { number: last, frame }];
-    for (const stream of streams) stream.write(frame);
+    if (!hushed) for (const stream of streams) stream.write(frame);
   }
 
   function dropStreams(): void {
@@ -197,6 +201,9 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
     offline(next) {
       cut = next;
       if (next) dropStreams();
+    },
+    hush(silent) {
+      hushed = silent;
     },
     restart() {
       run = `r${Number(run.slice(1)) + 1}`;

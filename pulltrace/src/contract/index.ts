@@ -26,6 +26,7 @@ export type {
   PullStatus,
 } from "./pull.ts";
 export type { PageSummary, PageUpdate, PullRow, PullRowChange } from "./page.ts";
+export { streamHeartbeatMs } from "./page.ts";
 export { pullEventTypes } from "./pull.ts";
 export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
 export type { PodPart, PodReference, PullWait, PullWaitKind, WaitingPod, WaitingPodList } from "./waiting.ts";

@@ -1,6 +1,12 @@
 import type { PullStatus } from "./pull.ts";
 
 /**
+ * Milliseconds: an event stream on which nothing happens carries a comment at least each two of these, so that a reader
+ * knows a quiet line from a dead one. Readers give up after four.
+ */
+export const streamHeartbeatMs = 4_000;
+
+/**
  * What a page shows, and nothing that it does not: `GET /api/v1/events?view=page`. Its messages are named `page`, and
  * each holds one PageUpdate; a `snapshot` comes first, and again whenever a reader could not keep up.
  */

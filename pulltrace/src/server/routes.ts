@@ -1,7 +1,7 @@
 import { access } from "@waybill/foundation/auth";
 import { Problem, problemBody } from "@waybill/foundation/errors";
 import { acceptsGzip, eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
-import type { ImageList, PullList, WaitingPodList } from "../contract/index.ts";
+import { type ImageList, type PullList, streamHeartbeatMs, type WaitingPodList } from "../contract/index.ts";
 import { checkSpeaker, type AgentIdentity } from "./agent-identity.ts";
 import type { Board } from "./board.ts";
 import type { ClientLimits } from "./client-limits.ts";
@@ -124,6 +124,7 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     const stream = eventStream(c, {
       gzip: true,
       untilClose: true,
+      heartbeatMs: streamHeartbeatMs,
       // Not all at once when the server comes back.
       retryMs: 1_000 + Math.floor(Math.random() * 2_000),
       onClose: () => {
