@@ -1,6 +1,6 @@
 import type { Generated, Kysely, MigrationSet } from "@waybill/foundation/database";
 import { packageMigration, type PackageTables } from "./package-tables.ts";
-import { webhookMigration, type WebhookTables } from "./webhook-tables.ts";
+import { webhookKeyMigration, webhookMigration, type WebhookTables } from "./webhook-tables.ts";
 import { placesMigration, type PlaceTables } from "./place-tables.ts";
 import { tagPolicies, type TagPolicyTables } from "./tag-policies.ts";
 import { resumableUploads, type ResumableUploadTables } from "./resumable-uploads.ts";
@@ -286,5 +286,6 @@ export const storeMigrations: MigrationSet = {
     { name: "resumable uploads", sql: resumableUploads },
     { name: "tag policies", sql: tagPolicies },
     webhookMigration,
+    webhookKeyMigration,
   ],
 };

@@ -5,7 +5,7 @@ export interface WebhookTables {
     /** Whose events it gets; null: all. */
     tenant: string | null;
     url: string;
-    /** Signs what is sent. Whoever reads the catalog could forge deliveries. */
+    /** Signs what is sent. Sealed with a key that is not in the catalog; in plain only from before that was so. */
     secret: string;
     /** JSON: types of events, `*` at the end stands for any. */
     types: string;
@@ -19,6 +19,8 @@ export interface WebhookTables {
     last_delivered_at: number | null;
     created_at: number;
     created_by: string;
+    /** Digest of what an idempotency key subscribed with, the secret left out. */
+    fingerprint: string | null;
   };
   /** What was given up. */
   store_webhook_dead_letters: {
@@ -60,4 +62,9 @@ export const webhookMigration: { readonly name: string; readonly sql: string } =
       at bigint not null,
       primary key (webhook_id, number)
     )`,
+};
+
+export const webhookKeyMigration: { readonly name: string; readonly sql: string } = {
+  name: "webhooks by key",
+  sql: "alter table store_webhooks add column fingerprint text",
 };

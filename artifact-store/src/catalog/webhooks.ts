@@ -15,18 +15,21 @@ export async function findWebhook(catalog: Catalog, id: string): Promise<Webhook
   return await catalog.selectFrom("store_webhooks").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
-export async function insertWebhook(tx: Catalog, row: WebhookRow): Promise<void> {
-  await tx
+/** Says whether it was not there yet. */
+export async function insertWebhook(tx: Catalog, row: WebhookRow): Promise<boolean> {
+  const made = await tx
     .insertInto("store_webhooks")
     .values(row)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .returning("id")
+    .executeTakeFirst();
+  return made !== undefined;
 }
 
 export async function updateWebhook(
   tx: Catalog,
   id: string,
-  change: Partial<Pick<WebhookRow, "cursor" | "failures" | "next_at" | "last_error" | "last_delivered_at">>,
+  change: Partial<Pick<WebhookRow, "cursor" | "failures" | "next_at" | "last_error" | "last_delivered_at" | "secret">>,
 ): Promise<void> {
   await tx.updateTable("store_webhooks").set(change).where("id", "=", id).execute();
 }

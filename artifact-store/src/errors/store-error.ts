@@ -4,6 +4,7 @@
  * - `NAME_INVALID`, `TAG_INVALID`, `DIGEST_INVALID`, `RANGE_INVALID`, `MANIFEST_INVALID`, `SIZE_INVALID`: the caller's mistake.
  * - `NAME_UNKNOWN`, `BLOB_UNKNOWN`, `MANIFEST_UNKNOWN`, `BLOB_UPLOAD_UNKNOWN`: not there, or not for this caller's eyes.
  * - `MANIFEST_BLOB_UNKNOWN`: a manifest names content that its repository does not have; push that first.
+ * - `KEY_REUSED`: an idempotency key made something else; a new thing takes a new key.
  * - `HELD`: a hold, a pin or a locked retention class forbids the deletion.
  * - `RETENTION_INVALID`: a retention class, rule, hold or extension that cannot be.
  * - `TOO_LARGE`: over a limit of this store.
@@ -15,7 +16,7 @@
  * - `STORAGE_REFUSED`: the place of the bytes does not let the store in, or is not set up; somebody has to do something.
  * - `PACKAGE_UNKNOWN`, `FILE_UNKNOWN`: not there, or not for this caller's eyes. `PACKAGE_GONE`: only its record is left.
  * - `PACKAGE_INVALID`, `PATH_INVALID`, `ARCHIVE_INVALID`: a description, a path, an archive that cannot be.
- * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path or key.
+ * - `PACKAGE_SEALED`: it takes no more files. `PACKAGE_CONFLICT`: something else is there under this path.
  * - `WEBHOOK_UNKNOWN`, `WEBHOOK_INVALID`: no such subscription, or one that cannot be.
  * - `PLAN_INVALID`: no plan of a collection. `PLAN_OVERTAKEN`: the world has moved on since it was made.
  * - `POLICY_UNKNOWN`: there is no tag policy of this name.
@@ -30,6 +31,7 @@ export type StoreErrorCode =
   | "DIGEST_INVALID"
   | "FILE_UNKNOWN"
   | "HELD"
+  | "KEY_REUSED"
   | "MANIFEST_BLOB_UNKNOWN"
   | "MANIFEST_INVALID"
   | "MANIFEST_UNKNOWN"

@@ -13,6 +13,7 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   DIGEST_INVALID: { status: 400, code: "DIGEST_INVALID" },
   FILE_UNKNOWN: { status: 404, code: "BLOB_UNKNOWN" },
   HELD: { status: 409, code: "DENIED" },
+  KEY_REUSED: { status: 422, code: "UNSUPPORTED" },
   MANIFEST_BLOB_UNKNOWN: { status: 400, code: "MANIFEST_BLOB_UNKNOWN" },
   MANIFEST_INVALID: { status: 400, code: "MANIFEST_INVALID" },
   MANIFEST_UNKNOWN: { status: 404, code: "MANIFEST_UNKNOWN" },

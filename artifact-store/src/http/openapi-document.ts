@@ -73,6 +73,7 @@ function answerOf({ answer }: Operation): JsonObject {
 function problemsOf(operation: Operation): number[] {
   const statuses = new Set([400, 401, 403, 500, 503, ...(operation.problems ?? [])]);
   if (operation.body !== undefined) statuses.add(413).add(415);
+  if (operation.idempotent === true) statuses.add(422);
   return [...statuses].toSorted((a, b) => a - b);
 }
 

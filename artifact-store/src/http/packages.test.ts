@@ -1,7 +1,3 @@
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../digest/index.ts";
 import { openDoor, type Who } from "../testing/index.ts";
@@ -260,44 +256,5 @@ describe("packages over HTTP", () => {
     expect((await call("POST", "/packages", { as: "acmeReader", json: described })).status).toBe(403);
     expect((await call("PUT", `/packages/${id}/seal`, { as: "acmeReader" })).status).toBe(403);
     expect((await call("GET", `/packages/${id}`, { as: "acmeReader" })).status).toBe(200);
-  });
-});
-
-describe("webhooks over HTTP", () => {
-  it("are a tenant's own, signed, and show how they fare", async () => {
-    const got: { headers: Record<string, unknown>; body: { type: string; tenant: string } }[] = [];
-    const hub = createServer((request, response) => {
-      void (async () => {
-        got.push({ headers: request.headers, body: JSON.parse((await buffer(request)).toString()) as never });
-        response.end();
-      })();
-    }).listen(0, "127.0.0.1");
-    await once(hub, "listening");
-    await door.store.webhooks.start({ allowPrivateNetworks: true, firstDelayMs: 10 });
-    const url = `http://127.0.0.1:${(hub.address() as AddressInfo).port}/hook`;
-    expect((await call("POST", "/webhooks", { json: { url } })).status).toBe(403);
-    const made = await call("POST", "/webhooks", { as: "globex", json: { url, types: ["package.*"] } });
-    expect(made.json).toMatchObject({ tenant: "globex", types: ["package.*"], failures: 0 });
-    expect(String(made.json["secret"])).toMatch(/^whsec_/);
-    const id = String(made.json["id"]);
-    await sealed();
-    await call("POST", "/packages", { as: "globex", json: { ...described, repository: "globex/runs" } });
-    await expect.poll(() => got.length, { timeout: 15_000 }).toBe(1);
-    expect(got[0]?.body).toMatchObject({ type: "io.waybill.store.package.opened", tenant: "globex" });
-    await expect
-      .poll(async () => (await call("GET", `/webhooks/${id}`, { as: "globex" })).json["lastDeliveredAt"], {
-        timeout: 15_000,
-      })
-      .toBeDefined();
-    expect((await call("GET", "/webhooks", { as: "globex" })).json["items"]).toHaveLength(1);
-    expect(JSON.stringify((await call("GET", "/webhooks", { as: "globex" })).json)).not.toContain("whsec_");
-    expect((await call("GET", `/webhooks/${id}/dead-letters`, { as: "globex" })).json["items"]).toEqual([]);
-    expect((await call("POST", `/webhooks/${id}/dead-letters/1/redeliver`, { as: "globex" })).status).toBe(404);
-    expect((await call("POST", "/webhooks", { as: "globex", json: { url: "ftp://x" } })).json["code"]).toBe(
-      "WEBHOOK_INVALID",
-    );
-    expect((await call("DELETE", `/webhooks/${id}`, { as: "globex" })).status).toBe(204);
-    expect((await call("GET", `/webhooks/${id}`, { as: "globex" })).status).toBe(404);
-    hub.close();
   });
 });

@@ -12,6 +12,7 @@ const told: Readonly<Record<StoreErrorCode, { readonly status: number; readonly 
   DIGEST_INVALID: { status: 400, title: "Not this digest" },
   FILE_UNKNOWN: { status: 404, title: "No such file" },
   HELD: { status: 409, title: "Something keeps it" },
+  KEY_REUSED: { status: 422, title: "Not with this key" },
   MANIFEST_BLOB_UNKNOWN: { status: 400, title: "Content is missing" },
   MANIFEST_INVALID: { status: 400, title: "No valid manifest" },
   MANIFEST_UNKNOWN: { status: 404, title: "No such manifest" },

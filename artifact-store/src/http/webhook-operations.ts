@@ -55,7 +55,9 @@ export const webhookOperations = {
     summary: "Be told of events",
     description:
       "Each is a CloudEvent, POSTed in order and at least once, signed as Standard Webhooks has it. The secret is told this " +
-      "once. A caller that is bound to a tenant gets the events of that one.",
+      "once, and again to whoever repeats the call with its Idempotency-Key. A caller that is bound to a tenant gets the " +
+      "events of that one.",
+    idempotent: true,
     body: newWebhook,
     bodyExample: { url: "https://states.example/hooks/waybill", types: ["package.*"] },
     answer: {

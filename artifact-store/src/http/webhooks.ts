@@ -4,6 +4,7 @@ import { StoreError } from "../errors/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Webhook } from "../webhooks/index.ts";
 import { timeText } from "./api-schemas.ts";
+import { idempotencyKey, replayed } from "./idempotency-key.ts";
 import { routeOf } from "./operation.ts";
 import { webhookOperations as operations } from "./webhook-operations.ts";
 
@@ -27,15 +28,27 @@ export function webhookRoutes(store: Store): HttpRoute[] {
     routeOf(operations.createWebhook, async (c, { body }) => {
       const tenant = boundTo(c.var.principal);
       const { secret, after, types, url } = body;
+      const key = idempotencyKey(c);
       const made = await webhooks.subscribe({
         url,
+        ...(key === undefined ? {} : { key }),
         ...(tenant === undefined ? {} : { tenant }),
         ...(secret === undefined ? {} : { secret }),
         ...(after === undefined ? {} : { after }),
         ...(types === undefined ? {} : { types }),
         createdBy: c.var.principal.subject,
       });
-      return { ...answerOf(made), secret: made.secret };
+      return Response.json(
+        { ...answerOf(made), secret: made.secret },
+        {
+          status: 201,
+          headers: {
+            "cache-control": "no-store",
+            location: `/api/v1/webhooks/${made.id}`,
+            ...(made.isNew ? {} : replayed),
+          },
+        },
+      );
     }),
     routeOf(operations.listWebhooks, async (c) => ({
       items: (await webhooks.list(boundTo(c.var.principal))).map(answerOf),

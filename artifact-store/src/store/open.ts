@@ -9,7 +9,7 @@ import { storeEventStream } from "../events/index.ts";
 import type { Packages } from "../packages/index.ts";
 import type { Relocation } from "../relocation/index.ts";
 import { Intake, Sessions, sweepUploads, type SweepResult } from "../uploads/index.ts";
-import { Webhooks } from "../webhooks/index.ts";
+import { Webhooks, WebhookSecrets } from "../webhooks/index.ts";
 import { Blobs } from "./blobs.ts";
 import { Collection } from "./collection.ts";
 import { defaultStoreLimits, type StoreLimits } from "./limits.ts";
@@ -34,6 +34,11 @@ export interface StoreOptions extends PlaceOptions {
    */
   readonly database?: Database<StoreTables> | string;
   readonly limits?: Partial<StoreLimits>;
+  /**
+   * File of the keys that seal secrets in the catalog, by default `<root>/secrets.key`; made when it is needed and not there.
+   * Processes that take turns on one catalog need the same.
+   */
+  readonly secretKeys?: string;
   /** Told of a sweep or a collection in the background that failed; the next one tries again. By default a process warning. */
   readonly onSweepError?: (error: unknown) => void;
   /** Milliseconds since 1970. */
@@ -117,7 +122,8 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   // What a crash left of archives that were being looked at.
   const spool = join(root, "spool");
   await rm(spool, { recursive: true, force: true });
-  const webhooks = new Webhooks({ catalog, commits, events, now });
+  const secrets = new WebhookSecrets(options.secretKeys ?? join(root, "secrets.key"));
+  const webhooks = new Webhooks({ catalog, commits, events, secrets, now });
   const packages = new StoredPackages({ catalog, commits, blobs, limits, now, spool });
   const uploads = new Uploads({ sessions, blobs, sweep: () => sweeper.sweep() });
   const resumableUploads = new ResumableUploads({

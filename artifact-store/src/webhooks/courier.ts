@@ -10,12 +10,14 @@ import {
 } from "../catalog/index.ts";
 import { cloudEventOf, deliveryId } from "./cloud-event.ts";
 import { delayAfter, deliver, type DeliveryLimits } from "./delivery.ts";
+import type { WebhookSecrets } from "./secrets.ts";
 
 interface CourierParts {
   readonly id: string;
   readonly catalog: Catalog;
   readonly commits: Commits;
   readonly events: EventLog;
+  readonly secrets: WebhookSecrets;
   readonly limits: DeliveryLimits;
   readonly now: () => number;
 }
@@ -100,14 +102,15 @@ export class Courier {
 
   /** Delivers an event, or gives it up: in both cases it is behind this subscription then. Rejects when it is closed. */
   async #settle(webhook: WebhookRow, event: StoredEvent, signal: AbortSignal): Promise<void> {
-    const { limits, now } = this.#parts;
+    const { limits, now, secrets } = this.#parts;
     const body = JSON.stringify(cloudEventOf(event));
-    const { url, secret } = webhook;
+    const { url } = webhook;
     let { failures } = webhook;
     await this.#until(webhook.next_at, signal);
     for (;;) {
       signal.throwIfAborted();
       try {
+        const secret = await secrets.open(webhook);
         await deliver({ url, secret, id: deliveryId(webhook, event.number), body }, limits, signal, now);
         // Only now: after a crash in between it is delivered again, and never not at all.
         return await this.#save({

@@ -3,6 +3,8 @@
  * event log, written down after every delivery: nothing is left out, order is kept, and after a crash the last one may
  * come twice. What is sent is a CloudEvent, signed as Standard Webhooks has it.
  */
-export { Webhooks, type DeadLetter, type NewWebhook, type Webhook } from "./webhooks.ts";
+export { Webhooks } from "./webhooks.ts";
+export { WebhookSecrets } from "./secrets.ts";
+export type { DeadLetter, NewWebhook, Webhook } from "./subscription.ts";
 export type { DeliveryLimits } from "./delivery.ts";
 export { signatureOf } from "./signature.ts";

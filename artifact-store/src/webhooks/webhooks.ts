@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { EventLog } from "@waybill/foundation/eventlog";
 import {
   deleteDeadLetter,
@@ -9,56 +9,25 @@ import {
   listWebhooks,
   type Catalog,
   type Commits,
-  type DeadLetterRow,
   type WebhookRow,
 } from "../catalog/index.ts";
 import { StoreError } from "../errors/index.ts";
+import { stableId } from "../names/index.ts";
 import { cloudEventOf, deliveryId } from "./cloud-event.ts";
 import { Courier } from "./courier.ts";
 import { defaultDeliveryLimits, deliver, type DeliveryLimits } from "./delivery.ts";
-import { isSecret, newSecret } from "./signature.ts";
+import type { WebhookSecrets } from "./secrets.ts";
+import { newSecret } from "./signature.ts";
+import {
+  checkSubscription,
+  deadLetterOf,
+  invalid,
+  webhookOf,
+  type DeadLetter,
+  type NewWebhook,
+  type Webhook,
+} from "./subscription.ts";
 
-export interface NewWebhook {
-  /** Whose events; absent: everybody's. */
-  readonly tenant?: string;
-  readonly url: string;
-  /** `whsec_` and base64 of 24 to 64 bytes; made when absent. */
-  readonly secret?: string;
-  /** Types of events; `*` at the end stands for any: `package.*`. All when absent. */
-  readonly types?: readonly string[];
-  /** The event after which it begins; absent: from now on. */
-  readonly after?: number;
-  readonly createdBy: string;
-}
-
-/** Times are milliseconds since 1970. */
-export interface Webhook {
-  readonly id: string;
-  readonly tenant?: string;
-  readonly url: string;
-  readonly types: readonly string[];
-  /** Number of the last event that is settled. */
-  readonly cursor: number;
-  /** Attempts at the next event that failed. */
-  readonly failures: number;
-  readonly nextAttemptAt?: number;
-  readonly lastError?: string;
-  readonly lastDeliveredAt?: number;
-  readonly createdAt: number;
-  readonly createdBy: string;
-}
-
-/** An event that was given up. */
-export interface DeadLetter {
-  readonly number: number;
-  readonly type: string;
-  readonly subject: string;
-  readonly attempts: number;
-  readonly error: string;
-  readonly at: number;
-}
-
-const typePattern = /^[a-z][a-z0-9.-]{0,63}\*?$|^\*$/;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const mostWebhooks = 50;
 
@@ -66,6 +35,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly commits: Commits;
   readonly events: EventLog;
+  readonly secrets: WebhookSecrets;
   readonly now: () => number;
 }
 
@@ -80,27 +50,28 @@ export class Webhooks {
   }
 
   /**
-   * Begins a subscription. The secret is told this once.
-   * @throws StoreError WEBHOOK_INVALID
+   * Begins a subscription. The secret is told this once, and once more to whoever asks with the same key.
+   * @throws StoreError WEBHOOK_INVALID; KEY_REUSED when the key began another one
    */
-  async subscribe(asked: NewWebhook): Promise<Webhook & { readonly secret: string }> {
-    const url = checkUrl(asked.url);
-    const types = asked.types ?? ["*"];
-    if (types.length === 0 || types.length > 32 || !types.every((type) => typePattern.test(type))) {
-      throw invalid("types are 1 to 32 names of events, with * at the end for any: package.*");
-    }
-    const secret = asked.secret ?? newSecret();
-    if (!isSecret(secret)) throw invalid("a secret is whsec_ and base64 of 24 to 64 bytes");
-    const { catalog, commits, events, now } = this.#parts;
+  async subscribe(asked: NewWebhook): Promise<Webhook & { readonly secret: string; readonly isNew: boolean }> {
+    const { url, types } = checkSubscription(asked);
+    const { catalog, commits, events, secrets, now } = this.#parts;
+    const id = asked.key === undefined ? randomUUID() : stableId("subscribed", asked.key);
+    const fingerprint = createHash("sha256")
+      .update(JSON.stringify([asked.tenant, url, types, asked.after, asked.secret !== undefined]))
+      .digest("base64url");
+    const known = await findWebhook(catalog, id);
+    if (known !== undefined) return await this.#again(known, fingerprint, asked.secret);
     if ((await listWebhooks(catalog, asked.tenant)).length >= mostWebhooks) {
       throw invalid(`there are ${mostWebhooks} subscriptions already: remove one first`);
     }
     const newest = await events.newest();
+    const secret = asked.secret ?? newSecret();
     const row: WebhookRow = {
-      id: randomUUID(),
+      id,
       tenant: asked.tenant ?? null,
       url,
-      secret,
+      secret: await secrets.seal(id, secret),
       types: JSON.stringify(types),
       cursor: Math.min(asked.after ?? newest, newest),
       failures: 0,
@@ -109,10 +80,13 @@ export class Webhooks {
       last_delivered_at: null,
       created_at: now(),
       created_by: asked.createdBy,
+      fingerprint,
     };
-    await commits.commit((tx) => insertWebhook(tx, row));
+    const made = await commits.commit((tx) => insertWebhook(tx, row));
+    // Two that were sent with one key at the same time.
+    if (!made) return await this.#again(await this.#found(id), fingerprint, asked.secret);
     this.#dispatch(row.id);
-    return { ...webhookOf(row), secret };
+    return { ...webhookOf(row), secret, isNew: true };
   }
 
   /** @param tenant only those of this one */
@@ -161,7 +135,8 @@ export class Webhooks {
     const limits = this.#limits ?? defaultDeliveryLimits;
     const body = JSON.stringify(cloudEventOf(event));
     try {
-      const { url, secret } = row;
+      const { url } = row;
+      const secret = await this.#parts.secrets.open(row);
       await deliver({ url, secret, id: deliveryId(row, number), body }, limits, events.closed, now);
     } catch (error) {
       throw invalid(`it could not be delivered: ${error instanceof Error ? error.message : String(error)}`);
@@ -169,10 +144,15 @@ export class Webhooks {
     await commits.commit((tx) => deleteDeadLetter(tx, id, number));
   }
 
-  /** Delivers from now on, until the store closes. */
+  /**
+   * Delivers from now on, until the store closes. Secrets that lie in plain, or under an older key, are sealed anew first.
+   * @throws UserError when the file of keys is none, or none can be made
+   */
   async start(limits: Partial<DeliveryLimits> = {}): Promise<void> {
+    const { catalog, commits, secrets } = this.#parts;
+    await secrets.sealAgain(catalog, commits);
     this.#limits = { ...defaultDeliveryLimits, ...limits };
-    for (const { id } of await listWebhooks(this.#parts.catalog)) this.#dispatch(id);
+    for (const { id } of await listWebhooks(catalog)) this.#dispatch(id);
   }
 
   /** Ends deliveries that are under way; they begin anew at the next start. */
@@ -187,43 +167,17 @@ export class Webhooks {
     this.#couriers.set(id, new Courier({ ...this.#parts, id, limits: this.#limits }));
   }
 
+  async #again(row: WebhookRow, fingerprint: string, asked: string | undefined): ReturnType<Webhooks["subscribe"]> {
+    const secret = await this.#parts.secrets.open(row);
+    if (row.fingerprint !== fingerprint || (asked !== undefined && asked !== secret)) {
+      throw new StoreError("KEY_REUSED", "this key began another subscription: take a new key for a new one");
+    }
+    return { ...webhookOf(row), secret, isNew: false };
+  }
+
   async #found(id: string): Promise<WebhookRow> {
     const row = uuid.test(id) ? await findWebhook(this.#parts.catalog, id) : undefined;
     if (row === undefined) throw new StoreError("WEBHOOK_UNKNOWN", "there is no such subscription");
     return row;
   }
-}
-
-function invalid(detail: string): StoreError {
-  return new StoreError("WEBHOOK_INVALID", detail);
-}
-
-function checkUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url === null || text.length > 2000 || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    throw invalid("url is an http or https address of at most 2000 characters");
-  }
-  if (url.username !== "" || url.password !== "")
-    throw invalid("url has no user and no password: deliveries are signed");
-  return url.href;
-}
-
-function webhookOf(row: WebhookRow): Webhook {
-  return {
-    id: row.id,
-    ...(row.tenant === null ? {} : { tenant: row.tenant }),
-    url: row.url,
-    types: JSON.parse(row.types) as string[],
-    cursor: row.cursor,
-    failures: row.failures,
-    ...(row.failures === 0 ? {} : { nextAttemptAt: row.next_at }),
-    ...(row.last_error === null ? {} : { lastError: row.last_error }),
-    ...(row.last_delivered_at === null ? {} : { lastDeliveredAt: row.last_delivered_at }),
-    createdAt: row.created_at,
-    createdBy: row.created_by,
-  };
-}
-
-function deadLetterOf({ number, type, subject, attempts, error, at }: DeadLetterRow): DeadLetter {
-  return { number, type, subject, attempts, error, at };
 }

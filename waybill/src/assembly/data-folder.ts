@@ -11,6 +11,7 @@ import { BusyError } from "../errors/index.ts";
  * waybill.sqlite   catalog, tenants, events
  * blobs/           the bytes
  * signing.key      signs tokens; made when authentication is on and no JWT_SIGNING_KEY is given
+ * secrets.key      seals secrets in the catalog; made for the first webhook
  * agent.token      what agents send; made when authentication is on and no PULLTRACE_AGENT_TOKEN is given
  * waybill.lock     held by the process that runs
  * waybill.pid      its number, for people

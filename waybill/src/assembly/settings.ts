@@ -63,6 +63,13 @@ export const registrySettings = {
     describe: "let webhooks go to addresses of private networks, and by plain http",
     default: "false",
   }),
+  secretKeys: setting.path({
+    env: "ARTIFACT_STORE_SECRET_KEYS",
+    flag: "secret-keys",
+    describe:
+      "file of the keys that seal the secrets of webhooks in the catalog; secrets.key in the data folder when absent",
+    optional: true,
+  }),
   packageLifetime: setting.duration({
     env: "ARTIFACT_STORE_PACKAGE_LIFETIME",
     flag: "package-lifetime",

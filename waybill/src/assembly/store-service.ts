@@ -24,6 +24,7 @@ export async function startStoreService(
   const store = await openStore({
     root: folder.storePath,
     ...placesOf(settings),
+    ...(settings.secretKeys === undefined ? {} : { secretKeys: settings.secretKeys }),
     onBlobRequest: countBlobRequests(registry),
     limits: storeLimitsOf(settings),
   });

@@ -100,6 +100,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
     root: folder.storePath,
     database,
     ...placesOf(settings),
+    ...(settings.secretKeys === undefined ? {} : { secretKeys: settings.secretKeys }),
     onBlobRequest: countBlobRequests(registry),
     limits: storeLimitsOf(settings),
   });
