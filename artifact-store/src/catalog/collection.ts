@@ -1,8 +1,6 @@
-import type { Dialect } from "@waybill/foundation/database";
 import { digestOfKey, uploadOfKey, type BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import { locksRows } from "./locks.ts";
 import { openPackagesNaming } from "./package-files.ts";
 import type { Catalog } from "./schema.ts";
 import { findUpload } from "./uploads.ts";
@@ -104,10 +102,7 @@ export async function* pageAllManifests(catalog: Catalog): AsyncGenerator<Manife
   }
 }
 
-/**
- * Ends a blob's review, or puts it off. A review that somebody asked for meanwhile would be lost by that: hold the blob's
- * row (`lockBlob`) before the facts are read.
- */
+/** Ends a blob's review, or puts it off: in the transaction that has read the facts, or what somebody asks for meanwhile is lost. */
 export async function settleBlobReview(tx: Catalog, digest: Digest, next: number | undefined): Promise<void> {
   if (next === undefined) await tx.deleteFrom("store_blob_reviews").where("digest", "=", digest).execute();
   else await tx.updateTable("store_blob_reviews").set({ due_at: next }).where("digest", "=", digest).execute();
@@ -130,20 +125,6 @@ export async function settleManifestReview(
     .values({ repository_id: repository, digest, due_at: next })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
-}
-
-/** Holds blob, links and review until the transaction ends: in this order, as everybody who takes more than one does. */
-export async function lockBlob(tx: Catalog, digest: Digest, dialect: Dialect): Promise<void> {
-  if (!locksRows(dialect)) return;
-  await tx.selectFrom("store_blobs").select("digest").where("digest", "=", digest).forUpdate().execute();
-  await tx
-    .selectFrom("store_repository_blobs")
-    .select("digest")
-    .where("digest", "=", digest)
-    .orderBy("repository_id")
-    .forUpdate()
-    .execute();
-  await tx.selectFrom("store_blob_reviews").select("digest").where("digest", "=", digest).forUpdate().execute();
 }
 
 /** What a review of a blob decides upon; undefined when it is gone. */

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { DatabaseUnavailable, type Database, type Dialect, type Transaction } from "@waybill/foundation/database";
+import { DatabaseUnavailable, type Database, type Transaction } from "@waybill/foundation/database";
 import type { EventLog } from "@waybill/foundation/eventlog";
 import { StoreError } from "../errors/index.ts";
 import { eventOf, type StoreEvent } from "../events/index.ts";
 import type { StoreTables } from "./schema.ts";
+import { becomeWriter } from "./writer.ts";
 
 /** Says what happened, in the order in which it did. */
 type Tell = (event: StoreEvent) => void;
@@ -22,15 +23,13 @@ interface Waiting {
 
 const mostInAGroup = 64;
 
-/** How often a change is made anew that met another one on PostgreSQL. */
-const retries = 5;
-
 /**
  * Changes and the events that tell of them, durable when `commit` resolves.
  *
- * On SQLite changes that come at the same time share one commit, since each commit waits for the disk, and with it the
- * whole process. When one of a group fails, the group is rolled back and each runs by itself: a failure is its owner's
- * alone. PostgreSQL commits side by side and does this itself.
+ * They run one after another, and those that come while others run share the next commit, since each commit waits for a
+ * disk. When one of a group fails, the group is rolled back and each runs by itself: a failure is its owner's alone.
+ * On PostgreSQL, too: side by side, changes of one store spend their time waiting for each other's rows and for the counter
+ * of the events, and now and then two of them for each other.
  */
 export class Commits {
   readonly #database: Database<StoreTables>;
@@ -56,10 +55,6 @@ export class Commits {
     this.#makeRoom = options.makeRoom;
   }
 
-  get dialect(): Dialect {
-    return this.#database.dialect;
-  }
-
   commit<T>(change: Change<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
@@ -69,10 +64,6 @@ export class Commits {
         },
         reject,
       };
-      if (this.#database.dialect !== "sqlite") {
-        void this.#together([waiting], retries);
-        return;
-      }
       this.#waiting.push(waiting);
       if (!this.#working) void this.#work();
     });
@@ -89,25 +80,23 @@ export class Commits {
   }
 
   /** Never rejects: every owner is told. */
-  async #together(group: readonly Waiting[], again = 0): Promise<void> {
+  async #together(group: readonly Waiting[]): Promise<void> {
     try {
       const committed = await this.#database.transaction(async (tx) => {
+        await becomeWriter(tx, this.#database.dialect);
         await this.#guard?.(tx);
         const told: StoreEvent[] = [];
         const results: (() => void)[] = [];
         for (const waiting of group) results.push(await waiting.run(tx, (event) => told.push(event)));
-        // Last, as the log asks: on PostgreSQL its counter is locked from here on.
+        // Last, as the log asks: writers of other processes wait for its counter from here on.
         if (told.length > 0) await this.#events.append(tx, told.map(eventOf));
         return results;
       });
       for (const tellOwner of committed) tellOwner();
     } catch (error) {
       const [only] = group;
-      // PostgreSQL gave the other one of two that met the right of way: nothing of this one was done.
-      if (again > 0 && error instanceof DatabaseUnavailable && error.reason === "conflict") {
-        await this.#together(group, again - 1);
-      } else if (isFull(error) && (await this.#makeRoom?.()) === true) {
-        await this.#together(group, again);
+      if (isFull(error) && (await this.#makeRoom?.()) === true) {
+        await this.#together(group);
       } else if (group.length === 1) only?.reject(withoutRoom(error));
       else for (const waiting of group) await this.#together([waiting]);
     }

@@ -15,7 +15,6 @@ export {
   forgetBlob,
   isBeingRemoved,
   isNamedKey,
-  lockBlob,
   pageAllManifests,
   pageBlobs,
   recordRemoval,
@@ -39,9 +38,8 @@ export {
   extensionsOf,
   findClass,
   findTombstone,
+  hasManifest,
   holdsOf,
-  lockManifest,
-  lockManifests,
   manifestFacts,
   placeHold,
   recordExtension,
@@ -61,7 +59,6 @@ export {
   expiredPackages,
   findPackage,
   insertPackage,
-  lockPackage,
   packageFacts,
   packagesOf,
   releaseFiles,
@@ -93,6 +90,7 @@ export {
 export { Commits, isUnwritable } from "./commits.ts";
 export { identityOf, nameCatalog, namesBlobs } from "./identity.ts";
 export { beatLease, giveLeaseBack, holdsLease, readLease, takeLease } from "./lease.ts";
+export { becomeWriter } from "./writer.ts";
 export { placesOf, recordPlaces, type PlaceRow, type PlaceRows } from "./places.ts";
 export { ensureRepository, repositoryId } from "./repositories.ts";
 export {
@@ -106,7 +104,7 @@ export {
   type UploadPart,
 } from "./resumable-uploads.ts";
 export { allTagPolicies, deleteTagPolicy, putTagPolicy, taggedRepositories, type TagPolicy } from "./tag-policies.ts";
-export { deleteTag, pageTags, pointTag, targetsOf, untagManifest } from "./tags.ts";
+export { deleteTag, pageTags, pointTag, untagManifest } from "./tags.ts";
 export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {
   deleteUpload,

@@ -1,5 +1,3 @@
-import type { Dialect } from "@waybill/foundation/database";
-import { locksRows } from "./locks.ts";
 import type { Catalog } from "./schema.ts";
 
 export interface LeaseRow {
@@ -13,7 +11,7 @@ export async function readLease(catalog: Catalog): Promise<LeaseRow | undefined>
   return await catalog.selectFrom("store_lease").select(["holder", "term", "beat"]).executeTakeFirst();
 }
 
-/** Takes the lease if it is still as it was `seen`; of several who try, one does. Answers its term. */
+/** Takes the lease if it is still as it was `seen`; of several who try, one does. For the writer. Answers its term. */
 export async function takeLease(
   catalog: Catalog,
   holder: string,
@@ -53,10 +51,8 @@ export async function giveLeaseBack(catalog: Catalog, term: number): Promise<voi
   await catalog.updateTable("store_lease").set({ holder: "" }).where("term", "=", term).execute();
 }
 
-/** Whether the lease is still of this term, and stays so until the transaction ends. */
-export async function holdsLease(tx: Catalog, term: number, dialect: Dialect): Promise<boolean> {
-  const query = tx.selectFrom("store_lease").select("term").where("term", "=", term);
-  // Whoever takes the lease over waits for this transaction; those of one holder do not wait for each other.
-  const row = await (locksRows(dialect) ? query.forShare() : query).executeTakeFirst();
+/** Whether the lease is still of this term; asked by the writer, it stays so until the transaction ends (`becomeWriter`). */
+export async function holdsLease(tx: Catalog, term: number): Promise<boolean> {
+  const row = await tx.selectFrom("store_lease").select("term").where("term", "=", term).executeTakeFirst();
   return row !== undefined;
 }

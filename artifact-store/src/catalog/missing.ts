@@ -1,6 +1,4 @@
-import type { Dialect } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
-import { locksRows } from "./locks.ts";
 import type { Catalog } from "./schema.ts";
 
 /** As many digests as one statement asks for: below every database's limit of parameters. */
@@ -11,7 +9,6 @@ async function missingIn(
   catalog: Catalog,
   repository: number,
   digests: readonly Digest[],
-  dialect: Dialect,
 ): Promise<Digest[]> {
   const missing = new Set(digests);
   const wanted = [...missing];
@@ -21,29 +18,18 @@ async function missingIn(
       .select("digest")
       .where("repository_id", "=", repository)
       .where("digest", "in", wanted.slice(start, start + batch))
-      .$if(locksRows(dialect), (query) => query.forKeyShare())
       .execute();
     for (const row of rows) missing.delete(row.digest as Digest);
   }
   return [...missing];
 }
 
-/** Those of `digests` that the repository does not show. The others cannot be collected before the transaction ends. */
-export function missingBlobs(
-  catalog: Catalog,
-  repository: number,
-  digests: readonly Digest[],
-  dialect: Dialect,
-): Promise<Digest[]> {
-  return missingIn("store_repository_blobs", catalog, repository, digests, dialect);
+/** Those of `digests` that the repository does not show. */
+export function missingBlobs(catalog: Catalog, repository: number, digests: readonly Digest[]): Promise<Digest[]> {
+  return missingIn("store_repository_blobs", catalog, repository, digests);
 }
 
-/** Those of `digests` that are no manifests of the repository. The others cannot be deleted before the transaction ends. */
-export function missingManifests(
-  catalog: Catalog,
-  repository: number,
-  digests: readonly Digest[],
-  dialect: Dialect,
-): Promise<Digest[]> {
-  return missingIn("store_manifests", catalog, repository, digests, dialect);
+/** Those of `digests` that are no manifests of the repository. */
+export function missingManifests(catalog: Catalog, repository: number, digests: readonly Digest[]): Promise<Digest[]> {
+  return missingIn("store_manifests", catalog, repository, digests);
 }

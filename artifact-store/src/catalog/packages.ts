@@ -1,8 +1,7 @@
-import { sql, type Dialect } from "@waybill/foundation/database";
+import { sql } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
 import type { PackageFacts, StoreEvent } from "../events/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import { locksRows } from "./locks.ts";
 import type { PackageTables } from "./package-tables.ts";
 import { reviewBlob } from "./references.ts";
 import type { Catalog } from "./schema.ts";
@@ -146,14 +145,6 @@ export async function writeLabels(
     created_at: row.created_at,
   }));
   if (labels.length > 0) await tx.insertInto("store_package_labels").values(labels).execute();
-}
-
-/** The package, which nobody else changes until the transaction ends. */
-export async function lockPackage(tx: Catalog, id: string, dialect: Dialect): Promise<PackageRow | undefined> {
-  if (locksRows(dialect)) {
-    await tx.selectFrom("store_packages").select("id").where("id", "=", id).forUpdate().execute();
-  }
-  return await findPackage(tx, id);
 }
 
 /** Packages of a manifest that are not deleted. */

@@ -1,8 +1,6 @@
-import type { Dialect } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
 import type { ManifestFacts, NamedReason, RetentionClass } from "../retention/index.ts";
 import { parseRetentionClass, standardClass } from "../retention/index.ts";
-import { locksRows } from "./locks.ts";
 import type { Catalog } from "./schema.ts";
 
 /** A hold by people, or a pin by a machine. */
@@ -78,40 +76,14 @@ export async function setClassOfRepository(tx: Catalog, repository: number, name
   await tx.updateTable("store_repositories").set({ class: name }).where("id", "=", repository).execute();
 }
 
-/** Holds a manifest's row until the transaction ends: `update` against everybody, `share` against its deletion. */
-export async function lockManifest(
-  tx: Catalog,
-  repository: number,
-  digest: Digest,
-  how: "share" | "update",
-  dialect: Dialect,
-): Promise<boolean> {
-  const row = await tx
+export async function hasManifest(catalog: Catalog, repository: number, digest: Digest): Promise<boolean> {
+  const row = await catalog
     .selectFrom("store_manifests")
     .select("digest")
     .where("repository_id", "=", repository)
     .where("digest", "=", digest)
-    .$if(locksRows(dialect), (query) => (how === "share" ? query.forKeyShare() : query.forUpdate()))
     .executeTakeFirst();
   return row !== undefined;
-}
-
-/** Holds several manifests of a repository, in the order in which everybody does. Those that are not there are left out. */
-export async function lockManifests(
-  tx: Catalog,
-  repository: number,
-  digests: readonly Digest[],
-  dialect: Dialect,
-): Promise<void> {
-  if (!locksRows(dialect) || digests.length === 0) return;
-  await tx
-    .selectFrom("store_manifests")
-    .select("digest")
-    .where("repository_id", "=", repository)
-    .where("digest", "in", digests)
-    .orderBy("digest")
-    .forUpdate()
-    .execute();
 }
 
 export async function holdsOf(catalog: Catalog, repository: number, digest: Digest): Promise<HoldRow[]> {

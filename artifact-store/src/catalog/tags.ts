@@ -2,18 +2,6 @@ import type { Digest } from "../digest/index.ts";
 import type { Tag } from "../names/index.ts";
 import type { Catalog } from "./schema.ts";
 
-/** Where tags point now. */
-export async function targetsOf(catalog: Catalog, repository: number, tags: readonly Tag[]): Promise<Digest[]> {
-  if (tags.length === 0) return [];
-  const rows = await catalog
-    .selectFrom("store_tags")
-    .select("digest")
-    .where("repository_id", "=", repository)
-    .where("name", "in", tags)
-    .execute();
-  return rows.map((row) => row.digest as Digest);
-}
-
 /** Points a tag to a manifest of its repository. Answers where it pointed before. */
 export async function pointTag(
   tx: Catalog,

@@ -7,8 +7,6 @@ import {
   forgetBlob,
   isBeingRemoved,
   isNamedKey,
-  lockBlob,
-  lockManifest,
   manifestFacts,
   recordReferences,
   recordRemoval,
@@ -65,8 +63,8 @@ interface Run {
 
 const pageSize = 100;
 
-/** On SQLite so many reviews share a commit; PostgreSQL commits side by side, and pushes want connections too. */
-const atOnce = { sqlite: 16, postgres: 3 } as const;
+/** So many reviews share a commit; pushes that come meanwhile wait for no more. */
+const atOnce = 16;
 
 /** Works through what is due, in steps that are each a transaction of their own; may be killed between any two. */
 export class Collector {
@@ -191,12 +189,10 @@ export class Collector {
   }
 
   async #collectManifests(run: Run): Promise<void> {
-    const { catalog, commits } = this.#parts;
-    // One by one on PostgreSQL: a deletion holds other manifests of its repository, too.
-    const limit = commits.dialect === "sqlite" ? atOnce.sqlite : 1;
+    const { catalog } = this.#parts;
     for (;;) {
       run.signal?.throwIfAborted();
-      const page = await dueManifests(catalog, { until: run.at, limit });
+      const page = await dueManifests(catalog, { until: run.at, limit: atOnce });
       if (page.length === 0) return;
       const done = await Promise.all(page.map((review) => this.#reviewManifest(review, run.at)));
       for (const steps of done) run.did(steps);
@@ -207,7 +203,6 @@ export class Collector {
     const { commits, leaseMs } = this.#parts;
     const { repositoryId, digest } = review;
     return await commits.commit(async (tx, tell) => {
-      await lockManifest(tx, repositoryId, digest, "update", commits.dialect);
       const facts = await manifestFacts(tx, repositoryId, digest, leaseMs);
       const eligibility = facts && eligibilityOf(facts, at);
       const next = eligibility?.verdict === "kept" ? eligibility.until : undefined;
@@ -219,14 +214,13 @@ export class Collector {
   }
 
   async #collectBlobs(run: Run): Promise<void> {
-    const { catalog, commits } = this.#parts;
-    const size = atOnce[commits.dialect];
+    const { catalog } = this.#parts;
     for (let changed = true; changed;) {
       changed = false;
       let after: Digest | undefined;
       for (;;) {
         run.signal?.throwIfAborted();
-        const page = await dueBlobs(catalog, { until: run.at, limit: size, ...(after === undefined ? {} : { after }) });
+        const page = await dueBlobs(catalog, { until: run.at, limit: atOnce, ...(after === undefined ? {} : { after }) });
         after = page.at(-1);
         if (after === undefined) break;
         for (const steps of await Promise.all(page.map((digest) => this.#reviewBlob(digest, run.at)))) {
@@ -242,7 +236,6 @@ export class Collector {
     const { commits, writing } = this.#parts;
     const decided = await writing.decide(digest, () =>
       commits.commit(async (tx, tell) => {
-        await lockBlob(tx, digest, commits.dialect);
         const state = await blobState(tx, digest);
         const decision = state && decideBlob(digest, state, at, this.#parts);
         if (allowed !== undefined && decision?.steps.every((step) => allowed.has(identityOfStep(step))) !== true) {

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { testDatabaseUrl, type DatabaseKind } from "@waybill/foundation/testing";
 import { expect, it } from "vitest";
 import { digestOf, type Digest } from "../digest/index.ts";
+import { StoreError } from "../errors/index.ts";
 import { mediaTypes } from "../manifests/index.ts";
 import { parseRepositoryName, parseTag } from "../names/index.ts";
 import type { TestPlace } from "../testing/index.ts";
@@ -14,8 +15,13 @@ const repositories = ["acme/one", "acme/two", "acme/three"].map(parseRepositoryN
 const pool = Array.from({ length: 24 }, () => randomBytes(randomInt(100, 40_000)));
 const config = Buffer.from("{}");
 
+/** Milliseconds. Half of it at least is left whenever somebody is told that a blob is there. */
+const leaseMs = 1000;
+
 interface Counts {
   pushes: number;
+  /** Pushes that took longer than what they had been told was promised, so that they may have to begin again. */
+  late: number;
   mounts: number;
   deletes: number;
   freed: number;
@@ -46,6 +52,7 @@ async function client(store: Store, number: number, until: number, counts: Count
     const layers = Array.from({ length: randomInt(1, 4) }, () =>
       randomInt(2) === 0 ? randomBytes(randomInt(100, 20_000)) : one(pool),
     );
+    const startedAt = performance.now();
     try {
       const all = [config, ...layers];
       const digests: Digest[] = [];
@@ -78,7 +85,9 @@ async function client(store: Store, number: number, until: number, counts: Count
         await store.tags.remove(repository, parseTag(`t${randomInt(10)}`)).catch(() => undefined);
       }
     } catch (error) {
-      counts.failures.push(String(error));
+      const isLate = error instanceof StoreError && error.code === "MANIFEST_BLOB_UNKNOWN";
+      if (isLate && performance.now() - startedAt > leaseMs / 2) counts.late++;
+      else counts.failures.push(String(error));
     }
   }
 }
@@ -89,9 +98,9 @@ export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestP
   it(`on ${kind}: ${name}`, { timeout: (seconds + 240) * 1000 }, async () => {
     await using place = await startPlace();
     const database = await testDatabaseUrl(kind);
-    const limits = { leaseMs: 300, graceMs: 20, looseBlobMs: 300, collectEveryMs: 0 };
+    const limits = { leaseMs, graceMs: 20, looseBlobMs: 300, collectEveryMs: 0 };
     const store = await openStore({ ...place.options, database: database.url, limits });
-    const counts: Counts = { pushes: 0, mounts: 0, deletes: 0, freed: 0, runs: 0, failures: [] };
+    const counts: Counts = { pushes: 0, late: 0, mounts: 0, deletes: 0, freed: 0, runs: 0, failures: [] };
     const until = Date.now() + seconds * 1000;
     const collect = async (): Promise<void> => {
       while (Date.now() < until) {

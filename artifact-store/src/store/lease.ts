@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database, Transaction } from "@waybill/foundation/database";
 import { UserError } from "@waybill/foundation/errors";
-import { beatLease, giveLeaseBack, holdsLease, readLease, takeLease, type StoreTables } from "../catalog/index.ts";
+import {
+  beatLease,
+  becomeWriter,
+  giveLeaseBack,
+  holdsLease,
+  readLease,
+  takeLease,
+  type StoreTables,
+} from "../catalog/index.ts";
 import { StoreError } from "../errors/index.ts";
 
 /** How often the holder shows that it is there, and how long it may be silent before others take over. Milliseconds. */
@@ -51,7 +59,7 @@ export async function holdLease(
   timer.unref();
   return {
     async guard(tx) {
-      if (!isLost && (await holdsLease(tx, term, database.dialect))) return;
+      if (!isLost && (await holdsLease(tx, term))) return;
       isLost = true;
       throw new StoreError(
         "STORAGE_UNAVAILABLE",
@@ -73,7 +81,11 @@ async function take(database: Database<StoreTables>, holder: string, times: Leas
     const isFree = seen === undefined || seen.holder === "" || seen.holder === holder;
     if (isFree || performance.now() - since >= times.silenceMs) {
       const before = seen;
-      const term = await database.transaction((tx) => takeLease(tx, holder, before));
+      const term = await database.transaction(async (tx) => {
+        // What the last holder is still about ends first.
+        await becomeWriter(tx, database.dialect);
+        return await takeLease(tx, holder, before);
+      });
       if (term !== undefined) return term;
     } else {
       await sleep(Math.min(200, times.beatMs));

@@ -3,7 +3,6 @@ import {
   ensureRepository,
   findManifest,
   isUnwritable,
-  lockManifest,
   manifestFacts,
   missingBlobs,
   missingManifests,
@@ -93,10 +92,9 @@ export class Manifests {
     await this.#commits.commit(async (tx, tell) => {
       const home = await ensureRepository(tx, repository, now);
       const references = { blobs: digestsOf(manifest.blobs), manifests: digestsOf(manifest.manifests) };
-      const { dialect } = this.#commits;
       const missing = [
-        ...(await missingBlobs(tx, home, references.blobs, dialect)),
-        ...(await missingManifests(tx, home, references.manifests, dialect)),
+        ...(await missingBlobs(tx, home, references.blobs)),
+        ...(await missingManifests(tx, home, references.manifests)),
       ];
       if (missing.length > 0) throw unknownContent(repository, missing);
       const rules = await classOfRepository(tx, home);
@@ -104,7 +102,7 @@ export class Manifests {
         tx,
         tell,
         { repository, home, digest, mediaType, artifactType, subject, content, references, tags: as.tags ?? [] },
-        { rules, dialect, leaseMs: this.#leaseMs, now },
+        { rules, leaseMs: this.#leaseMs, now },
       );
       if (made) await recordImported(tx, tell, { repository, home, digest, mediaType, content }, now);
     });
@@ -167,7 +165,6 @@ export class Manifests {
     const gone = await this.#commits.commit(async (tx, tell) => {
       const home = await repositoryId(tx, repository);
       if (home === undefined) return false;
-      await lockManifest(tx, home, digest, "update", this.#commits.dialect);
       const facts = await manifestFacts(tx, home, digest, this.#leaseMs);
       const now = this.#now();
       const block = facts && blockOf(facts, now);

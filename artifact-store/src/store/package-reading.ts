@@ -166,12 +166,12 @@ export async function foundPackage(catalog: Catalog, id: string): Promise<Packag
   return known(isPackageId(id) ? await findPackage(catalog, id) : undefined);
 }
 
-export function isPackageId(id: string): boolean {
+function isPackageId(id: string): boolean {
   return uuid.test(id);
 }
 
 /** @throws StoreError PACKAGE_UNKNOWN */
-export function known(row: PackageRow | undefined): PackageRow {
+function known(row: PackageRow | undefined): PackageRow {
   if (row === undefined) throw new StoreError("PACKAGE_UNKNOWN", "there is no such package");
   return row;
 }

@@ -11,8 +11,6 @@ import {
   insertPackageFiles,
   leaseBlob,
   linkBlob,
-  lockManifest,
-  lockPackage,
   manifestFacts,
   missingBlobs,
   packageFacts,
@@ -59,7 +57,7 @@ import type { ByteSource } from "../uploads/index.ts";
 import type { Blobs } from "./blobs.ts";
 import type { StoreLimits } from "./limits.ts";
 import { checkLimits, mustBeOpen, nothingInTheWay } from "./package-admission.ts";
-import { foundPackage, gone, isPackageId, known, openFilesOf, PackageReading } from "./package-reading.ts";
+import { foundPackage, gone, openFilesOf, PackageReading } from "./package-reading.ts";
 import { idOf, packageOf } from "./package-records.ts";
 import { putManifest } from "./put-manifest.ts";
 
@@ -207,7 +205,7 @@ export class StoredPackages implements Packages {
     const config = await this.#blobs.put(before.repository, { chunks: new Blob([Buffer.from(emptyConfig)]).stream() });
     return await this.#commits.commit(async (tx, tell) => {
       const now = this.#now();
-      const row = await this.#lock(tx, id);
+      const row = await foundPackage(tx, id);
       if (row.state === "sealed") return packageOf(row, now);
       mustBeOpen(row, now);
       const { repository, repository_id: home } = row;
@@ -215,7 +213,7 @@ export class StoredPackages implements Packages {
       if (files.length === 0) throw new StoreError("PACKAGE_INVALID", "a package needs a file before it can be sealed");
       const blobs = [...new Set([config.digest, ...files.map((file) => file.digest)])];
       // Somebody may have hidden one from the repository. The package has it still, and so has its repository.
-      for (const digest of await missingBlobs(tx, home, blobs, this.#commits.dialect)) {
+      for (const digest of await missingBlobs(tx, home, blobs)) {
         await linkBlob(tx, home, digest, now);
       }
       const content = packageManifest(checkDescription(descriptionOf(row)), files, row.created_at);
@@ -235,7 +233,7 @@ export class StoredPackages implements Packages {
           references: { blobs, manifests: [] },
           tags: [],
         },
-        { rules, dialect: this.#commits.dialect, leaseMs: this.#limits.leaseMs, now },
+        { rules, leaseMs: this.#limits.leaseMs, now },
       );
       await updatePackage(tx, id, { state: "sealed", digest, sealed_at: now, expires_at: null });
       await releaseFiles(tx, id, now);
@@ -252,7 +250,7 @@ export class StoredPackages implements Packages {
     const labels = change.labels && checkLabels(change.labels);
     const links = change.links && checkLinks(change.links);
     return await this.#commits.commit(async (tx, tell) => {
-      const row = await this.#lock(tx, id);
+      const row = await foundPackage(tx, id);
       if (row.state === "deleted") throw gone(row);
       const kept = descriptionOf(row);
       checkSize({ labels: labels ?? kept.labels, links: links ?? kept.links });
@@ -273,7 +271,7 @@ export class StoredPackages implements Packages {
     }
     return await this.#commits.commit(async (tx, tell) => {
       const now = this.#now();
-      const row = await this.#lock(tx, id);
+      const row = await foundPackage(tx, id);
       if (row.state === "deleted") return packageOf(row, now);
       await this.#end(tx, tell, row, reason, now);
       return packageOf(await foundPackage(tx, id), now);
@@ -285,7 +283,7 @@ export class StoredPackages implements Packages {
     for (const id of ids) {
       await this.#commits.commit(async (tx, tell) => {
         const now = this.#now();
-        const row = await this.#lock(tx, id);
+        const row = await foundPackage(tx, id);
         if (row.state !== "open" || row.expires_at === null || row.expires_at > now) return;
         await this.#end(tx, tell, row, `nobody sealed it before ${new Date(row.expires_at).toISOString()}`, now);
       });
@@ -297,7 +295,7 @@ export class StoredPackages implements Packages {
   async #record(id: string, files: readonly PackageFile[]): Promise<void> {
     await this.#commits.commit(async (tx) => {
       const now = this.#now();
-      const row = await this.#lock(tx, id);
+      const row = await foundPackage(tx, id);
       mustBeOpen(row, now);
       const fresh: PackageFile[] = [];
       for (const file of files) {
@@ -336,7 +334,6 @@ export class StoredPackages implements Packages {
     const digest = row.digest as Digest | null;
     const sharers = digest === null ? [] : await packagesOf(tx, repositoryId, digest);
     if (digest !== null && sharers.length === 1) {
-      await lockManifest(tx, repositoryId, digest, "update", this.#commits.dialect);
       const facts = await manifestFacts(tx, repositoryId, digest, this.#limits.leaseMs);
       const block = facts && blockOf(facts, now);
       if (block !== undefined) throw new StoreError("HELD", `${repository} keeps ${digest}: ${block}`);
@@ -351,10 +348,6 @@ export class StoredPackages implements Packages {
     const rules = await findClass(catalog, name);
     if (rules === undefined) throw new StoreError("RETENTION_INVALID", `there is no class ${JSON.stringify(name)}`);
     return rules;
-  }
-
-  async #lock(tx: Tx, id: string): Promise<PackageRow> {
-    return known(isPackageId(id) ? await lockPackage(tx, id, this.#commits.dialect) : undefined);
   }
 
   async #open(catalog: Catalog, id: string): Promise<PackageRow> {

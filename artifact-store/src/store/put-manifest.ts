@@ -1,11 +1,9 @@
-import type { Dialect, Transaction } from "@waybill/foundation/database";
+import type { Transaction } from "@waybill/foundation/database";
 import {
   insertManifest,
-  lockManifests,
   pointTag,
   recordReferences,
   reviewManifest,
-  targetsOf,
   untagManifest,
   type StoreTables,
 } from "../catalog/index.ts";
@@ -27,7 +25,7 @@ export interface ManifestToPut {
 }
 
 /**
- * Stores a manifest whose references have been seen, and locked, in this transaction, and points its tags to it.
+ * Stores a manifest whose references have been seen in this transaction, and points its tags to it.
  * @returns whether the repository did not have it
  */
 export async function putManifest(
@@ -36,15 +34,12 @@ export async function putManifest(
   manifest: ManifestToPut,
   by: {
     readonly rules: RetentionClass;
-    readonly dialect: Dialect;
     readonly leaseMs: number;
     readonly now: number;
   },
 ): Promise<boolean> {
   const { repository, home, digest, mediaType, artifactType, subject, content, references } = manifest;
   const { rules, now } = by;
-  const tags = manifest.tags.toSorted();
-  await lockManifests(tx, home, [digest, ...(await targetsOf(tx, home, tags))], by.dialect);
   const expiresAt = rules.lifetimeMs === null ? undefined : now + rules.lifetimeMs;
   const size = content.byteLength;
   const row = { digest, mediaType, size, content, artifactType, subject, class: rules.name, expiresAt };
@@ -56,7 +51,7 @@ export async function putManifest(
   if (expiresAt !== undefined || rules.untaggedMs !== null) {
     await reviewManifest(tx, home, digest, now + by.leaseMs);
   }
-  for (const tag of tags) {
+  for (const tag of manifest.tags) {
     const before = await pointTag(tx, home, tag, digest, now);
     if (before === digest) continue;
     tell({ type: "tag.moved", repository, tag, digest, before: before ?? null });

@@ -10,9 +10,8 @@ import {
   extensionsOf,
   findClass,
   findTombstone,
+  hasManifest,
   holdsOf,
-  lockManifest,
-  lockManifests,
   manifestFacts,
   pageTombstones,
   placeHold,
@@ -129,7 +128,7 @@ export class Retention {
    * @throws StoreError RETENTION_INVALID, MANIFEST_UNKNOWN, HELD
    */
   async classify(repository: RepositoryName, digest: Digest, name: string): Promise<void> {
-    await this.#change(repository, digest, "update", async (tx, tell, home) => {
+    await this.#change(repository, digest, async (tx, tell, home) => {
       const rules = await existingClass(tx, name);
       const facts = await this.#facts(tx, home, repository, digest);
       const now = this.#now();
@@ -155,7 +154,7 @@ export class Retention {
   ): Promise<number> {
     const holder = text(extension.holder, "holder");
     const why = text(extension.why, "why");
-    return await this.#change(repository, digest, "update", async (tx, tell, home) => {
+    return await this.#change(repository, digest, async (tx, tell, home) => {
       const until = extendedUntil(await this.#facts(tx, home, repository, digest), extension.until);
       await setExpiry(tx, home, digest, { expiresAt: until });
       await recordExtension(tx, home, digest, { holder, why, until, at: this.#now() });
@@ -234,8 +233,6 @@ export class Retention {
       const now = this.#now();
       const facts = await tagFacts(tx, home);
       const verdicts = judgeTagsByAll(facts, [rules].flat(), now);
-      const going = verdicts.flatMap(({ kept }, index) => (kept ? [] : [facts[index]?.digest ?? []]));
-      await lockManifests(tx, home, [...new Set(going.flat())], this.#commits.dialect);
       const digests = new Map(facts.map((fact) => [fact.name, fact.digest]));
       for (const { name, kept, sentence } of verdicts) {
         const tag = parseTag(name);
@@ -256,7 +253,7 @@ export class Retention {
       holder: text(reason.holder, "holder"),
       why: text(reason.why, "why"),
     };
-    await this.#change(repository, digest, "share", async (tx, tell, home) => {
+    await this.#change(repository, digest, async (tx, tell, home) => {
       await placeHold(tx, home, digest, { ...hold, pin }, this.#now());
       tell({ type: pin ? "manifest.pinned" : "manifest.held", repository, digest, ...hold });
     });
@@ -265,23 +262,22 @@ export class Retention {
   async #release(repository: RepositoryName, digest: Digest, name: string, pin: boolean): Promise<boolean> {
     // Nothing is called like that, and no database is to be asked for it.
     if (/\p{Cc}/u.test(name) || !name.isWellFormed()) return false;
-    return await this.#change(repository, digest, "share", async (tx, tell, home) => {
+    return await this.#change(repository, digest, async (tx, tell, home) => {
       const was = await releaseHold(tx, home, digest, { pin, name });
       if (was) tell({ type: pin ? "manifest.unpinned" : "manifest.released", repository, digest, name });
       return was;
     });
   }
 
-  /** Changes what keeps a manifest, which cannot be deleted meanwhile, and has it looked at again. */
+  /** Changes what keeps a manifest, and has it looked at again. */
   async #change<T>(
     repository: RepositoryName,
     digest: Digest,
-    lock: "share" | "update",
     change: (tx: Transaction<StoreTables>, tell: (event: StoreEvent) => void, home: number) => Promise<T>,
   ): Promise<T> {
     return await this.#commits.commit(async (tx, tell) => {
       const home = (await repositoryId(tx, repository)) ?? 0;
-      if (!(await lockManifest(tx, home, digest, lock, this.#commits.dialect))) throw unknown(repository, digest);
+      if (!(await hasManifest(tx, home, digest))) throw unknown(repository, digest);
       const result = await change(tx, tell, home);
       await reviewManifest(tx, home, digest, this.#now());
       return result;

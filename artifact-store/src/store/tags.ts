@@ -1,10 +1,8 @@
 import {
   deleteTag,
-  lockManifests,
   pageTags,
   repositoryId,
   reviewManifest,
-  targetsOf,
   untagManifest,
   type Catalog,
   type Commits,
@@ -43,7 +41,6 @@ export class Tags {
     await this.#commits.commit(async (tx, tell) => {
       const home = await repositoryId(tx, repository);
       if (home === undefined) throw unknownRepository(repository);
-      await lockManifests(tx, home, await targetsOf(tx, home, [tag]), this.#commits.dialect);
       const digest = await deleteTag(tx, home, tag);
       if (digest === undefined) throw new StoreError("MANIFEST_UNKNOWN", `${repository} has no tag ${tag}`);
       await untagManifest(tx, home, digest, this.#now());

@@ -1,0 +1,3 @@
+import { describeCommits } from "./commits.suite.ts";
+
+describeCommits("sqlite");
