@@ -5,4 +5,5 @@
 export { formatAddress, parseAddress, parseBytes, parseDuration, type Address } from "./values.ts";
 export { setting, type Setting, type SettingsDefinition, type SettingsOf } from "./setting.ts";
 export { readSettings, SettingsError, type SettingProblem, type SettingSources } from "./read.ts";
+export { logLevels, type LogLevel } from "./log-level.ts";
 export { flagOf, settingsHelp, settingsTable } from "./describe.ts";

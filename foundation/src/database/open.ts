@@ -1,6 +1,5 @@
 import { UserError } from "../errors/index.ts";
 import { type Database, type DatabaseOptions, defaultLimits } from "./contract.ts";
-import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 import { EngineDatabase } from "./transactions.ts";
 
@@ -13,7 +12,11 @@ import { EngineDatabase } from "./transactions.ts";
 export async function openDatabase<S>(options: DatabaseOptions): Promise<Database<S>> {
   const limits = { ...defaultLimits, ...options.limits };
   const { url, migrations } = options;
-  if (/^postgres(ql)?:\/\//i.test(url)) return new EngineDatabase<S>(await openPostgres(url, migrations, limits));
+  if (/^postgres(ql)?:\/\//i.test(url)) {
+    // Its driver is loaded by those who have such a database.
+    const { openPostgres } = await import("./postgres.ts");
+    return new EngineDatabase<S>(await openPostgres(url, migrations, limits));
+  }
   const file = url.replace(/^sqlite:(\/\/(?=\/))?/, "");
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(file)?.[1];
   if (scheme !== undefined || file === "") {

@@ -3,12 +3,10 @@
  */
 import pino, { type DestinationStream, type Logger } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { LogLevel } from "../config/index.ts";
 
 export { Counter, Gauge, Histogram, Registry } from "prom-client";
 export type { Logger } from "pino";
-
-export const logLevels = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 export interface LoggerOptions {
   readonly level: LogLevel | "silent";

@@ -4,5 +4,4 @@
  */
 export { createManager, type Manager, type ManagerOptions } from "./manager.ts";
 export { openApiDocument } from "./openapi/index.ts";
-export { managerSettings } from "./settings.ts";
 export { managerMigrations } from "./storage/index.ts";

@@ -3,5 +3,4 @@
  * the server once a period. Built to be small: Node's own http2 and http, protobuf-es, and nothing else.
  */
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
-export { agentSettings } from "./settings.ts";
 export { permittedSocket } from "./socket-path.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readSettings } from "@waybill/foundation/config";
-import { agentSettings, permittedSocket } from "./index.ts";
+import { agentSettings } from "../settings/index.ts";
+import { permittedSocket } from "./index.ts";
 
 describe("the path of containerd's socket", () => {
   it.each(["/run/containerd/containerd.sock", "/var/run/containerd/containerd.sock"])("%s is permitted", (path) => {

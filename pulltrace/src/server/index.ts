@@ -5,8 +5,6 @@
  */
 export { createPullServer, type PullServer, type PullServerOptions } from "./server.ts";
 export { reviewedAgents, type AgentIdentity } from "./agent-identity.ts";
-export { agentIdentitySettings } from "./agent-identity-settings.ts";
-export { serverSettings } from "./settings.ts";
 export { watchPods, type PodSource, type PodWatchOptions } from "./pods/index.ts";
 export type { ServerLimits } from "./limits.ts";
 export { openPullState, type PullState, type PullStateOptions } from "./state/index.ts";

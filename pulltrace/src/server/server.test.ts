@@ -6,7 +6,7 @@ import { silentLogger } from "@waybill/foundation/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { defaultLimits } from "./limits.ts";
 import { createPullServer } from "./server.ts";
-import { serverSettings } from "./settings.ts";
+import { serverSettings } from "../settings/index.ts";
 import { eventsIn, numberIn, readEvents } from "./testing/event-reader.ts";
 import { faultsOf } from "./testing/event-schema.ts";
 import { layerOf, noon, pullOf, reportOf } from "./testing/reports.ts";

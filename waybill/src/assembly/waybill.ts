@@ -7,16 +7,11 @@ import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { createManager, managerMigrations } from "@waybill/kubenova/manager";
 import { permittedSocket, startAgent, type Agent } from "@waybill/pulltrace/agent";
 import { createPullServer } from "@waybill/pulltrace/server";
+import { openDataFolder, ownSecret } from "../data-folder/index.ts";
 import { socketTrouble } from "../doctor/index.ts";
-import { countBlobRequests } from "./blob-metrics.ts";
-import { moveInBackground, placesOf } from "./blob-settings.ts";
-import { openDataFolder, ownSecret } from "./data-folder.ts";
-import { tokenAuthorityOf } from "./entrance.ts";
-import { exposureOf, type Exposure } from "./exposure.ts";
-import { pageGroup } from "./page.ts";
-import { registryOf, storeLimitsOf } from "./registry.ts";
-import { startService } from "./service.ts";
-import type { UpSettings } from "./settings.ts";
+import { exposureOf, pageGroup, startService, tokenAuthorityOf, type Exposure } from "../service/index.ts";
+import { placesOf, type UpSettings } from "../settings/index.ts";
+import { countBlobRequests, moveInBackground, registryOf, storeLimitsOf } from "../store-service/index.ts";
 
 export interface WaybillInit {
   readonly settings: UpSettings;

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { demoSettings, runDemo } from "../demo/index.ts";
+import { demoSettings } from "../settings/index.ts";
 import { endingSignal } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
@@ -21,6 +21,7 @@ export function configure(command: Command): void {
     const settings = settingsOf(demoSettings, options);
     const ending = new AbortController();
     void endingSignal(["SIGINT", "SIGTERM", "SIGHUP"]).then(() => ending.abort());
+    const { runDemo } = await import("../demo/index.ts");
     await runDemo({
       settings,
       version: programVersion,

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { blobSettings, dataSettings, listenSettings, pageFolder, upSettings } from "../assembly/index.ts";
-import { examine, verdict, type FindingStatus } from "../doctor/index.ts";
+import type { FindingStatus } from "../doctor/index.ts";
+import { blobSettings, dataSettings, listenSettings, upSettings } from "../settings/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 const help = `
@@ -41,6 +41,10 @@ export function configure(command: Command): void {
     .addHelpText("after", help)
     .action(async (options: Record<string, unknown>) => {
       const settings = settingsOf(doctorSettings, options);
+      const [{ examine, verdict }, { pageFolder }] = await Promise.all([
+        import("../doctor/index.ts"),
+        import("../service/index.ts"),
+      ]);
       const findings = await examine({ ...settings, page: pageFolder });
       const result = verdict(findings);
       if (options["json"] === true) {

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { managerServiceSettings, startManagerService } from "../assembly/index.ts";
+import { managerServiceSettings } from "../settings/index.ts";
 import { programVersion } from "../version/index.ts";
-import { serve } from "./serve.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 const help = `
@@ -14,6 +13,10 @@ export function configure(command: Command): void {
   addSettings(command, managerServiceSettings);
   command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
     const settings = settingsOf(managerServiceSettings, options);
+    const [{ serve }, { startManagerService }] = await Promise.all([
+      import("./serve.ts"),
+      import("../manager-service/index.ts"),
+    ]);
     await serve("kubenova", settings, (log) => startManagerService(settings, log, programVersion));
   });
 }

@@ -1,5 +1,4 @@
-import { createLogger } from "@waybill/foundation/telemetry";
-import { agentSettings, startAgent } from "@waybill/pulltrace/agent";
+import { agentSettings } from "@waybill/pulltrace/settings";
 import type { Command } from "commander";
 import { closeOnSignal, logTo } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
@@ -18,6 +17,10 @@ export function configure(command: Command): void {
   addSettings(command, agentSettings);
   command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
     const settings = settingsOf(agentSettings, options);
+    const [{ createLogger }, { startAgent }] = await Promise.all([
+      import("@waybill/foundation/telemetry"),
+      import("@waybill/pulltrace/agent"),
+    ]);
     const log = createLogger({
       level: settings.logLevel,
       name: "pulltrace-agent",

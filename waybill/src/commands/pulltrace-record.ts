@@ -1,10 +1,8 @@
 import { hostname } from "node:os";
 import { setting } from "@waybill/foundation/config";
 import { UserError } from "@waybill/foundation/errors";
-import { createLogger } from "@waybill/foundation/telemetry";
-import { agentSettings } from "@waybill/pulltrace/agent";
+import { agentSettings } from "@waybill/pulltrace/settings";
 import type { Command } from "commander";
-import { startRecorder } from "../assembly/index.ts";
 import { closeOnSignal, logTo } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
@@ -44,6 +42,10 @@ export function configure(command: Command): void {
     .addHelpText("after", help)
     .action(async (file: string, options: Record<string, unknown>) => {
       const settings = settingsOf(recordSettings, options);
+      const [{ createLogger }, { startRecorder }] = await Promise.all([
+        import("@waybill/foundation/telemetry"),
+        import("../recorder/index.ts"),
+      ]);
       const log = createLogger({ level: "info", name: "pulltrace-record", destination: logTo(process.stdout, "auto") });
       const recorder = await startRecorder({
         ...settings,

@@ -1,7 +1,5 @@
 import { setting } from "@waybill/foundation/config";
-import { createLogger } from "@waybill/foundation/telemetry";
-import { agentSettings } from "@waybill/pulltrace/agent";
-import { replayRecording } from "@waybill/pulltrace/recording";
+import { agentSettings } from "@waybill/pulltrace/settings";
 import type { Command } from "commander";
 import { endingSignal, logTo } from "../terminal/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
@@ -34,6 +32,10 @@ export function configure(command: Command): void {
     .addHelpText("after", help)
     .action(async (file: string, options: Record<string, unknown>) => {
       const { serverUrl, agentToken, speed } = settingsOf(replaySettings, options);
+      const [{ createLogger }, { replayRecording }] = await Promise.all([
+        import("@waybill/foundation/telemetry"),
+        import("@waybill/pulltrace/recording"),
+      ]);
       const log = createLogger({ level: "info", name: "pulltrace-replay", destination: logTo(process.stdout, "auto") });
       const ending = new AbortController();
       void endingSignal().then(() => ending.abort());

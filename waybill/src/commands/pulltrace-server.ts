@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { pullServiceSettings, startPullService } from "../assembly/index.ts";
-import { serve } from "./serve.ts";
+import { pullServiceSettings } from "../settings/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 const help = `
@@ -13,6 +12,10 @@ export function configure(command: Command): void {
   addSettings(command, pullServiceSettings);
   command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
     const settings = settingsOf(pullServiceSettings, options);
+    const [{ serve }, { startPullService }] = await Promise.all([
+      import("./serve.ts"),
+      import("../pull-service/index.ts"),
+    ]);
     await serve("pulltrace-server", settings, (log) => startPullService(settings, log));
   });
 }

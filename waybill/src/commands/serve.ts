@@ -1,5 +1,6 @@
-import { createLogger, type Logger, type LogLevel } from "@waybill/foundation/telemetry";
-import { exposureNote, type RunningService } from "../assembly/index.ts";
+import type { LogLevel } from "@waybill/foundation/config";
+import { createLogger, type Logger } from "@waybill/foundation/telemetry";
+import { exposureNote, type RunningService } from "../service/index.ts";
 import { closeOnSignal, logTo, type LogFormat } from "../terminal/index.ts";
 
 /** Runs one service until SIGINT or SIGTERM. */

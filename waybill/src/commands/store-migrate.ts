@@ -1,7 +1,7 @@
 import type { RelocationResult } from "@waybill/artifact-store";
 import type { Command } from "commander";
-import { openStoreOf, storeServiceSettings, upSettings } from "../assembly/index.ts";
 import { UnsoundError } from "../errors/index.ts";
+import { storeServiceSettings, upSettings } from "../settings/index.ts";
 import { humanBytes, interruptible, progressOn } from "../terminal/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 import { print, printJson } from "./store-output.ts";
@@ -32,6 +32,7 @@ export function configure(command: Command): void {
     .action(async (options: Record<string, unknown>) => {
       const { root, databaseUrl } = settingsOf(migrateSettings, options);
       const [from, to] = [String(options["from"]), String(options["to"])];
+      const { openStoreOf } = await import("../store-folder/index.ts");
       const opened = await openStoreOf(root, databaseUrl, false, { blobs: to, blobsFrom: from });
       try {
         const { relocation } = opened.store;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { readSettings, setting } from "@waybill/foundation/config";
 import { UserError } from "@waybill/foundation/errors";
 import type { Command } from "commander";
-import { blobSettings, openStoreOf, placesOf, storeServiceSettings, upSettings } from "../assembly/index.ts";
 import { UsageError } from "../errors/index.ts";
-import { localAccess, remoteAccess, type StoreAccess } from "../store-access/index.ts";
+import { blobSettings, placesOf, storeServiceSettings, upSettings } from "../settings/index.ts";
+import type { StoreAccess } from "../store-access/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 /** Where the store is, and who asks: the same for every command that works on one. */
@@ -64,9 +64,11 @@ async function openPlace(options: Readonly<Record<string, unknown>>, make = fals
         "Set WAYBILL_TOKEN, or use --token-file or --authfile.",
       );
     }
+    const { remoteAccess } = await import("../store-access/index.ts");
     return remoteAccess(server, await authorizationOf(server, settings));
   }
   const root = settings.root ?? storeServiceSettings.root.defaultText ?? "";
+  const { localAccess, openStoreOf } = await import("../store-folder/index.ts");
   return localAccess(await openStoreOf(root, settings.databaseUrl, make, placesOf(settings)), root);
 }
 

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { startStoreService, storeServiceSettings } from "../assembly/index.ts";
-import { serve } from "./serve.ts";
+import { storeServiceSettings } from "../settings/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 const help = `
@@ -16,6 +15,10 @@ export function configure(command: Command): void {
   addSettings(command, storeServiceSettings);
   command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
     const settings = settingsOf(storeServiceSettings, options);
+    const [{ serve }, { startStoreService }] = await Promise.all([
+      import("./serve.ts"),
+      import("../store-service/index.ts"),
+    ]);
     await serve("store", settings, (log) => startStoreService(settings, log));
   });
 }

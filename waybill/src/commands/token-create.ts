@@ -1,7 +1,7 @@
-import { createTokenAuthority } from "@waybill/foundation/auth";
 import { setting } from "@waybill/foundation/config";
 import type { Command } from "commander";
-import { ownSecret, upSettings } from "../assembly/index.ts";
+import { ownSecret } from "../data-folder/index.ts";
+import { upSettings } from "../settings/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 const help = `
@@ -52,6 +52,7 @@ export function configure(command: Command): void {
     .addHelpText("after", help)
     .action(async (options: Record<string, unknown>) => {
       const settings = settingsOf(tokenSettings, options);
+      const { createTokenAuthority } = await import("@waybill/foundation/auth");
       const key = settings.signingKey ?? (await ownSecret(settings.data, "signing.key"));
       const { token, expiresAt } = await createTokenAuthority({ key: Buffer.from(key) }).issue({
         subject: settings.subject,

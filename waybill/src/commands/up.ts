@@ -1,6 +1,5 @@
-import { createLogger } from "@waybill/foundation/telemetry";
 import type { Command } from "commander";
-import { exposureNote, startWaybill, upSettings } from "../assembly/index.ts";
+import { upSettings } from "../settings/index.ts";
 import { closeOnSignal, logTo } from "../terminal/index.ts";
 import { programVersion } from "../version/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
@@ -20,6 +19,11 @@ export function configure(command: Command): void {
   addSettings(command, upSettings);
   command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
     const settings = settingsOf(upSettings, options);
+    const [{ startWaybill }, { exposureNote }, { createLogger }] = await Promise.all([
+      import("../assembly/index.ts"),
+      import("../service/index.ts"),
+      import("@waybill/foundation/telemetry"),
+    ]);
     const destination = logTo(process.stdout, settings.logFormat);
     const logger = (name: string) => createLogger({ level: settings.logLevel, name, destination });
     const log = logger("waybill");

@@ -3,37 +3,19 @@ import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { readSettings, setting, type SettingsDefinition, type SettingsOf } from "@waybill/foundation/config";
+import { readSettings, type SettingsOf } from "@waybill/foundation/config";
 import { UserError } from "@waybill/foundation/errors";
 import { createLogger, type Logger } from "@waybill/foundation/telemetry";
 import { startAgent } from "@waybill/pulltrace/agent";
 import { replayRecording } from "@waybill/pulltrace/recording";
-import { dataSettings, entranceSettings, listenSettings, startWaybill, upSettings } from "../assembly/index.ts";
+import { startWaybill } from "../assembly/index.ts";
 import { pushImage, type SampleImage } from "../sample/index.ts";
+import { upSettings, type demoSettings } from "../settings/index.ts";
 import { humanBytes } from "../terminal/index.ts";
 import { demoImages, demoTenants, recordedTenants } from "./images.ts";
 import { startOwnContainerd, whyNoContainerd } from "./own-containerd.ts";
 import { startSlowLink } from "./slow-link.ts";
 import { makeTenants } from "./tenants.ts";
-
-export const demoSettings = {
-  ...dataSettings,
-  ...listenSettings,
-  allowOpen: entranceSettings.allowOpen,
-  rate: setting.bytes({
-    env: "WAYBILL_DEMO_RATE",
-    flag: "rate",
-    describe: "bytes per second that containerd's link lets through",
-    default: "1.5MiB",
-    min: "16KiB",
-  }),
-  recording: setting.boolean({
-    env: "WAYBILL_DEMO_RECORDING",
-    flag: "recording",
-    describe: "replay the recording even where a containerd could run",
-    default: "false",
-  }),
-} as const satisfies SettingsDefinition;
 
 /** Two images that share layers, pulled at once by a real containerd. */
 const recordingFile = resolve(import.meta.dirname, "../../../pulltrace/recordings/demo.jsonl");

@@ -3,4 +3,4 @@
  * slow enough to watch. Everything it starts ends with it, and everything it writes is in the data folder. Where no
  * containerd can be had, a recording of a real pull is replayed, marked as one.
  */
-export { demoSettings, runDemo } from "./demo.ts";
+export { runDemo } from "./demo.ts";

@@ -1,6 +1,6 @@
 import { settingsTable, type SettingsDefinition } from "@waybill/foundation/config";
-import { agentSettings } from "@waybill/pulltrace/agent";
-import { managerServiceSettings, pullServiceSettings, storeServiceSettings, upSettings } from "../assembly/index.ts";
+import { agentSettings } from "@waybill/pulltrace/settings";
+import { managerServiceSettings, pullServiceSettings, storeServiceSettings, upSettings } from "../settings/index.ts";
 
 const sections: readonly (readonly [command: string, definition: SettingsDefinition])[] = [
   ["waybill up", upSettings],

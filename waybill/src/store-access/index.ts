@@ -1,6 +1,6 @@
 /**
- * One way to a store, wherever it is: `StoreAccess` over a folder that this process opens, or over a server. Commands know
- * nothing of the difference.
+ * One way to a store, wherever it is: `StoreAccess` over a folder that this process opens (`store-folder`), or over a
+ * server (here). Commands know nothing of the difference.
  */
 export type {
   CollectionReport,
@@ -11,6 +11,5 @@ export type {
   SimulationReport,
   StoreAccess,
 } from "./contract.ts";
-export { localAccess } from "./local.ts";
 export { remoteAccess } from "./remote.ts";
 export { ConnectionError } from "./http-client.ts";

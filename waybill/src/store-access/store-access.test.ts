@@ -3,7 +3,8 @@ import { registryGroups } from "@waybill/artifact-store/http";
 import { openAuthenticator } from "@waybill/foundation/auth";
 import { createApp, startServer } from "@waybill/foundation/http";
 import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
-import { localAccess, remoteAccess } from "./index.ts";
+import { localAccess } from "../store-folder/index.ts";
+import { remoteAccess } from "./index.ts";
 import { describeStoreAccess } from "./store-access.suite.ts";
 
 /** Leases so short that what expires is due. */

@@ -5,7 +5,8 @@ import { digestOf, mediaTypes, openStore, parseRepositoryName, parseTag, type Di
 import { temporaryFolder, type TemporaryFolder } from "@waybill/foundation/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UnsoundError } from "../errors/index.ts";
-import { localAccess, type StoreAccess } from "../store-access/index.ts";
+import type { StoreAccess } from "../store-access/index.ts";
+import { localAccess } from "../store-folder/index.ts";
 import { silentProgress as progress } from "../terminal/index.ts";
 import { openJournal } from "./journal.ts";
 import { exportLayout, filesUnder, getFile, getFiles, importLayout, putFiles } from "./index.ts";

@@ -15,7 +15,7 @@ import {
 } from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
 import { BusyError, NotFoundError, OvertakenError } from "../errors/index.ts";
-import type { Page, PageAsked, Reference, StoreAccess } from "./contract.ts";
+import type { Page, PageAsked, Reference, StoreAccess } from "../store-access/index.ts";
 
 /** A store that this process has open. Who acts is the user of this machine. */
 export function localAccess(

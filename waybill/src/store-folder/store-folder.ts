@@ -4,9 +4,8 @@ import { openStore, storeMigrations, type Store, type StoreOptions } from "@wayb
 import { openDatabase } from "@waybill/foundation/database";
 import { UserError } from "@waybill/foundation/errors";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
-import { managerMigrations } from "@waybill/kubenova/manager";
+import { openDataFolder } from "../data-folder/index.ts";
 import { BusyError } from "../errors/index.ts";
-import { openDataFolder } from "./data-folder.ts";
 
 /**
  * The store of a data folder, for a command that works on it while no server does; with the catalog that the folder was
@@ -32,8 +31,7 @@ export async function openStoreOf(
   const together = !(await exists(beside)) && (await exists(folder.databasePath));
   const url = databaseUrl ?? (together ? folder.databasePath : beside);
   if (!make && databaseUrl === undefined && !(await exists(url))) throw noStore(root);
-  const migrations = [eventLogMigrations, storeMigrations, ...(url === beside ? [] : [managerMigrations])];
-  const database = await openDatabase({ url, migrations });
+  const database = await openDatabase({ url, migrations: [eventLogMigrations, storeMigrations] });
   stack.defer(() => database.close());
   const store = await openStore({ root: folder.storePath, database, ...places, limits: { collectEveryMs: 0 } }).catch(
     (error: unknown) => {

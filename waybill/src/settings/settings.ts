@@ -1,8 +1,6 @@
-import { setting, type SettingsDefinition, type SettingsOf } from "@waybill/foundation/config";
-import { logLevels } from "@waybill/foundation/telemetry";
-import { managerSettings } from "@waybill/kubenova/manager";
-import { agentSettings } from "@waybill/pulltrace/agent";
-import { serverSettings } from "@waybill/pulltrace/server";
+import { logLevels, setting, type SettingsDefinition, type SettingsOf } from "@waybill/foundation/config";
+import { managerSettings } from "@waybill/kubenova/settings";
+import { agentSettings, serverSettings } from "@waybill/pulltrace/settings";
 import { logFormats } from "../terminal/index.ts";
 import { blobSettings } from "./blob-settings.ts";
 
@@ -145,3 +143,5 @@ export const upSettings = {
 } as const satisfies SettingsDefinition;
 
 export type UpSettings = SettingsOf<typeof upSettings>;
+export type RegistrySettings = SettingsOf<typeof registrySettings>;
+export type CollectionSettings = SettingsOf<typeof collectionSettings>;

@@ -1,6 +1,6 @@
 import { setting, type SettingsDefinition } from "@waybill/foundation/config";
-import { managerSettings } from "@waybill/kubenova/manager";
-import { agentIdentitySettings, serverSettings } from "@waybill/pulltrace/server";
+import { managerSettings } from "@waybill/kubenova/settings";
+import { agentIdentitySettings, serverSettings } from "@waybill/pulltrace/settings";
 import { blobSettings } from "./blob-settings.ts";
 import { collectionSettings, entranceSettings, logSettings, registrySettings } from "./settings.ts";
 

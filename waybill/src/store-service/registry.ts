@@ -1,11 +1,10 @@
 import { StoreError, type Store, type StoreLimits } from "@waybill/artifact-store";
 import { registryGroups } from "@waybill/artifact-store/http";
 import type { Authenticator, TokenAuthority } from "@waybill/foundation/auth";
-import type { SettingsOf } from "@waybill/foundation/config";
 import { UserError } from "@waybill/foundation/errors";
 import type { RouteGroup } from "@waybill/foundation/http";
 import type { Logger } from "@waybill/foundation/telemetry";
-import type { collectionSettings, registrySettings } from "./settings.ts";
+import type { CollectionSettings, RegistrySettings } from "../settings/index.ts";
 
 /**
  * The registry's routes as the settings want them; with an authority, also its token endpoint.
@@ -14,7 +13,7 @@ import type { collectionSettings, registrySettings } from "./settings.ts";
 export function registryOf(
   store: Store,
   init: {
-    readonly settings: SettingsOf<typeof registrySettings>;
+    readonly settings: RegistrySettings;
     readonly authority: TokenAuthority | undefined;
     readonly authenticator: Authenticator;
     readonly log: Logger;
@@ -40,8 +39,6 @@ export function registryOf(
 }
 
 /** The store's limits as the settings want them. */
-export function storeLimitsOf(
-  settings: SettingsOf<typeof registrySettings> & SettingsOf<typeof collectionSettings>,
-): Partial<StoreLimits> {
+export function storeLimitsOf(settings: RegistrySettings & CollectionSettings): Partial<StoreLimits> {
   return { collectEveryMs: settings.collectEvery, packageLifetimeMs: settings.packageLifetime };
 }

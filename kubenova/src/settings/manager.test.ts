@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { readSettings, settingsTable } from "@waybill/foundation/config";
 import { describe, expect, it } from "vitest";
-import { managerSettings } from "./settings.ts";
+import { planNames } from "../contract/index.ts";
+import { managerSettings } from "./manager.ts";
 
 describe("the manager's settings", () => {
   it("all have a default or may be left out", () => {
@@ -10,6 +11,10 @@ describe("the manager's settings", () => {
       environment: "development",
       defaultTenantPlan: "baseline",
     });
+  });
+
+  it("know the plans that there are", () => {
+    expect(managerSettings.defaultTenantPlan.kind).toBe(planNames.join(", "));
   });
 
   it.each([

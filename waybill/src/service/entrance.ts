@@ -4,7 +4,7 @@ import {
   type Authenticator,
   type TokenAuthority,
 } from "@waybill/foundation/auth";
-import { ownSecret } from "./data-folder.ts";
+import { ownSecret } from "../data-folder/index.ts";
 
 export interface EntranceInit {
   readonly requireAuth: boolean;

@@ -2,14 +2,18 @@ import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { createPullServer, openPullState } from "@waybill/pulltrace/server";
 import { UserError } from "@waybill/foundation/errors";
+import {
+  authenticatorOf,
+  exposureOf,
+  pageGroup,
+  startService,
+  tokenAuthorityOf,
+  type RunningService,
+} from "../service/index.ts";
+import type { pullServiceSettings } from "../settings/index.ts";
 import { agentIdentityOf } from "./agent-identity.ts";
-import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
-import { exposureOf } from "./exposure.ts";
-import { pageGroup } from "./page.ts";
 import { podSourceOf } from "./pod-source.ts";
 import { sessionGroup } from "./session.ts";
-import { startService, type RunningService } from "./service.ts";
-import type { pullServiceSettings } from "./service-settings.ts";
 
 /**
  * The pull server and its page alone. Its contract has it listen on every interface without callers proving who they

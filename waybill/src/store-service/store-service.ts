@@ -1,14 +1,12 @@
 import { openStore } from "@waybill/artifact-store";
 import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
+import { openDataFolder } from "../data-folder/index.ts";
+import { authenticatorOf, exposureOf, startService, tokenAuthorityOf, type RunningService } from "../service/index.ts";
+import { placesOf, type storeServiceSettings } from "../settings/index.ts";
 import { countBlobRequests } from "./blob-metrics.ts";
-import { moveInBackground, placesOf } from "./blob-settings.ts";
-import { openDataFolder } from "./data-folder.ts";
-import { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
-import { exposureOf } from "./exposure.ts";
+import { moveInBackground } from "./blob-move.ts";
 import { registryOf, storeLimitsOf } from "./registry.ts";
-import { startService, type RunningService } from "./service.ts";
-import type { storeServiceSettings } from "./service-settings.ts";
 
 /** The store alone: `/v2/`, its events and health. */
 export async function startStoreService(

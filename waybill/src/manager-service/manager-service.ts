@@ -3,11 +3,9 @@ import { openDatabase } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { createManager, managerMigrations } from "@waybill/kubenova/manager";
-import { openDataFolder } from "./data-folder.ts";
-import { tokenAuthorityOf } from "./entrance.ts";
-import { exposureOf } from "./exposure.ts";
-import { startService, type RunningService } from "./service.ts";
-import type { managerServiceSettings } from "./service-settings.ts";
+import { openDataFolder } from "../data-folder/index.ts";
+import { exposureOf, startService, tokenAuthorityOf, type RunningService } from "../service/index.ts";
+import type { managerServiceSettings } from "../settings/index.ts";
 
 /**
  * The manager alone. With DATABASE_URL on PostgreSQL and a JWT_SIGNING_KEY it keeps nothing on this machine, and any

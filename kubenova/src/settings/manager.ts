@@ -1,5 +1,5 @@
 import { setting, type SettingsDefinition } from "@waybill/foundation/config";
-import { planNames } from "../contract/index.ts";
+import type { PlanName } from "../contract/index.ts";
 
 /** What the manager is told from outside. The assembly reads it once and hands the values on. */
 export const managerSettings = {
@@ -42,7 +42,7 @@ export const managerSettings = {
   defaultTenantPlan: setting.choice({
     env: "KUBENOVA_DEFAULT_TENANT_PLAN",
     describe: "plan of a tenant that is created without one",
-    choices: planNames,
+    choices: ["baseline", "gold"] as const satisfies readonly PlanName[],
     default: "baseline",
   }),
 } as const satisfies SettingsDefinition;

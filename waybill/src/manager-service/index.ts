@@ -1,0 +1,2 @@
+/** The manager as a service. */
+export { startManagerService } from "./manager-service.ts";
