@@ -1,3 +1,5 @@
+import { registryOf } from "@waybill/pulltrace/contract";
+
 export interface ImageName {
   /** `host[:port]`, empty when the reference has none. */
   readonly registry: string;
@@ -6,10 +8,7 @@ export interface ImageName {
   readonly digest?: string;
 }
 
-/**
- * Cuts `host[:port]/repository:tag@digest` into its parts. As in the distribution reference grammar the first element
- * is a host only when it has a dot or a colon, or is `localhost`.
- */
+/** Cuts `host[:port]/repository:tag@digest` into its parts. */
 export function splitImageReference(reference: string): ImageName {
   const at = reference.indexOf("@");
   const digest = at < 0 ? undefined : reference.slice(at + 1);
@@ -20,12 +19,10 @@ export function splitImageReference(reference: string): ImageName {
     tag = name.slice(colon + 1);
     name = name.slice(0, colon);
   }
-  const slash = name.indexOf("/");
-  const first = slash < 0 ? "" : name.slice(0, slash);
-  const hasHost = first.includes(".") || first.includes(":") || first === "localhost";
+  const registry = registryOf(name);
   return {
-    registry: hasHost ? first : "",
-    repository: hasHost ? name.slice(slash + 1) : name,
+    registry,
+    repository: registry === "" ? name : name.slice(registry.length + 1),
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   };

@@ -1,9 +1,15 @@
-import type { NodeStatus, PageSummary, PullEvent } from "@waybill/pulltrace/contract";
+import {
+  isRunning,
+  type NodeStatus,
+  type PageSummary,
+  type PageWaits,
+  type PullEvent,
+} from "@waybill/pulltrace/contract";
 import type { StreamMessage } from "./messages.ts";
 import { type Fetch, fetchPullList, followEvents, isRecord, RequestFailed, ServerFull, SignedOut } from "./requests.ts";
 import { isTooMuch, mostLayersFollowed, readUpdate } from "./page-updates.ts";
 import { longestSilenceMs } from "./silence.ts";
-import { applyEvents, applyList, dropExpired, isRunning, type NumberedEvent, type PullsState } from "./state.ts";
+import { applyEvents, applyList, dropExpired, type NumberedEvent, type PullsState } from "./state.ts";
 
 export type Connection =
   | { readonly kind: "connecting" }
@@ -23,9 +29,9 @@ export interface FeedSnapshot {
   readonly now: number;
   /**
    * Present while more is being pulled than a browser can follow: the first 200 rows are live, of the others the page
-   * knows what the list said.
+   * knows what the list said. `waits` is absent with a server that does not tell it.
    */
-  readonly summarised?: { readonly summary: PageSummary; readonly listedAt: number };
+  readonly summarised?: { readonly summary: PageSummary; readonly waits?: PageWaits; readonly listedAt: number };
   /** Milliseconds since anything (also a heartbeat) was heard. */
   readonly silentMs: number;
   /** Total bytes per second, one value per second while live, oldest first. */
@@ -85,6 +91,7 @@ export function createFeed(o: FeedOptions): Feed {
   let nodeTotals: ReadonlyMap<string, readonly number[]> = new Map();
   let connection: Connection = { kind: "connecting" };
   let summary: PageSummary | undefined;
+  let waits: PageWaits | undefined;
   let listedAt = 0;
   let clockOffset = 0;
   let heardAt = clock();
@@ -102,7 +109,9 @@ export function createFeed(o: FeedOptions): Feed {
       ...(state === undefined ? {} : { state }),
       nodes,
       connection,
-      ...(summary === undefined ? {} : { summarised: { summary, listedAt } }),
+      ...(summary === undefined
+        ? {}
+        : { summarised: { summary, ...(waits === undefined ? {} : { waits }), listedAt } }),
       now: now + clockOffset,
       silentMs: Math.max(0, now - heardAt),
       totals,
@@ -134,7 +143,7 @@ export function createFeed(o: FeedOptions): Feed {
     state = applyList(state, list, clock() + clockOffset);
     nodes = list.nodes;
     listedAt = clock() + clockOffset;
-    if (!isTooMuch(state, mostLayers)) summary = undefined;
+    if (!isTooMuch(state, mostLayers)) summary = waits = undefined;
     draw();
     return list.lastEventId;
   }
@@ -146,7 +155,8 @@ export function createFeed(o: FeedOptions): Feed {
     if (update === undefined) return false;
     // At once and not at the next draw: the next update is told as changes of this one.
     state = applyEvents(state, update.events, clock() + clockOffset);
-    summary = update.summary;
+    ({ summary } = update);
+    waits = update.waits ?? waits;
     draw();
     return true;
   }

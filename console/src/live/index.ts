@@ -5,4 +5,4 @@
 export { type Connection, createFeed, type FeedSnapshot } from "./feed.ts";
 export { FeedProvider, frameSchedule, useColdStart, useFeed, useNodes, useSnapshot } from "./provider.tsx";
 export { openSession, RequestFailed, SignedOut } from "./requests.ts";
-export { isFailing, isOver, isRunning, type PullEntry, type PullsState } from "./state.ts";
+export type { PullEntry, PullsState } from "./state.ts";

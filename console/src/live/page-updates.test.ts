@@ -38,7 +38,8 @@ describe("an update of what the server shows to pages", () => {
   });
 
   it("that cannot be read is none", () => {
-    for (const text of ["", "[]", "{}", '{"summary":{},"rows":5}']) expect(readUpdate(text, listed)).toBeUndefined();
+    for (const text of ["", "[]", "{}", '{"summary":{},"rows":5}', '{"summary":{},"rows":[],"waits":5}'])
+      expect(readUpdate(text, listed)).toBeUndefined();
   });
 
   it("is followed only when there are more unfinished layers than one can follow", () => {
@@ -92,6 +93,13 @@ describe("a page with more pulls than it can follow", () => {
     expect(after.state?.entries.size).toBe(12);
     expect(after.state?.entries.get("p01")?.pull).not.toHaveProperty("tenant");
     expect(after.state?.entries.get("p01")?.pull.layers).toHaveLength(7);
+    // Who waits is told when it changes, and stays until then.
+    const told = scriptedPage(state).waits!;
+    server.emitPage({ ...scriptedPage(state), waits: { ...told, pods: 12_345 } });
+    const { waits: _, ...unchanged } = scriptedPage(state);
+    server.emitPage({ ...unchanged, rows: [{ id: "p01", percent: 62 }] });
+    const later = await until((snapshot) => percent(snapshot) === 62);
+    expect(later.summarised?.waits).toEqual({ ...told, pods: 12_345 });
     feed.tick();
     expect((await until(({ totals }) => totals.length > 0)).totals).toEqual([5_000_000_000]);
   });

@@ -1,6 +1,12 @@
-import type { PageSummary, PageUpdate, PullStatus } from "@waybill/pulltrace/contract";
+import {
+  isRunning,
+  type PageSummary,
+  type PageUpdate,
+  type PageWaits,
+  type PullStatus,
+} from "@waybill/pulltrace/contract";
 import { isRecord } from "./requests.ts";
-import { isRunning, type NumberedEvent, type PullsState } from "./state.ts";
+import type { NumberedEvent, PullsState } from "./state.ts";
 
 /** Every layer of a running pull tells something each second: a browser does not follow more of them than this. */
 export const mostLayersFollowed = 20_000;
@@ -18,6 +24,8 @@ export function isTooMuch({ entries }: PullsState, most: number): boolean {
 /** What an update says of the pulls, as events that bring the state there. They carry no number. */
 export interface ReadUpdate {
   readonly summary: PageSummary;
+  /** Absent when it is as before. */
+  readonly waits?: PageWaits;
   readonly events: readonly NumberedEvent[];
 }
 
@@ -30,6 +38,9 @@ export function readUpdate(data: string, state: PullsState): ReadUpdate | undefi
     return undefined;
   }
   if (!isRecord(value) || !isRecord(value["summary"]) || !Array.isArray(value["rows"])) return undefined;
+  const { waits } = value;
+  if (waits !== undefined && !(isRecord(waits) && Array.isArray(waits["troubles"]) && Array.isArray(waits["delays"])))
+    return undefined;
   const update = value as unknown as PageUpdate;
   const events: NumberedEvent[] = [];
   for (const row of update.rows) {
@@ -49,7 +60,7 @@ export function readUpdate(data: string, state: PullsState): ReadUpdate | undefi
       },
     });
   }
-  return { summary: update.summary, events };
+  return { summary: update.summary, ...(update.waits === undefined ? {} : { waits: update.waits }), events };
 }
 
 function isWhole(pull: object): pull is PullStatus {

@@ -1,7 +1,13 @@
-import type { LayerStatus, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
+import {
+  isFailing,
+  type LayerStatus,
+  type PullEvent,
+  type PullList,
+  type PullStatus,
+} from "@waybill/pulltrace/contract";
 import { describe, expect, it } from "vitest";
 import { backOffPulls, busyPulls } from "../testing/index.ts";
-import { applyEvents, applyList, dropExpired, isContained, isFailing } from "./state.ts";
+import { applyEvents, applyList, dropExpired, isContained } from "./state.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
 const [first, second, third] = busyPulls(now) as [PullStatus, PullStatus, PullStatus];

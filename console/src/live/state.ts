@@ -1,4 +1,11 @@
-import type { LayerStatus, PullEvent, PullList, PullPhase, PullStatus } from "@waybill/pulltrace/contract";
+import {
+  isOver,
+  isRunning,
+  type LayerStatus,
+  type PullEvent,
+  type PullList,
+  type PullStatus,
+} from "@waybill/pulltrace/contract";
 
 /** A pull, and what only this page knows of it. */
 export interface PullEntry {
@@ -33,22 +40,6 @@ export interface NumberedEvent {
 }
 
 const keptSpeeds = 40;
-const runningPhases: ReadonlySet<PullPhase> = new Set(["resolving", "downloading", "unpacking"]);
-
-/** Bytes are on their way, or being asked for or unpacked. */
-export function isRunning(pull: PullStatus): boolean {
-  return runningPhases.has(pull.phase);
-}
-
-/** The last try failed, and pods still need the image: the row may go on under the same id, and is never old. */
-export function isFailing(pull: PullStatus): boolean {
-  return pull.phase === "failed" && (pull.waitsFor !== undefined || pull.nextTryAt !== undefined);
-}
-
-/** Nothing more will be told of it. Neither running nor over are `waiting` pulls and those that are failing. */
-export function isOver(pull: PullStatus): boolean {
-  return !isRunning(pull) && pull.phase !== "waiting" && !isFailing(pull);
-}
 
 /** Takes a full list over. What was measured of pulls that are still there (sparkline, arrival) is kept. */
 export function applyList(previous: PullsState | undefined, list: PullList, now: number): PullsState {

@@ -1,5 +1,5 @@
-import type { NodeStatus } from "@waybill/pulltrace/contract";
-import { isRunning, type PullEntry } from "../live/index.ts";
+import { isRunning, type NodeStatus } from "@waybill/pulltrace/contract";
+import type { PullEntry } from "../live/index.ts";
 
 /** Query parameters of the page. */
 export interface NodesSearch {

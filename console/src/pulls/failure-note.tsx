@@ -1,6 +1,5 @@
-import type { PullStatus } from "@waybill/pulltrace/contract";
+import { isFailing, type PullStatus } from "@waybill/pulltrace/contract";
 import { formatDuration, formatInstant } from "../format/index.ts";
-import { isFailing } from "../live/index.ts";
 import { adviceFor } from "./advice.ts";
 import { nextTry } from "./time-left.ts";
 

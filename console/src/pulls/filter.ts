@@ -1,5 +1,5 @@
-import { type FailureCode, failureCodes, type PullPhase } from "@waybill/pulltrace/contract";
-import { isRunning, type PullEntry } from "../live/index.ts";
+import { type FailureCode, failureCodes, isRunning, type PullPhase } from "@waybill/pulltrace/contract";
+import type { PullEntry } from "../live/index.ts";
 
 /** What the page shows of all pulls; it stands in the URL. An absent field lets everything through. */
 export interface PullFilter {

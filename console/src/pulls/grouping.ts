@@ -1,6 +1,6 @@
-import type { PodReference, PullStatus } from "@waybill/pulltrace/contract";
+import { isFailing, isOver, isRunning, type PodReference, type PullStatus } from "@waybill/pulltrace/contract";
 import { splitImageReference } from "../format/index.ts";
-import { isFailing, isOver, isRunning, type PullEntry } from "../live/index.ts";
+import type { PullEntry } from "../live/index.ts";
 
 /** An image, and the newest pull of it on each node. */
 export interface ImageGroup {

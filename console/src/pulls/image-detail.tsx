@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
-import type { PullStatus } from "@waybill/pulltrace/contract";
+import { isFailing, type PullStatus } from "@waybill/pulltrace/contract";
 import { formatSpeed, shortImageName } from "../format/index.ts";
 import { PhaseMark } from "../graphics/index.ts";
-import { isFailing, type PullEntry } from "../live/index.ts";
+import type { PullEntry } from "../live/index.ts";
 import { ColdStart } from "./cold-start.tsx";
 import { FailureNote } from "./failure-note.tsx";
 import { PodList } from "./pod-list.tsx";

@@ -1,7 +1,6 @@
-import type { LayerStatus, PullStatus } from "@waybill/pulltrace/contract";
+import { isRunning, type LayerStatus, type PullStatus } from "@waybill/pulltrace/contract";
 import { formatBytes, formatSpeed, shortDigest, shortMediaType } from "../format/index.ts";
 import { PhaseMark } from "../graphics/index.ts";
-import { isRunning } from "../live/index.ts";
 
 interface LayerTableProps {
   readonly pull: PullStatus;

@@ -1,8 +1,7 @@
 import { Link } from "@tanstack/react-router";
-import type { PullStatus } from "@waybill/pulltrace/contract";
+import { isOver, type PullStatus } from "@waybill/pulltrace/contract";
 import type { ReactNode } from "react";
 import { formatBytes, formatInstant, shortImageName } from "../format/index.ts";
-import { isOver } from "../live/index.ts";
 import { CopyButton } from "../shell/index.ts";
 import { ColdStart } from "./cold-start.tsx";
 import { FailureNote } from "./failure-note.tsx";

@@ -1,9 +1,9 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- the rows of a virtual list are positioned, which a <table> cannot do */
-import type { PullStatus } from "@waybill/pulltrace/contract";
+import { isFailing, isOver, type PullStatus } from "@waybill/pulltrace/contract";
 import { memo } from "react";
 import { formatAge, formatBytes, formatInstant, formatSpeed } from "../format/index.ts";
 import { PhaseMark, SparklineGraphic } from "../graphics/index.ts";
-import { isFailing, isOver, type PullEntry } from "../live/index.ts";
+import type { PullEntry } from "../live/index.ts";
 import { detailId, ImageName } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
 

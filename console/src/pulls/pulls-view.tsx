@@ -13,10 +13,9 @@ import { ImageTable } from "./image-table.tsx";
 import { PullTable } from "./pull-table.tsx";
 import { SpokenSummary } from "./spoken-summary.tsx";
 import { Strip } from "./strip.tsx";
-import { summarize, type Summary } from "./summary.ts";
+import { summarize, type Summary, createWaitsReader } from "./summary.ts";
 import { runningByNode } from "./time-left.ts";
 import { TroubleList } from "./trouble-list.tsx";
-import { troublesOf } from "./troubles.ts";
 
 interface PullsViewProps {
   readonly state: PullsState;
@@ -42,6 +41,10 @@ export function PullsView(props: PullsViewProps) {
     () => withPage(summarize(entries.values(), nodes), summarised?.summary),
     [entries, nodes, summarised?.summary],
   );
+  const second = Math.floor(now / 1000);
+  const [readWaits] = useState(createWaitsReader);
+  // Of very many pulls the server's, who has them all fresh.
+  const waits = summarised?.waits ?? readWaits(state, second);
   const choices = useMemo(
     () =>
       filterChoices(
@@ -51,10 +54,8 @@ export function PullsView(props: PullsViewProps) {
       ),
     [shape, nodes, search],
   );
-  const troubles = useMemo(() => troublesOf(shape.values()), [shape]);
   const byNode = useMemo(() => runningByNode(entries.values()), [entries]);
   const matching = useMemo(() => filterEntries(shape.values(), search), [shape, search]);
-  const second = Math.floor(now / 1000);
   const [arranger] = useState(createArranger);
   const key = filterKey(search);
   const groups = useMemo(() => (search.group === undefined ? noGroups : groupByImage(shape.values())), [shape, search]);
@@ -69,11 +70,11 @@ export function PullsView(props: PullsViewProps) {
   const heardUntil = connection.kind === "live" ? now : now - snapshot.silentMs;
   const knownUntil = Math.min(heardUntil, summarised?.listedAt ?? heardUntil);
   const filtering = isFiltering(search);
-  const idle = summary.active === 0 && summary.notBegun === 0 && troubles.length === 0 && !filtering;
+  const idle = summary.active === 0 && waits.notBegun === 0 && waits.troubles.length === 0 && !filtering;
 
   return (
     <>
-      <SpokenSummary summary={summary} troubles={troubles} connection={connection} now={heardUntil} />
+      <SpokenSummary summary={summary} waits={waits} connection={connection} now={heardUntil} />
       {summary.recording ? (
         <p className="banner banner-recording" data-testid="recording-banner">
           <strong>This is a recording.</strong> Pulls marked so are replayed from a file and do not happen now.
@@ -81,9 +82,9 @@ export function PullsView(props: PullsViewProps) {
       ) : null}
       {summarised === undefined ? null : (
         <p className="banner" data-testid="summarised-banner">
-          <strong>More pulls than a page can follow.</strong> The sums and the 200 newest rows are live; layers, pods,
-          causes and all other rows are {formatDuration(Math.max(0, now - summarised.listedAt) / 1000)} old, and are
-          read anew each minute.
+          <strong>More pulls than a page can follow.</strong> The sums, what is written above the rows, and the 200
+          newest rows are live; their layers and all other rows are{" "}
+          {formatDuration(Math.max(0, now - summarised.listedAt) / 1000)} old, and are read anew each minute.
         </p>
       )}
       {nodes.length === 0 && entries.size === 0 ? (
@@ -92,12 +93,13 @@ export function PullsView(props: PullsViewProps) {
         <>
           <Strip
             summary={summary}
+            waits={waits}
             totals={snapshot.totals}
             historySeconds={state.historySeconds}
             onlyFailed={search.phase === "failed"}
             onToggleFailed={() => onSearch(toggleFailed(search))}
           />
-          <TroubleList troubles={troubles} search={search} now={heardUntil} />
+          <TroubleList waits={waits} search={search} now={heardUntil} />
           {entries.size === 0 && !filtering ? null : (
             <FilterBar
               search={search}

@@ -9,7 +9,7 @@ import { filterChoices, filterEntries, isFiltering, readSearch, toggleGroups, wi
 import { byUrgency, groupByImage, groupsWith, rollOutOf } from "./grouping.ts";
 import { segmentsOf } from "./segments.ts";
 import { sparkline } from "../graphics/index.ts";
-import { summarize } from "./summary.ts";
+import { createWaitsReader, summarize, waitsOf } from "./summary.ts";
 import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
 import { timelineOf } from "./timeline.ts";
 
@@ -111,20 +111,26 @@ describe("the five figures", () => {
     const summary = summarize(entries, sampleNodes(["a", "b", "c"], ["b"], now));
     expect(summary).toMatchObject({
       active: 8,
-      downloading: 6,
-      unpacking: 1,
-      failures: 1,
       nodesReporting: 2,
       nodesKnown: 3,
     });
     expect(summary.silentNodes).toEqual(["b"]);
-    expect(summary.podsWaiting).toBe(13);
+    expect(waitsOf(entries)).toMatchObject({ downloading: 6, unpacking: 1, failures: 1, pods: 13 });
     expect(summary.recording).toBe(false);
   });
 
   it("a pod that waits for two images waits once", () => {
     const twice = [byId("p02"), { ...byId("p02"), id: "again" }].map(entry);
-    expect(summarize(twice, []).podsWaiting).toBe(2);
+    expect(waitsOf(twice).pods).toBe(2);
+  });
+
+  it("are not added up anew at each draw", () => {
+    const read = createWaitsReader();
+    const state = { entries: new Map(entries.map((one) => [one.pull.id, one])), shape: new Map() };
+    const waits = read(state, 1);
+    expect(read({ ...state, entries: new Map() }, 1)).toBe(waits);
+    expect(read({ ...state, entries: new Map() }, 2).pods).toBe(0);
+    expect(read({ ...state, shape: new Map() }, 2)).toEqual(waits);
   });
 });
 

@@ -1,11 +1,13 @@
 import { Link } from "@tanstack/react-router";
+import type { PageWaits } from "@waybill/pulltrace/contract";
 import type { ReactNode } from "react";
-import { formatDuration, formatSpeed } from "../format/index.ts";
+import { formatDuration, formatSpeed, shortImageName } from "../format/index.ts";
 import { SparklineGraphic } from "../graphics/index.ts";
 import type { Summary } from "./summary.ts";
 
 interface StripProps {
   readonly summary: Summary;
+  readonly waits: PageWaits;
   readonly totals: readonly number[];
   readonly historySeconds: number;
   /** The filter lets only failed pulls through. */
@@ -14,12 +16,12 @@ interface StripProps {
 }
 
 /** Is anything wrong? Five figures over everything, whatever the filter shows. */
-export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFailed }: StripProps) {
+export function Strip({ summary, waits, totals, historySeconds, onlyFailed, onToggleFailed }: StripProps) {
   const window = formatDuration(historySeconds).replace(" 00 s", "");
   return (
     <dl className="strip" aria-label="Overview">
       <Figure name="Active pulls" value={summary.active.toLocaleString("en")} testId="figure-active">
-        {activeWords(summary)}
+        {activeWords(summary.active, waits)}
       </Figure>
       <Figure
         name="Total speed"
@@ -39,19 +41,19 @@ export function Strip({ summary, totals, historySeconds, onlyFailed, onToggleFai
       </Figure>
       <Figure
         name="Pods waiting"
-        value={summary.podsWaiting.toLocaleString("en")}
+        value={waits.pods.toLocaleString("en")}
         testId="figure-pods"
-        className={summary.podsFailing > 0 ? "figure-failed" : ""}
+        className={waits.failingPods > 0 ? "figure-failed" : ""}
       >
-        {podWords(summary)}
+        <PodWords waits={waits} />
       </Figure>
       <Figure
         name={`Failures, ${window}`}
-        value={summary.failures.toLocaleString("en")}
+        value={waits.failures.toLocaleString("en")}
         testId="figure-failures"
-        className={summary.failures > 0 ? "figure-failed" : ""}
+        className={waits.failures > 0 ? "figure-failed" : ""}
       >
-        {summary.failures === 0 && !onlyFailed ? (
+        {waits.failures === 0 && !onlyFailed ? (
           "none"
         ) : (
           <button type="button" className="link" aria-pressed={onlyFailed} onClick={onToggleFailed}>
@@ -81,15 +83,31 @@ function Figure({ name, value, testId, className = "", children }: FigureProps) 
   );
 }
 
-function activeWords({ active, downloading, unpacking, notBegun }: Summary): string {
-  if (notBegun > 0) return active === 0 ? `${notBegun} not begun` : `${notBegun} more not begun`;
-  return active === 0 ? "nothing is being pulled" : `${downloading} downloading, ${unpacking} unpacking`;
+function activeWords(active: number, { downloading, unpacking, notBegun }: PageWaits): string {
+  const [loading, toDisk, open] = [downloading, unpacking, notBegun].map((number) => number.toLocaleString("en"));
+  if (notBegun > 0) return active === 0 ? `${open} not begun` : `${open} more not begun`;
+  return active === 0 ? "nothing is being pulled" : `${loading} downloading, ${toDisk} unpacking`;
 }
 
-function podWords({ podsWaiting, podNamespaces, podsFailing }: Summary): string {
-  if (podsWaiting === 0) return "no pod waits for an image";
-  if (podsFailing > 0) return `${podsFailing.toLocaleString("en")} cannot get their image`;
-  return `in ${podNamespaces} ${podNamespaces === 1 ? "namespace" : "namespaces"}`;
+/** Where they are, and for which image most of them wait. */
+function PodWords({ waits }: { waits: PageWaits }) {
+  const { pods, failingPods, namespaces, images } = waits;
+  const [most] = images;
+  if (most === undefined) return "no pod waits for an image";
+  if (failingPods > 0) return `${failingPods.toLocaleString("en")} cannot get their image`;
+  const where = `in ${namespaces} ${namespaces === 1 ? "namespace" : "namespaces"}`;
+  if (most.pods === 1 && pods > 1) return where;
+  return (
+    <>
+      {where}
+      <span className="most-waited">
+        , {pods === most.pods ? "all" : most.pods.toLocaleString("en")} for{" "}
+        <Link to="/" search={{ q: most.imageRef }} title={most.imageRef}>
+          {shortImageName(most.imageRef)}
+        </Link>
+      </span>
+    </>
+  );
 }
 
 function silentText(summary: Summary): string {

@@ -1,6 +1,6 @@
-import type { PullStatus } from "@waybill/pulltrace/contract";
+import { isFailing, isOver, isRunning, type PullStatus } from "@waybill/pulltrace/contract";
 import { formatDuration, formatTimeLeft, shortImageName } from "../format/index.ts";
-import { isFailing, isOver, isRunning, type PullEntry } from "../live/index.ts";
+import type { PullEntry } from "../live/index.ts";
 
 /** When will it be over: a figure, or the reason why there is none. */
 export interface TimeLeft {

@@ -1,13 +1,13 @@
-import type { Failure, PullStatus } from "@waybill/pulltrace/contract";
+import { isOver, type Failure, type PullStatus } from "@waybill/pulltrace/contract";
 import { describe, expect, it } from "vitest";
-import { isOver, type PullEntry } from "../live/index.ts";
+import type { PullEntry } from "../live/index.ts";
 import { backOffPulls, busyPulls, sampleNodes, timedRollOut } from "../testing/index.ts";
 import { arrange, emptyArrangement } from "./arrangement.ts";
 import { filterChoices, filterEntries, readSearch } from "./filter.ts";
 import { groupByImage, rollOutOf } from "./grouping.ts";
-import { summarize } from "./summary.ts";
+import { summarize, waitsOf } from "./summary.ts";
 import { nextTry, timeLeft } from "./time-left.ts";
-import { troubleSentence, troublesOf } from "./troubles.ts";
+import { delaySentence, troubleFilter, troubleSentence } from "./troubles.ts";
 
 const now = Date.parse("2026-11-21T03:00:00Z");
 const pulls = backOffPulls(now);
@@ -20,6 +20,7 @@ const entry = (pull: PullStatus): PullEntry => ({
 const entriesOf = (all: readonly PullStatus[]): PullEntry[] => all.map(entry);
 const entries = entriesOf(pulls);
 const byId = (id: string): PullStatus => pulls.find((pull) => pull.id === id)!;
+const troublesOf = (all: readonly PullEntry[]) => waitsOf(all).troubles;
 const sentences = (all: readonly PullStatus[]): string[] =>
   troublesOf(entriesOf(all)).map((trouble) => troubleSentence(trouble, now));
 const failed = (id: string, failure: Partial<Failure>, more: Partial<PullStatus> = {}): PullStatus => ({
@@ -47,9 +48,13 @@ describe("what cannot be pulled", () => {
 
   it("its filter shows exactly its pulls", () => {
     for (const trouble of troublesOf(entries)) {
-      const shown = filterEntries(entries, readSearch({ ...trouble.filter }));
-      expect(new Set(shown.map(({ pull }) => pull.nodeName))).toEqual(new Set(trouble.nodes));
-      expect(new Set(shown.map(({ pull }) => pull.imageRef))).toEqual(new Set(trouble.images));
+      const shown = filterEntries(entries, readSearch({ ...troubleFilter(trouble) }));
+      expect(new Set(shown.map(({ pull }) => pull.nodeName)).size).toBe(trouble.nodes);
+      expect(new Set(shown.map(({ pull }) => pull.imageRef)).size).toBe(trouble.images);
+      expect(shown.map(({ pull }) => [pull.nodeName, pull.imageRef])).toContainEqual([
+        trouble.nodeName,
+        trouble.imageRef,
+      ]);
     }
   });
 
@@ -80,6 +85,32 @@ describe("what cannot be pulled", () => {
   });
 });
 
+describe("what is slow", () => {
+  const delayed = (more: Partial<PullStatus>): PullStatus => ({
+    ...byId("web-0"),
+    phase: "downloading",
+    cause: { kind: "registry", sentence: "r.example sends slowly." },
+    ...more,
+  });
+  const lines = (all: readonly PullStatus[]): string[] =>
+    waitsOf(entriesOf(all)).delays.map((delay) => delaySentence(delay, now));
+  const over = { timeLeft: { endsAt: new Date(now + 180_000).toISOString(), basis: "measured" as const } };
+
+  it("is told with its cause, whom it hits, and when it is over", () => {
+    expect(lines([delayed(over), delayed({ ...over, id: "b", nodeName: "node-2" })])).toEqual([
+      "2 pulls on 2 nodes: slow registry. 1 pod waits. Over in about 3 min 00 s.",
+    ]);
+  });
+
+  it("has no end while one of its pulls has none, and says no pod where none is known to wait", () => {
+    expect(lines([delayed({ pods: [] }), delayed({ ...over, id: "b", pods: [] })])).toEqual([
+      "2 pulls on node-1: slow registry.",
+    ]);
+    const moon = { kind: "moon-phase" as never, sentence: "It is full." };
+    expect(lines([delayed({ cause: moon, pods: [] })])).toEqual(["1 pull on node-1: moon phase."]);
+  });
+});
+
 describe("rows of what has not begun, and of what is tried again", () => {
   const text = (pull: PullStatus, at = now): string => timeLeft(pull, at, undefined).text;
 
@@ -97,8 +128,8 @@ describe("rows of what has not begun, and of what is tried again", () => {
 
   it("are counted beside the running ones; all their pods wait", () => {
     const summary = summarize(entries, sampleNodes([], [], now));
-    expect(summary).toMatchObject({ active: 3, notBegun: 2, failures: 34, podsFailing: 37 });
-    expect(summary.podsWaiting).toBe(58);
+    expect(summary).toMatchObject({ active: 3 });
+    expect(waitsOf(entries)).toMatchObject({ notBegun: 2, failures: 34, failingPods: 37, pods: 58 });
   });
 
   it("are found by text, namespace, phase and cause", () => {

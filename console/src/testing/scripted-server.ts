@@ -2,7 +2,15 @@ import { createReadStream, existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import type { NodeStatus, PageUpdate, PullEvent, PullList, PullStatus } from "@waybill/pulltrace/contract";
+import {
+  type NodeStatus,
+  type PageUpdate,
+  type PageWaits,
+  type PullEvent,
+  type PullList,
+  type PullStatus,
+  sumWaits,
+} from "@waybill/pulltrace/contract";
 import { sampleColdStart } from "./sample-waiting.ts";
 
 export interface ScriptedState {
@@ -241,8 +249,15 @@ export function scriptedPage({ pulls, nodes }: ScriptedState): PageUpdate {
       pullingNodes: nodes.length,
       silentNodes: 0,
     },
+    waits: sumOf(pulls),
     rows: [],
   };
+}
+
+function sumOf(pulls: readonly PullStatus[]): PageWaits {
+  const waits = sumWaits();
+  for (const pull of pulls) waits.add(pull);
+  return waits.result();
 }
 
 function pageFrame(update: PageUpdate): string {

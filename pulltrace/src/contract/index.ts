@@ -1,6 +1,6 @@
 /**
- * The words of Pulltrace: what an agent reports, what a reader is told. Plain types without code, so that the agent
- * stays small and the page can import them.
+ * The words of Pulltrace: what an agent reports, what a reader is told. Plain types, and the few rules on them that
+ * server and page have to share; the agent stays small, and the page can import it.
  */
 export type {
   CauseKind,
@@ -27,6 +27,8 @@ export type {
 } from "./pull.ts";
 export type { PageSummary, PageUpdate, PullRow, PullRowChange } from "./page.ts";
 export { streamHeartbeatMs } from "./page.ts";
+export { type Delay, type PageWaits, registryOf, sumWaits, type Trouble, type WaitedImage } from "./page-waits.ts";
+export { isFailing, isOver, isRunning } from "./phases.ts";
 export { pullEventTypes } from "./pull.ts";
 export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
 export type { PodPart, PodReference, PullWait, PullWaitKind, WaitingPod, WaitingPodList } from "./waiting.ts";

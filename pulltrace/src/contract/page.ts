@@ -1,3 +1,4 @@
+import type { PageWaits } from "./page-waits.ts";
 import type { PullStatus } from "./pull.ts";
 
 /**
@@ -16,6 +17,8 @@ export interface PageUpdate {
   /** RFC 3339: the server's clock. */
   readonly serverTime: string;
   readonly summary: PageSummary;
+  /** Who waits and why, of all pulls that the filter lets through. Left out of changes when it is as before. */
+  readonly waits?: PageWaits;
   /** Ids of the rows, first row first. Left out of changes when it is as before. */
   readonly order?: readonly string[];
   /**

@@ -58,12 +58,13 @@ export function createPageBroadcast(options: {
   let dueAt = Number.POSITIVE_INFINITY;
   let closed = false;
 
-  const frameOf = (group: Group, update: Pick<PageUpdate, "kind" | "order" | "rows">): string => {
+  const frameOf = (group: Group, update: Pick<PageUpdate, "kind" | "order" | "rows" | "waits">): string => {
     const whole: PageUpdate = {
       schemaVersion: "v1",
       kind: update.kind,
       serverTime: new Date(clock()).toISOString(),
       summary: group.view.summary,
+      ...(update.waits === undefined ? {} : { waits: update.waits }),
       ...(update.order === undefined ? {} : { order: update.order }),
       rows: update.rows,
     };
@@ -72,9 +73,9 @@ export function createPageBroadcast(options: {
   const snapshotFor = (group: Group, encoding: StreamEncoding): Buffer => {
     let bytes = group.snapshots.get(encoding);
     if (bytes === undefined) {
-      const { rows } = group.view;
+      const { rows, waits } = group.view;
       const order = rows.map(({ id }) => id);
-      bytes = encodeFrames(frameOf(group, { kind: "snapshot", order, rows: rows.map(rowOf) }), encoding);
+      bytes = encodeFrames(frameOf(group, { kind: "snapshot", waits, order, rows: rows.map(rowOf) }), encoding);
       group.snapshots.set(encoding, bytes);
     }
     return bytes;
@@ -92,13 +93,19 @@ export function createPageBroadcast(options: {
     });
     const moved =
       view.rows.length !== before.rows.length || view.rows.some(({ id }, place) => id !== before.rows[place]?.id);
-    if (rows.length === 0 && !moved && JSON.stringify(view.summary) === JSON.stringify(before.summary)) {
+    const waited = JSON.stringify(view.waits) !== JSON.stringify(before.waits);
+    if (rows.length === 0 && !moved && !waited && JSON.stringify(view.summary) === JSON.stringify(before.summary)) {
       return undefined;
     }
     group.view = view;
     group.number += 1;
     group.snapshots.clear();
-    return frameOf(group, { kind: "changes", ...(moved ? { order: view.rows.map(({ id }) => id) } : {}), rows });
+    return frameOf(group, {
+      kind: "changes",
+      ...(waited ? { waits: view.waits } : {}),
+      ...(moved ? { order: view.rows.map(({ id }) => id) } : {}),
+      rows,
+    });
   };
 
   const send = (group: Group, frame: string | undefined): void => {

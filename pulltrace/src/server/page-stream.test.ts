@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createTokenAuthority } from "@waybill/foundation/auth";
-import type { PageUpdate, PullRow } from "../contract/index.ts";
+import { type PageUpdate, type PullRow, sumWaits } from "../contract/index.ts";
 import { createPageBroadcast } from "./page-broadcast.ts";
 import { pageViewOf, rowChange } from "./page-view.ts";
 import { readEvents, numberIn, type Message } from "./testing/event-reader.ts";
@@ -158,7 +158,7 @@ describe("a client of the page's stream that reads slowly", () => {
     const summary = { finishedPulls: 0, failedPulls: 0, bytesPerSec: 0, nodes: 1, pullingNodes: 1, silentNodes: 0 };
     let skipped = 0;
     const pages = createPageBroadcast({
-      viewOf: () => ({ summary: { ...summary, activePulls: pulls }, rows: [] }),
+      viewOf: () => ({ summary: { ...summary, activePulls: pulls }, waits: sumWaits().result(), rows: [] }),
       clientBufferBytes: 10,
       clock: Date.now,
       onSkip: (updates) => (skipped += updates),

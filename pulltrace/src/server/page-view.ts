@@ -1,4 +1,11 @@
-import type { PageSummary, PullRow, PullRowChange, PullStatus } from "../contract/index.ts";
+import {
+  type PageSummary,
+  type PageWaits,
+  type PullRow,
+  type PullRowChange,
+  type PullStatus,
+  sumWaits,
+} from "../contract/index.ts";
 import type { NodeState } from "./node.ts";
 import { viewFor, type BoardRows } from "./pods/index.ts";
 import { isVisible, type ReaderFilter } from "./reader-filter.ts";
@@ -6,6 +13,7 @@ import { isVisible, type ReaderFilter } from "./reader-filter.ts";
 /** What a page shows at one moment. */
 export interface PageView {
   readonly summary: PageSummary;
+  readonly waits: PageWaits;
   /** Running pulls first, newest start first; then finished ones, newest end first. */
   readonly rows: readonly PullStatus[];
 }
@@ -34,6 +42,7 @@ export function pageViewOf(
     pullingNodes: 0,
     silentNodes: 0,
   };
+  const waits = sumWaits();
   const waitingIds = options.waiting?.ids();
   for (const node of nodes) {
     if (filter.nodeName !== undefined && filter.nodeName !== node.nodeName) continue;
@@ -44,6 +53,7 @@ export function pageViewOf(
       active += 1;
       summary.bytesPerSec += status.bytesPerSec;
       running.add(status);
+      waits.add(waitersFor(filter, status));
     }
     for (const { status, endedAt } of node.finished.values()) {
       if (options.now - endedAt >= options.historyTtlMs || !isVisible(filter, status)) continue;
@@ -51,6 +61,7 @@ export function pageViewOf(
       seen += 1;
       if (status.phase !== "done") summary.failedPulls += 1;
       finished.add(status);
+      waits.add(status);
     }
     if (narrowed && active + seen === 0) continue;
     summary.activePulls += active;
@@ -64,15 +75,23 @@ export function pageViewOf(
     if (!isVisible(filter, status)) continue;
     if (status.phase === "failed") summary.failedPulls += 1;
     running.add(status);
+    waits.add(waitersFor(filter, status));
   }
   for (const status of options.waiting?.ended() ?? []) {
     if (!isVisible(filter, status)) continue;
     summary.finishedPulls += 1;
     if (status.phase !== "done") summary.failedPulls += 1;
     finished.add(status);
+    waits.add(status);
   }
   const rows = [...running.all, ...finished.all].slice(0, options.rows);
-  return { summary, rows: rows.map((pull) => viewFor(filter.boundTo, pull)) };
+  return { summary, waits: waits.result(), rows: rows.map((pull) => viewFor(filter.boundTo, pull)) };
+}
+
+/** With the pods that the reader may and wants to hear of. */
+function waitersFor({ boundTo, namespace }: ReaderFilter, pull: PullStatus): PullStatus {
+  const seen = viewFor(boundTo, pull);
+  return namespace === undefined ? seen : { ...seen, pods: seen.pods.filter((pod) => pod.namespace === namespace) };
 }
 
 /** Keeps the latest few of many, in order; the id decides between equals, so that the order stays. */
