@@ -1,5 +1,5 @@
 import { coldStartOf, nothingLearned, rolloutsOf } from "../answers/index.ts";
-import type { AgentReport, ColdStart, ImageRollout, NodeStatus, PullStatus } from "../contract/index.ts";
+import type { AgentReport, ColdStart, ImageRollout, NodeStatus, PullStatus, ReportedPull } from "../contract/index.ts";
 import { learn, type Lesson } from "./answering.ts";
 import type { Emission } from "./emission.ts";
 import { withFailures } from "./finished.ts";
@@ -28,6 +28,8 @@ export interface BoardListener {
 export interface Board {
   /** False when the board has no place for another node. */
   report(report: AgentReport): boolean;
+  /** The pulls of the node's last report. */
+  lastReported(nodeName: string): readonly ReportedPull[] | undefined;
   /** Pods of these nodes began or ceased to wait. */
   podsChanged(nodeNames: Iterable<string>): void;
   /** To be called each second or so; `elapsedMs` since the last call. */
@@ -208,6 +210,7 @@ export function createBoard(options: BoardOptions): Board {
       }
       return true;
     },
+    lastReported: (nodeName) => nodes.get(nodeName)?.reported,
     sweep(elapsedMs) {
       const now = clock();
       for (const [nodeName, node] of nodes) {

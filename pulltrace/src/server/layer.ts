@@ -2,7 +2,7 @@ import type { LayerPhase, LayerStatus, LayerWait, PullEventType, ReportedLayer }
 import { agentTime, type AgentClock } from "./agent-clock.ts";
 import type { TrackedLayer } from "./node.ts";
 import { percentOf } from "./progress.ts";
-import { addSample, speedOf } from "./speed.ts";
+import { addSample, speedOf, type SpeedWindow } from "./speed.ts";
 
 export type LayerEventName = Extract<PullEventType, `layer.${string}`>;
 
@@ -11,6 +11,8 @@ export interface LayerContext {
   readonly pullId: string;
   /** Milliseconds. */
   readonly pullStartedAt: number;
+  /** Milliseconds: the last report that had the pull. */
+  readonly reportedAt?: number;
   readonly clock: AgentClock;
   /** The pull is done, and so is each of its layers. */
   readonly pullDone: boolean;
@@ -41,10 +43,9 @@ export function mergeLayer(
   if (previous?.completed === true) return previous.missedReports === 0 ? previous : { ...previous, missedReports: 0 };
   const { clock } = context;
   const phase = phaseOf(reported, context);
-  if (previous !== undefined && phase === "waiting" && stillWaits(previous, reported)) {
-    const speed = addSample(previous.speed, clock.now, previous.transferredBytes);
-    return { ...previous, speed, missedReports: 0 };
-  }
+  if (previous !== undefined && phase === "waiting" && stillWaits(previous, reported)) return previous;
+  if (previous !== undefined && phase === "downloading" && goesOn(previous, reported))
+    return nextPiece(previous, reported, clock.now);
   const completed = phase === "done" || phase === "cached";
   const cached = phase === "cached" || reported.cached === true;
   const size = sizeOf(reported, completed, cached);
@@ -54,7 +55,7 @@ export function mergeLayer(
 
   const arrived = cached ? 0 : Math.max(0, size.downloadedBytes - (before?.downloadedBytes ?? 0));
   const transferredBytes = (previous?.transferredBytes ?? 0) + arrived;
-  const speed = completed ? [] : addSample(previous?.speed ?? [], clock.now, transferredBytes);
+  const speed = completed ? [] : addSample(speedBefore(previous, context), clock.now, transferredBytes);
   const startedAt = startOf(previous, reported, started, context);
   const arrivedAt = arrivalOf(reported, startedAt, phase, before, clock);
   const completedAt = completed ? endOf(reported, startedAt, phase, previous, context) : undefined;
@@ -82,19 +83,67 @@ export function mergeLayer(
 }
 
 /** Most layers of a busy node wait, report after report: nothing of them needs to be worked out anew. */
-function stillWaits({ status, started }: TrackedLayer, reported: ReportedLayer): boolean {
+function stillWaits(previous: TrackedLayer, reported: ReportedLayer): boolean {
+  const { status, started, missedReports } = previous;
   return (
     !started &&
+    missedReports === 0 &&
     status.phase === "waiting" &&
-    status.waitsFor === undefined &&
-    reported.waitsFor === undefined &&
     reported.cached !== true &&
     reported.downloadedBytes === 0 &&
     status.downloadedBytes === 0 &&
+    saysTheSame(status, reported)
+  );
+}
+
+/** A layer that downloads as it did, and has got no smaller or larger than it can be. */
+function goesOn({ status, started }: TrackedLayer, reported: ReportedLayer): boolean {
+  return (
+    started &&
+    status.phase === "downloading" &&
+    !status.cached &&
+    reported.cached !== true &&
+    status.totalKnown &&
+    reported.downloadedBytes >= status.downloadedBytes &&
+    reported.downloadedBytes <= status.totalBytes &&
+    saysTheSame(status, reported)
+  );
+}
+
+function saysTheSame(status: LayerStatus, reported: ReportedLayer): boolean {
+  return (
     status.totalBytes === reported.totalBytes &&
     status.totalKnown === reported.totalKnown &&
+    status.waitsFor === undefined &&
+    reported.waitsFor === undefined &&
     (reported.mediaType === "" || status.mediaType === reported.mediaType)
   );
+}
+
+/** The state of a layer that goes on: with more bytes, and nothing else. */
+function nextPiece(previous: TrackedLayer, { downloadedBytes }: ReportedLayer, now: number): TrackedLayer {
+  const { status, started, completed } = previous;
+  const transferredBytes = previous.transferredBytes + downloadedBytes - status.downloadedBytes;
+  const speed = addSample(previous.speed, now, transferredBytes);
+  const bytesPerSec = speedOf(speed);
+  const same = downloadedBytes === status.downloadedBytes && bytesPerSec === status.bytesPerSec;
+  const percent = percentOf(downloadedBytes, status.totalBytes, true, status.percent);
+  return {
+    status: same ? status : { ...status, downloadedBytes, bytesPerSec, percent },
+    speed,
+    transferredBytes,
+    missedReports: 0,
+    started,
+    completed,
+  };
+}
+
+/** While a layer waits no samples are taken: until the last report there was nothing of it. */
+function speedBefore(previous: TrackedLayer | undefined, { reportedAt }: LayerContext): SpeedWindow {
+  if (previous === undefined) return [];
+  return previous.started || reportedAt === undefined
+    ? previous.speed
+    : [{ at: reportedAt, bytes: previous.transferredBytes }];
 }
 
 /** Fixed when the first byte is seen; until then, and for cached layers, the start of the pull. */

@@ -1,5 +1,5 @@
 import type { Speeds } from "../answers/index.ts";
-import type { LayerStatus, PullStatus } from "../contract/index.ts";
+import type { LayerStatus, PullStatus, ReportedPull } from "../contract/index.ts";
 import type { SpeedWindow } from "./speed.ts";
 
 /** What is remembered of a layer beside what readers see. Plain data, never changed in place. */
@@ -56,7 +56,9 @@ export interface NodeState {
   readonly running: ReadonlyMap<string, TrackedPull>;
   /** By public id, oldest end first. */
   readonly finished: ReadonlyMap<string, FinishedPull>;
-  /** Keys of the pulls in the last report. */
+  /** The pulls of the last report as they were told. */
+  readonly reported: readonly ReportedPull[];
+  /** Their keys. */
   readonly reportedKeys: ReadonlySet<string>;
   /** Layers of the finished pulls. */
   readonly finishedLayers: number;

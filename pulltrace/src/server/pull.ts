@@ -133,6 +133,7 @@ function mergeLayers(
   const layerContext: LayerContext = {
     pullId: of.pullId,
     pullStartedAt: Date.parse(of.startedAt),
+    ...(previous === undefined ? {} : { reportedAt: previous.reportedAt }),
     clock: context.clock,
     pullDone: reported.phase === "done",
     ...(reported.phase === "done" && reported.completedAt !== undefined
@@ -142,7 +143,6 @@ function mergeLayers(
   };
   const layers = new Map<string, TrackedLayer>(previous?.layers);
   const shown: LayerStatus[] = [];
-  const named = new Set<string>();
   let room = context.roomForLayers;
   let dropped = 0;
   for (const layer of reported.layers) {
@@ -154,17 +154,17 @@ function mergeLayers(
     if (known === undefined) room -= 1;
     const next = mergeLayer(known, layer, layerContext);
     layers.set(layer.digest, next);
-    named.add(layer.digest);
     shown.push(next.status);
   }
+  // Most reports name each layer that is known.
+  if (shown.length === layers.size) return { layers, shown, dropped };
+  const named = new Set(shown.map(({ digest }) => digest));
   for (const [digest, layer] of previous?.layers ?? []) {
     if (!named.has(digest)) layers.set(digest, missLayer(layer, older, layerContext));
   }
   // An older agent lists what downloads now, so what it listed before still belongs to the image; a newer one lists
   // the whole image each time, and what it leaves out is only remembered, so that no event is told twice.
-  if (older && named.size < layers.size)
-    return { layers, shown: [...layers.values()].map((layer) => layer.status), dropped };
-  return { layers, shown, dropped };
+  return { layers, shown: older ? [...layers.values()].map((layer) => layer.status) : shown, dropped };
 }
 
 /** A pull that has ended keeps those that waited for it: they have got the image meanwhile, and it says whom it hit. */

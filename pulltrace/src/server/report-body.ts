@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { gunzip, gunzipSync } from "node:zlib";
 import { Problem } from "@waybill/foundation/errors";
 import { readBody, type HttpContext } from "@waybill/foundation/http";
-import type { AgentReport } from "../contract/index.ts";
+import type { AgentReport, ReportedPull } from "../contract/index.ts";
 import type { ServerLimits } from "./limits.ts";
 import { checkReport } from "./report.ts";
 
@@ -12,11 +12,15 @@ const inflatedHereBytes = 256 * 1024;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * The report in a request's body, plain or gzip'ed.
+ * The report in a request's body, plain or gzip'ed; `known` gives the pulls that a node reported last.
  * @throws Problem 400 (JSON, names, numbers: `errors` says where), 403 (sent by a web page), 413 (as sent or
  * inflated), 415 (another encoding).
  */
-export async function readReport(c: HttpContext, limits: ServerLimits): Promise<AgentReport> {
+export async function readReport(
+  c: HttpContext,
+  limits: ServerLimits,
+  known: (nodeName: string) => readonly ReportedPull[] | undefined,
+): Promise<AgentReport> {
   // Without a token anyone on the machine may report, but not a page in its browser: agents send neither header.
   if (c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") !== undefined) {
     throw new Problem({
@@ -28,7 +32,7 @@ export async function readReport(c: HttpContext, limits: ServerLimits): Promise<
   }
   const sent = await readBody(c, limits.reportBytes);
   const plain = await inflated(sent, c.req.header("content-encoding"), limits.inflatedReportBytes);
-  const check = checkReport(parsed(plain), limits);
+  const check = checkReport(parsed(plain), limits, known);
   if ("report" in check) return check.report;
   const first = check.faults[0];
   throw new Problem({

@@ -1,6 +1,7 @@
 import type { AgentReport, LayerPhase, PullPhase, ReportedLayer, ReportedPull } from "../contract/index.ts";
 import { keyOf } from "./identity.ts";
 import type { ServerLimits } from "./limits.ts";
+import { absent, FieldReader, isFields, isWholeNumber, mostFaults, type Fields } from "./report-fields.ts";
 
 /** A place in the report (JSON pointer, RFC 6901) and what is wrong there. */
 export interface ReportFault {
@@ -9,7 +10,6 @@ export interface ReportFault {
 }
 export type ReportCheck = { readonly report: AgentReport } | { readonly faults: readonly ReportFault[] };
 
-const mostFaults = 10;
 const pullPhases: ReadonlySet<PullPhase> = new Set([
   "resolving",
   "downloading",
@@ -33,72 +33,89 @@ const digestForm = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{
 /** Printable ASCII without blanks, quotes, angle brackets and backslash: no reference has them, every injection does. */
 const plainForm = /^[!#-&(-;=?-[\]^_a-~]+$/;
 const mediaTypeForm = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
-const timeForm = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
-/** Blanks, control and formatting characters (bidirectional overrides among them), and halves of surrogate pairs. */
-const unprintable = /[\s\p{Cc}\p{Cf}\p{Cs}]+/gu;
-const longestError = 1_000;
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** `null` counts as absent, because Go writes empty values that way. */
-function absent(value: unknown): value is null | undefined {
-  return value === null || value === undefined;
-}
 
 /**
  * Takes only what the contract names out of a parsed body, and checks each part of it; unknown fields are ignored, so
  * that a newer agent can talk to this server.
+ *
+ * Agents tell all they see each second, and most of it is what they told before: `known` gives the pulls that the node
+ * told last. What is the same, place by place, was checked then, and the same objects stand in the new report.
  */
-export function checkReport(body: unknown, limits: ServerLimits): ReportCheck {
+export function checkReport(
+  body: unknown,
+  limits: ServerLimits,
+  known?: (nodeName: string) => readonly ReportedPull[] | undefined,
+): ReportCheck {
   const faults: ReportFault[] = [];
-  const report = isFields(body) ? readReport(body, limits, faults) : undefined;
+  const report = isFields(body) ? readReport(body, limits, faults, known) : undefined;
   if (report === undefined) faults.push({ pointer: "", detail: "a report is a JSON object" });
   return report === undefined || faults.length > 0 ? { faults } : { report };
 }
 
-function readReport(body: Fields, limits: ServerLimits, faults: ReportFault[]): AgentReport {
-  const read = reader(body, "", faults);
+function readReport(
+  body: Fields,
+  limits: ServerLimits,
+  faults: ReportFault[],
+  known: (nodeName: string) => readonly ReportedPull[] | undefined = () => undefined,
+): AgentReport {
+  const read = new FieldReader(body, "", faults);
   const version = read.optionalText("agentVersion", plainForm, 64, "1 to 64 printable characters without blanks");
   const interval = absent(body["reportIntervalMs"]) ? undefined : read.wholeNumber("reportIntervalMs");
+  const nodeName = read.text(
+    "nodeName",
+    nodeNameForm,
+    253,
+    "1 to 253 letters, digits, dots, dashes and underscores, beginning and ending with a letter or digit",
+  );
   return {
-    nodeName: read.text(
-      "nodeName",
-      nodeNameForm,
-      253,
-      "1 to 253 letters, digits, dots, dashes and underscores, beginning and ending with a letter or digit",
-    ),
+    nodeName,
     timestamp: read.time("timestamp"),
-    pulls: readPulls(body, limits, faults),
+    pulls: readPulls(
+      read.list("pulls", limits.pullsPerReport),
+      limits,
+      faults,
+      nodeName === "" ? undefined : known(nodeName),
+    ),
     ...(version === undefined ? {} : { agentVersion: version }),
     ...(interval === undefined ? {} : { reportIntervalMs: Math.min(3_600_000, Math.max(100, interval)) }),
     ...(body["recording"] === true ? { recording: true } : {}),
   };
 }
 
-function readPulls(body: Fields, limits: ServerLimits, faults: ReportFault[]): ReportedPull[] {
+function readPulls(
+  items: readonly unknown[],
+  limits: ServerLimits,
+  faults: ReportFault[],
+  known: readonly ReportedPull[] = [],
+): ReportedPull[] {
   const pulls: ReportedPull[] = [];
   const seen = new Set<string>();
-  for (const [index, item] of list(body, "pulls", "", limits.pullsPerReport, faults).entries()) {
+  for (const [index, item] of items.entries()) {
     const at = `/pulls/${index}`;
     if (faults.length >= mostFaults) return pulls;
     if (!isFields(item)) {
       faults.push({ pointer: at, detail: "a pull is a JSON object" });
       continue;
     }
-    const pull = readPull(item, at, limits, faults);
-    if (seen.has(keyOf(pull))) faults.push({ pointer: at, detail: "the same pull stands in the report twice" });
-    seen.add(keyOf(pull));
+    const pull = readPull(item, at, limits, faults, known[index]);
+    const key = keyOf(pull);
+    if (seen.has(key)) faults.push({ pointer: at, detail: "the same pull stands in the report twice" });
+    seen.add(key);
     pulls.push(pull);
   }
   return pulls;
 }
 
-function readPull(item: Fields, at: string, limits: ServerLimits, faults: ReportFault[]): ReportedPull {
-  const read = reader(item, at, faults);
+function readPull(
+  item: Fields,
+  at: string,
+  limits: ServerLimits,
+  faults: ReportFault[],
+  known?: ReportedPull,
+): ReportedPull {
+  const read = new FieldReader(item, at, faults, known);
+  const layers = readLayers(read.list("layers", limits.layersPerPull), at, faults, known?.layers);
+  if (known !== undefined && isSamePull(item, known)) return { ...known, layers };
   const id = read.optionalText("id", plainForm, 256, "1 to 256 printable characters without blanks and quotes");
   const phase = read.choice("phase", pullPhases);
   const completedAt = read.optionalTime("completedAt");
@@ -113,7 +130,7 @@ function readPull(item: Fields, at: string, limits: ServerLimits, faults: Report
   const namespace = read.optionalText("containerdNamespace", plainForm, 76, "1 to 76 printable characters");
   return {
     imageRef: read.text("imageRef", plainForm, 1_024, "1 to 1024 printable characters without blanks and quotes"),
-    layers: readLayers(item, at, limits, faults),
+    layers,
     startedAt: read.time("startedAt"),
     totalKnown: read.flag("totalKnown"),
     ...(id === undefined ? {} : { id }),
@@ -126,24 +143,66 @@ function readPull(item: Fields, at: string, limits: ServerLimits, faults: Report
   };
 }
 
-function readLayers(pull: Fields, at: string, limits: ServerLimits, faults: ReportFault[]): ReportedLayer[] {
-  const layers = new Map<string, ReportedLayer>();
-  for (const [index, item] of list(pull, "layers", at, limits.layersPerPull, faults).entries()) {
-    const pointer = `${at}/layers/${index}`;
-    if (faults.length >= mostFaults) break;
-    if (!isFields(item)) {
-      faults.push({ pointer, detail: "a layer is a JSON object" });
-      continue;
-    }
-    const layer = readLayer(item, pointer, faults);
-    // A manifest may name one blob several times (the empty layer of old builders); it is downloaded once.
-    if (!layers.has(layer.digest)) layers.set(layer.digest, layer);
-  }
-  return [...layers.values()];
+/** Whether all but the layers is what was told before; what an agent writes differently each time is read each time. */
+function isSamePull(item: Fields, known: ReportedPull): boolean {
+  return (
+    item["imageRef"] === known.imageRef &&
+    item["id"] === known.id &&
+    item["startedAt"] === known.startedAt &&
+    item["totalKnown"] === known.totalKnown &&
+    item["phase"] === known.phase &&
+    item["completedAt"] === known.completedAt &&
+    item["error"] === known.error &&
+    item["manifestDigest"] === known.manifestDigest &&
+    item["attempts"] === known.attempts &&
+    item["containerdNamespace"] === known.containerdNamespace
+  );
 }
 
-function readLayer(item: Fields, at: string, faults: ReportFault[]): ReportedLayer {
-  const read = reader(item, at, faults);
+function readLayers(
+  items: readonly unknown[],
+  at: string,
+  faults: ReportFault[],
+  known: readonly ReportedLayer[] = [],
+): ReportedLayer[] {
+  const layers: ReportedLayer[] = [];
+  const digests = new Set<string>();
+  for (const [index, item] of items.entries()) {
+    if (faults.length >= mostFaults) break;
+    if (!isFields(item)) {
+      faults.push({ pointer: `${at}/layers/${index}`, detail: "a layer is a JSON object" });
+      continue;
+    }
+    const layer = nextLayer(item, known[index]) ?? readLayer(item, `${at}/layers/${index}`, faults, known[index]);
+    // A manifest may name one blob several times (the empty layer of old builders); it is downloaded once.
+    if (digests.has(layer.digest)) continue;
+    digests.add(layer.digest);
+    layers.push(layer);
+  }
+  return layers;
+}
+
+/** The layer that was told before, perhaps with other bytes; undefined when there is more to look at. */
+function nextLayer(item: Fields, known: ReportedLayer | undefined): ReportedLayer | undefined {
+  if (known === undefined) return undefined;
+  const same =
+    item["digest"] === known.digest &&
+    item["mediaType"] === known.mediaType &&
+    item["totalBytes"] === known.totalBytes &&
+    item["totalKnown"] === known.totalKnown &&
+    item["phase"] === known.phase &&
+    item["cached"] === known.cached &&
+    item["startedAt"] === known.startedAt &&
+    item["completedAt"] === known.completedAt &&
+    item["waitsFor"] === known.waitsFor;
+  if (!same) return undefined;
+  const bytes = item["downloadedBytes"];
+  if (bytes === known.downloadedBytes) return known;
+  return isWholeNumber(bytes) ? { ...known, downloadedBytes: bytes } : undefined;
+}
+
+function readLayer(item: Fields, at: string, faults: ReportFault[], known?: ReportedLayer): ReportedLayer {
+  const read = new FieldReader(item, at, faults, known);
   const phase = read.choice("phase", layerPhases);
   const startedAt = read.optionalTime("startedAt");
   const completedAt = read.optionalTime("completedAt");
@@ -159,75 +218,5 @@ function readLayer(item: Fields, at: string, faults: ReportFault[]): ReportedLay
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(completedAt === undefined ? {} : { completedAt }),
     ...(waitsFor === undefined ? {} : { waitsFor }),
-  };
-}
-
-function list(fields: Fields, name: string, at: string, most: number, faults: ReportFault[]): readonly unknown[] {
-  const value = fields[name];
-  if (value === null) return [];
-  if (!Array.isArray(value)) {
-    faults.push({ pointer: `${at}/${name}`, detail: "must be a list" });
-    return [];
-  }
-  if (value.length <= most) return value;
-  faults.push({ pointer: `${at}/${name}`, detail: `at most ${most} entries are taken, these are ${value.length}` });
-  return [];
-}
-
-/** Readers of one object's fields; each notes its fault and goes on with a harmless value. */
-function reader(fields: Fields, at: string, faults: ReportFault[]) {
-  const fault = (name: string, detail: string): void => {
-    if (faults.length < mostFaults) faults.push({ pointer: `${at}/${name}`, detail });
-  };
-  const text = (name: string, form: RegExp, most: number, rule: string): string => {
-    const value = fields[name];
-    if (typeof value === "string" && value.length <= most && form.test(value)) return value;
-    fault(name, `must be ${rule}`);
-    return "";
-  };
-  const time = (name: string): string => {
-    const value = text(name, timeForm, 40, "a time of RFC 3339 such as 2026-01-31T12:00:00Z");
-    if (value !== "" && Number.isNaN(Date.parse(value))) fault(name, "is a day or hour that does not exist");
-    return value;
-  };
-  return {
-    text,
-    time,
-    optionalText: (name: string, form: RegExp, most: number, rule: string): string | undefined =>
-      absent(fields[name]) || fields[name] === "" ? undefined : text(name, form, most, rule),
-    optionalTime: (name: string): string | undefined => (absent(fields[name]) ? undefined : time(name)),
-    choice: <T extends string>(name: string, allowed: ReadonlySet<T>): T | undefined => {
-      const value = fields[name];
-      if (absent(value)) return undefined;
-      for (const one of allowed) if (one === value) return one;
-      fault(name, `must be one of ${[...allowed].join(", ")}`);
-      return undefined;
-    },
-    wholeNumber: (name: string): number => {
-      const value = fields[name];
-      if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value === 0 ? 0 : value;
-      fault(name, "must be a whole number from 0 to 9007199254740991");
-      return 0;
-    },
-    flag: (name: string): boolean => {
-      const value = fields[name];
-      if (typeof value !== "boolean") fault(name, "must be true or false");
-      return value === true;
-    },
-    /** Text for people: what cannot be shown is taken out, what is too long is cut. */
-    sentence: (name: string): string | undefined => {
-      const value = fields[name];
-      if (absent(value)) return undefined;
-      if (typeof value !== "string") {
-        fault(name, "must be text");
-        return undefined;
-      }
-      const shown = value
-        .slice(0, 4 * longestError)
-        .replace(unprintable, " ")
-        .trim();
-      const cut = shown.length > longestError ? `${shown.slice(0, longestError - 1).toWellFormed()}…` : shown;
-      return cut === "" ? undefined : cut;
-    },
   };
 }

@@ -24,7 +24,7 @@ export function addSample(window: SpeedWindow, at: number, bytes: number, spanMs
   if (at - last.at < closestMs) return window;
   let from = 0;
   while (from + 1 < window.length && at - (window[from + 1]?.at ?? at) >= spanMs) from += 1;
-  return [...window.slice(from), { at, bytes }];
+  return window.slice(from).concat({ at, bytes });
 }
 
 /** Bytes per second, a whole number; 0 until two samples lie half a second apart. Never negative, never NaN. */
