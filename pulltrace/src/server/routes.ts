@@ -41,7 +41,7 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     try {
       clients.mayReport(client);
       const ownNode = await options.agents?.nodeOf(c.req.header("authorization"));
-      const body = await readReport(c, limits, board.lastReported);
+      const body = await readReport(c, limits, (nodeName) => board.lastReported(nodeName));
       if (ownNode !== undefined) checkSpeaker(ownNode, body.nodeName);
       clients.report(body.nodeName);
       if (!board.report(body)) throw noPlace(`The server keeps at most ${limits.nodes} nodes.`);

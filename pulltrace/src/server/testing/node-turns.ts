@@ -23,8 +23,14 @@ export function node(more: Partial<MergeOptions> = {}) {
   return { take, reports: (...pulls: Parameters<typeof reportOf>[0]) => take(reportOf(pulls)), now: () => now };
 }
 export const typesOf = (result: MergeResult): readonly string[] => result.emissions.map(({ event }) => event.type);
-export const pullIn = (result: MergeResult, type: string): PullStatus =>
-  result.emissions.find(({ event }) => event.type === type)!.event.pull!;
-export const layerIn = (result: MergeResult, type: string): LayerStatus =>
-  result.emissions.find(({ event }) => event.type === type)!.event.layer!;
-export const only = (result: MergeResult): PullStatus => [...result.node.running.values()][0]!.status;
+export const pullIn = (result: MergeResult, type: string): PullStatus => there(eventIn(result, type).pull);
+export const layerIn = (result: MergeResult, type: string): LayerStatus => there(eventIn(result, type).layer);
+/** The first of the running pulls. */
+export const only = (result: MergeResult): PullStatus => there([...result.node.running.values()][0]).status;
+
+const eventIn = (result: MergeResult, type: string): PullEvent =>
+  there(result.emissions.find(({ event }) => event.type === type)).event;
+function there<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("it is not there");
+  return value;
+}
