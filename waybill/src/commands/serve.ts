@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { LogLevel } from "@waybill/foundation/config";
 import { createLogger, type Logger } from "@waybill/foundation/telemetry";
 import { exposureNote, type RunningService } from "../service/index.ts";
@@ -13,5 +14,7 @@ export async function serve(
   const running = await start(log);
   log.info(exposureNote(running.exposure));
   log.info({ url: running.url, metrics: running.metricsUrl }, "ready");
+  // Node keeps what it compiled for the next start when it ends; one that is killed would not.
+  flushCompileCache();
   await closeOnSignal(log, () => running.close());
 }

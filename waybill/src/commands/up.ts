@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Command } from "commander";
 import { upSettings } from "../settings/index.ts";
 import { closeOnSignal, logTo } from "../terminal/index.ts";
@@ -37,6 +38,8 @@ export function configure(command: Command): void {
         "agent watches this machine's containerd",
       );
     log.info({ url: running.url, metrics: running.metricsUrl, data: running.dataFolder }, "ready");
+    // Node keeps what it compiled for the next start when it ends; one that is killed would not.
+    flushCompileCache();
     await closeOnSignal(log, () => running.close());
   });
 }
