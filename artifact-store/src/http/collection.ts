@@ -1,6 +1,6 @@
 import { access } from "@waybill/foundation/auth";
 import { asProblem, problemBody } from "@waybill/foundation/errors";
-import { eventStream, sseFrame, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
+import { eventStream, logOf, sseFrame, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
 import { z } from "zod";
 import type { Store } from "../store/index.ts";
 import { planOf } from "./answers.ts";
@@ -116,7 +116,7 @@ export async function told<T extends object>(
       (error: unknown) => {
         if (ended.signal.aborted) return;
         const problem = asProblem(orProblem(error));
-        if (problem.status >= 500) c.var.log.error({ err: error }, "a collection failed");
+        if (problem.status >= 500) logOf(c).error({ err: error }, "a collection failed");
         send("failed", problemBody(problem));
       },
     )

@@ -28,7 +28,7 @@ export class Gate {
 
   /** The same for one that the path does not name. */
   enter(c: HttpContext, name: RepositoryName, action: Action): RepositoryName {
-    const { principal } = c.var;
+    const principal = c.get("principal");
     if (!this.#mayPull(principal, name)) {
       // Somebody who proved nothing may have more to show: asked for it alike whether the repository exists or not.
       if (principal.anonymous) throw this.#unauthorized(c, "log in to use this repository");
@@ -54,7 +54,7 @@ export class Gate {
 
   /** Repositories from which a caller may mount: the named one, or, where none is named, all that it sees. */
   mountable(c: HttpContext, from: string | undefined): RepositoryName | Visible | undefined {
-    const { principal } = c.var;
+    const principal = c.get("principal");
     if (from === undefined || from === "") {
       const { scopes } = principal;
       return { ...this.#tenant(principal), ...(scopes && { names: namesAllowed(scopes, "pull") }) };
@@ -69,7 +69,7 @@ export class Gate {
 
   /** What of the list of all repositories a caller may see. */
   catalog(c: HttpContext): Visible {
-    const { principal } = c.var;
+    const principal = c.get("principal");
     if (!maySeeCatalog(principal)) throw this.#unauthorized(c, "log in to list repositories");
     if (principal.scopes?.includes(catalogScope) === false) {
       throw this.#unauthorized(c, "this token is not for the catalog: get one with the scope in the challenge");
@@ -79,7 +79,7 @@ export class Gate {
 
   /** For what concerns the whole store: a role that is above tenants is not enough when the token names one. */
   wholeStore(c: HttpContext): void {
-    if (!seesAllTenants(c.var.principal))
+    if (!seesAllTenants(c.get("principal")))
       throw refusal(403, "DENIED", "this is for callers that are above all tenants");
   }
 

@@ -1,5 +1,5 @@
 import { access } from "@waybill/foundation/auth";
-import { readBody, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
+import { answerAtOnce, readBody, type HttpContext, type HttpRoute } from "@waybill/foundation/http";
 import { parseDigest, type Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { manifestLimitBytes, mediaTypes, parseMediaType } from "../manifests/index.ts";
@@ -19,10 +19,9 @@ export function manifestRoutes(store: Store, gate: Gate): HttpRoute[] {
     const manifest = await store.manifests.get(gate.repository(c, "pull"), existing(c.req.param("reference")));
     const etag = `"${manifest.digest}"`;
     const headers = { "docker-content-digest": manifest.digest, etag };
-    if (matches(c.req.header("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-    return new Response(c.req.method === "HEAD" ? null : Uint8Array.from(manifest.content), {
-      headers: { ...headers, "content-type": manifest.mediaType, "content-length": String(manifest.size) },
-    });
+    if (matches(c.req.header("if-none-match"), etag)) return answerAtOnce(c, 304, headers);
+    const described = { ...headers, "content-type": manifest.mediaType, "content-length": String(manifest.size) };
+    return answerAtOnce(c, 200, described, c.req.method === "HEAD" ? undefined : manifest.content);
   }
 
   /** "Pushing Manifests" (end-7), with tags by query where it is pushed by digest. */

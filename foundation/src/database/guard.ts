@@ -83,7 +83,8 @@ function guardOf(connection: DatabaseConnection): GuardedConnection {
   throw new DatabaseMisuse("This connection belongs to another database.");
 }
 
-function checkParameters(parameters: readonly unknown[]): void {
+/** @throws DatabaseMisuse for what the two dialects would not store alike */
+export function checkParameters(parameters: readonly unknown[]): void {
   for (let index = 0; index < parameters.length; index++) {
     const wrong = refuse(parameters[index]);
     if (wrong !== undefined) throw new DatabaseMisuse(`Parameter ${index + 1} is ${wrong}.`);

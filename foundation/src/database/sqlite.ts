@@ -13,7 +13,7 @@ import { UserError } from "../errors/index.ts";
 import type { DatabaseLimits, MigrationSet } from "./contract.ts";
 import type { Engine } from "./engine.ts";
 import { DatabaseUnavailable, MigrationError } from "./failure.ts";
-import { guardDriver } from "./guard.ts";
+import { checkParameters, guardDriver } from "./guard.ts";
 import { migrate } from "./migrate.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { createReadDriver, createWriteDriver } from "./sqlite-driver.ts";
@@ -66,6 +66,15 @@ function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): 
     dialect: "sqlite",
     read: dialectOf(guardDriver(createReadDriver(reader, isClosed), translate)),
     write: dialectOf(guardDriver(createWriteDriver(writer, limits, isClosed), translate)),
+    answer(sql, parameters) {
+      if (closed) throw new DatabaseUnavailable("closed", "The database has been closed.");
+      checkParameters(parameters);
+      try {
+        return reader.execute(sql, parameters).rows;
+      } catch (error) {
+        throw translate(error);
+      }
+    },
     async check() {
       if (closed) throw new DatabaseUnavailable("closed", "The database has been closed.");
       if (file !== undefined) assertSameFile(place, file);

@@ -3,6 +3,7 @@ import { Kysely, type Transaction } from "kysely";
 import type { Database, Dialect } from "./contract.ts";
 import type { Engine } from "./engine.ts";
 import { DatabaseMisuse, DatabaseUnavailable } from "./failure.ts";
+import { answerDirectly } from "./prepared-query.ts";
 
 /** What is known of a transaction while it runs. */
 interface Running {
@@ -26,6 +27,7 @@ export class EngineDatabase<S> implements Database<S> {
     this.#engine = engine;
     this.dialect = engine.dialect;
     this.read = new Kysely<S>({ dialect: engine.read });
+    if (engine.answer !== undefined) answerDirectly(this.read, engine.answer);
     this.#write = new Kysely<S>({ dialect: engine.write });
   }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { eventStream, type EventStream, type HttpContext, sseFrame } from "../http/index.ts";
+import { eventStream, type EventStream, type HttpContext, logOf, sseFrame } from "../http/index.ts";
 import { type EventLog, type EventPage, type EventRange, EventsGone, type StoredEvent } from "./contract.ts";
 
 /** A client that has more than this before it is not given more until it has caught up. */
@@ -40,7 +40,7 @@ export function streamEvents(
     .catch((error: unknown) => {
       // The client reconnects, and is told then: 410 when it was too slow for what is kept, 503 when the database is away.
       if (!ended.signal.aborted && !(error instanceof EventsGone))
-        c.var.log.warn({ err: error }, "an event stream broke off");
+        logOf(c).warn({ err: error }, "an event stream broke off");
     })
     .finally(() => stream.close());
   return stream.response;

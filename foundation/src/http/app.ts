@@ -7,7 +7,8 @@ import type { Logger, Registry } from "../telemetry/index.ts";
 import { credentialsOf } from "./credentials.ts";
 import { guardHost } from "./host-guard.ts";
 import { httpMetrics, type HttpMetrics } from "./metrics.ts";
-import type { HttpContext, HttpEnv, HttpRoute, RouteGroup } from "./route.ts";
+import { PathRouter } from "./path-router.ts";
+import { logOf, type HttpContext, type HttpEnv, type HttpRoute, type RouteGroup } from "./route.ts";
 
 export interface AppOptions {
   readonly groups: readonly RouteGroup[];
@@ -22,7 +23,7 @@ export interface AppOptions {
 const stranger: Principal = { subject: "stranger", roles: [], anonymous: true };
 
 function problemResponse(problem: Problem, c: HttpContext): Response {
-  return new Response(JSON.stringify(problemBody(problem, `urn:uuid:${c.var.requestId}`)), {
+  return new Response(JSON.stringify(problemBody(problem, `urn:uuid:${c.get("requestId")}`)), {
     status: problem.status,
     headers: { "content-type": "application/problem+json", ...problem.headers },
   });
@@ -85,36 +86,49 @@ function requestIdOf(header: string | undefined): string {
   return header !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(header) ? header : randomUUID();
 }
 
+/** What there is at a path. */
+interface Allowed {
+  readonly group: RouteGroup;
+  readonly methods: string[];
+}
+
+function methodNotAllowed(method: string, methods: readonly string[]): Problem {
+  return new Problem({
+    code: "METHOD_NOT_ALLOWED",
+    status: 405,
+    title: "Method not allowed",
+    detail: `${method} is not allowed here; ${methods.join(", ")} is.`,
+    headers: { allow: methods.join(", ") },
+  });
+}
+
 /** Makes one application of all groups' routes. A route is open to exactly those whom its `access` names. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
+  const app = new Hono<HttpEnv>({ router: new PathRouter() });
   const metrics: HttpMetrics | undefined = options.registry === undefined ? undefined : httpMetrics(options.registry);
 
-  app.use(async (c, next) => {
+  /** What every request begins with; answers what refuses it. No middleware of hono's: that costs more than all of this. */
+  function begin(c: HttpContext): Problem | undefined {
     const requestId = requestIdOf(c.req.header("x-request-id"));
     c.set("requestId", requestId);
-    c.set("log", options.log.child({ requestId }));
+    c.set("log", options.log);
     c.set("principal", stranger);
     // On Node's own response, so that handlers which write to it themselves send them too.
     const outgoing = outgoingOf(c);
     outgoing?.setHeader("x-request-id", requestId);
     outgoing?.setHeader("x-content-type-options", "nosniff");
-    if (options.hostGuard === true) {
-      const refusal = guardHost(c.req.raw.headers, c.req.method);
-      if (refusal !== undefined) {
-        c.res = problemResponse(refusal, c);
-        return;
-      }
-    }
-    await next();
-  });
+    return options.hostGuard === true ? guardHost(c.req.raw.headers, c.req.method) : undefined;
+  }
 
   async function answer(group: RouteGroup, route: HttpRoute, c: HttpContext): Promise<Response> {
+    const refusal = begin(c);
+    if (refusal !== undefined) return problemResponse(refusal, c);
     const end = metrics?.begin();
     let status = 500;
     const over = (): void => end?.({ group: group.name, method: c.req.method, route: route.path, status });
     try {
-      c.set("principal", await admit(route.access, group, options.authenticator, c));
+      if (route.access.kind !== "public")
+        c.set("principal", await admit(route.access, group, options.authenticator, c));
       const response = await route.handler(c);
       status = response.status;
       return response;
@@ -122,8 +136,8 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
       const problem = asProblem(error);
       status = problem.status;
       if (problem.status >= 500) {
-        c.var.log.error({ err: problem.cause ?? problem, route: route.path, method: c.req.method }, problem.detail);
-      } else c.var.log.debug({ code: problem.code, status, route: route.path, method: c.req.method }, problem.detail);
+        logOf(c).error({ err: problem.cause ?? problem, route: route.path, method: c.req.method }, problem.detail);
+      } else logOf(c).debug({ code: problem.code, status, route: route.path, method: c.req.method }, problem.detail);
       return respond(problem, group, c);
     } finally {
       const outgoing = outgoingOf(c);
@@ -137,7 +151,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     }
   }
 
-  const allowed = new Map<string, { readonly group: RouteGroup; readonly methods: string[] }>();
+  const allowed = new Map<string, Allowed>();
   for (const group of options.groups) {
     for (const route of group.routes) {
       app.on(route.method, route.path, (c) => answer(group, route, c));
@@ -146,24 +160,16 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
       allowed.set(route.path, entry);
     }
   }
-  for (const [path, { group, methods }] of allowed) {
-    app.all(path, (c) =>
-      respond(
-        new Problem({
-          code: "METHOD_NOT_ALLOWED",
-          status: 405,
-          title: "Method not allowed",
-          detail: `${c.req.method} is not allowed here; ${methods.join(", ")} is.`,
-          headers: { allow: methods.join(", ") },
-        }),
-        group,
-        c,
-      ),
-    );
-  }
+  // Asked for paths that no route answers, and not by hono itself: with one handler for a path it needs no middleware.
+  const byPath = new PathRouter<Allowed>();
+  for (const [path, entry] of allowed) byPath.add("ALL", path, entry);
 
   app.notFound((c) => {
+    const refusal = begin(c);
+    if (refusal !== undefined) return problemResponse(refusal, c);
     const path = c.req.path;
+    const known = byPath.match("ALL", path)[0][0]?.[0];
+    if (known !== undefined) return respond(methodNotAllowed(c.req.method, known.methods), known.group, c);
     const group = options.groups.find(
       ({ notFoundPrefix }) => notFoundPrefix !== undefined && path.startsWith(notFoundPrefix),
     );

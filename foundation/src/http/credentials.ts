@@ -1,6 +1,7 @@
 import type { Credentials } from "../auth/index.ts";
 
 const cookieName = "waybill_session";
+const cookiePattern = new RegExp(`(?:^|;\\s*)${cookieName}=([^;\\s]+)`);
 
 /**
  * `Set-Cookie` that carries a token for the page's own reads: not readable by scripts, never sent by another site, and
@@ -30,6 +31,7 @@ export function credentialsOf(headers: Headers, method: string): Credentials {
     return match[1]?.toLowerCase() === "bearer" ? { bearer: value } : parseBasic(value);
   }
   if (method !== "GET" && method !== "HEAD") return {};
-  const session = new RegExp(`(?:^|;\\s*)${cookieName}=([^;\\s]+)`).exec(headers.get("cookie") ?? "")?.[1];
+  const cookies = headers.get("cookie");
+  const session = cookies === null ? undefined : cookiePattern.exec(cookies)?.[1];
   return session === undefined ? {} : { session };
 }

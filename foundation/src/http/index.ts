@@ -5,7 +5,15 @@
  */
 export { createApp, type AppOptions } from "./app.ts";
 export { clientIsGone, readBody, readJson } from "./body.ts";
-export { ALREADY_SENT, type HttpContext, type HttpEnv, type HttpRoute, type RouteGroup } from "./route.ts";
+export {
+  ALREADY_SENT,
+  answerAtOnce,
+  logOf,
+  type HttpContext,
+  type HttpEnv,
+  type HttpRoute,
+  type RouteGroup,
+} from "./route.ts";
 export {
   acceptsGzip,
   encodeFrames,

@@ -8,10 +8,16 @@ import type { Logger } from "../telemetry/index.ts";
 export interface HttpEnv {
   /** `incoming` and `outgoing` are Node's own streams, for byte paths. Absent when a handler is tested without a socket. */
   Bindings: HttpBindings;
+  /** For hot paths `c.get("principal")`: `c.var` makes an object of all of them each time. */
   Variables: { requestId: string; principal: Principal; log: Logger };
 }
 
 export type HttpContext = Context<HttpEnv>;
+
+/** What is logged of one request carries its id. Made when there is something to say: most requests say nothing. */
+export function logOf(c: HttpContext): Logger {
+  return c.get("log").child({ requestId: c.get("requestId") });
+}
 
 export interface HttpRoute {
   /**
@@ -46,3 +52,21 @@ export interface RouteGroup {
 
 /** What a handler returns after it wrote its response to `c.env.outgoing` itself. */
 export const ALREADY_SENT: Response = RESPONSE_ALREADY_SENT;
+
+/**
+ * Answers with what is at hand: head and body leave in one write, and no `Response` is made. For the answers that there are
+ * most of.
+ * @param headers with `content-length`
+ * @param body left out for HEAD, 204 and 304
+ */
+export function answerAtOnce(
+  c: HttpContext,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body?: Uint8Array,
+): Response {
+  const { outgoing } = c.env;
+  outgoing.writeHead(status, headers);
+  outgoing.end(body);
+  return ALREADY_SENT;
+}

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
 import { UserError } from "../errors/index.ts";
 import { formatAddress, type Address } from "../config/index.ts";
 import type { Logger } from "../telemetry/index.ts";
-import type { HttpEnv } from "./route.ts";
+import { ALREADY_SENT, type HttpEnv } from "./route.ts";
 import { watchForStalls } from "./stall-watch.ts";
 
 export interface HttpLimits {
@@ -94,7 +94,15 @@ export async function startServer(options: {
 }): Promise<RunningServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const draining = new AbortController();
-  const handle = getRequestListener(options.app.fetch, { autoCleanupIncoming: false });
+  const { fetch } = options.app;
+  // A handler that wrote its answer itself is done, whatever hono makes of what it returned (for HEAD: another response).
+  const answer = async (request: Request, bindings: HttpBindings): Promise<Response> => {
+    const response = await fetch(request, bindings);
+    return bindings.outgoing.writableEnded ? ALREADY_SENT : response;
+  };
+  const handle = getRequestListener((request, bindings) => answer(request, bindings as HttpBindings), {
+    autoCleanupIncoming: false,
+  });
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,
