@@ -1,9 +1,10 @@
 import { readSettings } from "@waybill/foundation/config";
 import { connectKubernetes, pods, type Kubernetes, type KubernetesObject } from "@waybill/foundation/kubernetes";
-import { silentLogger } from "@waybill/foundation/testing";
+import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
 import type { AgentReport, PullList, PullStatus, WaitingPodList } from "@waybill/pulltrace/contract";
+import { startWaybill } from "@waybill/waybill/assembly";
 import { startPullService } from "@waybill/waybill/pull-service";
-import { pullServiceSettings } from "@waybill/waybill/settings";
+import { pullServiceSettings, upSettings } from "@waybill/waybill/settings";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startApiServer } from "./api-server.ts";
 import type { ApiServer } from "./contract.ts";
@@ -11,7 +12,7 @@ import { apiServerMissing } from "./missing.ts";
 import { until } from "./until.ts";
 
 /**
- * `waybill pulltrace server` with a real API server and no nodes: the test plays kubelet by writing the status of pods.
+ * `waybill pulltrace server` and `waybill up` with a real API server and no nodes: the test plays kubelet by writing the status of pods.
  * Real kubelets are in pulltrace.cluster.test.ts.
  */
 
@@ -171,5 +172,34 @@ describe.skipIf(missing !== undefined)(`the pull server and a real API server${r
       async () => (await get<WaitingPodList>("/api/v1/pods/waiting?node=node-b")).pods.length === 0,
     );
     expect(await pullsOf("node-b")).toMatchObject([{ id: row?.id, phase: "failed", pods: [] }]);
+  });
+
+  it("is what `waybill up` follows as well, when it is told where Kubernetes is", async () => {
+    await runPod("three", "node-c");
+    await using folder = await temporaryFolder("waybill-up-");
+    const flags = { data: folder.path, http: "127.0.0.1:0", metrics: "127.0.0.1:0", noAgent: "true" };
+    const start = (kubernetes: string) =>
+      startWaybill({
+        settings: readSettings(upSettings, { env: {}, flags: { ...flags, kubernetes } }),
+        version: "0.0.0",
+        logger: silentLogger,
+      });
+    const following = await start(await api.kubeconfigFor("pulltrace"));
+    try {
+      await until("the waiting pod", async () => {
+        const { pods: waiting } = (await (
+          await fetch(`${following.url}/api/v1/pods/waiting`)
+        ).json()) as WaitingPodList;
+        return waiting.some(({ podName, nodeName }) => podName === "three" && nodeName === "node-c");
+      });
+      const { checks } = (await (await fetch(`${following.url}/readyz`)).json()) as Readiness;
+      expect(checks.find(({ name }) => name === "kubernetes")).toMatchObject({ status: "ok" });
+    } finally {
+      await following.close();
+    }
+    const alone = await start("off");
+    const { checks } = (await (await fetch(`${alone.url}/readyz`)).json()) as Readiness;
+    await alone.close();
+    expect(checks.map(({ name }) => name)).not.toContain("kubernetes");
   });
 });

@@ -9,6 +9,7 @@ import { permittedSocket, startAgent, type Agent } from "@waybill/pulltrace/agen
 import { createPullServer } from "@waybill/pulltrace/server";
 import { openDataFolder, ownSecret } from "../data-folder/index.ts";
 import { socketTrouble } from "../doctor/index.ts";
+import { podSourceOf } from "../pull-service/index.ts";
 import { exposureOf, pageGroup, startService, tokenAuthorityOf, type Exposure } from "../service/index.ts";
 import { placesOf, type UpSettings } from "../settings/index.ts";
 import { countBlobRequests, moveInBackground, registryOf, storeLimitsOf } from "../store-service/index.ts";
@@ -118,11 +119,15 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
 
   // With authentication on, reports need a secret as well: else anybody could invent pulls.
   const agentToken = settings.agentToken ?? (authenticated ? await ownSecret(folder.path, "agent.token") : undefined);
+  const pullLog = logger("pulltrace-server");
+  const pods = await podSourceOf(settings, pullLog);
+  if (pods !== undefined) stack.defer(() => pods.close());
   const pulls = createPullServer({
     historyTtlMs: settings.historyTtlMs,
     ...(agentToken === undefined ? {} : { agentToken }),
+    ...(pods === undefined ? {} : { pods }),
     tenants: manager.tenantOf,
-    log: logger("pulltrace-server"),
+    log: pullLog,
     registry,
   });
   stack.defer(() => pulls.close());
@@ -141,6 +146,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
       { name: "store", check: () => store.check() },
       ...manager.health,
       pulls.health,
+      ...(pods === undefined ? [] : [pods.health]),
       ...(agent.kind === "watching" ? [agentHealth(() => watcher)] : []),
     ],
     authenticator: manager.authenticator,

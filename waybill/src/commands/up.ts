@@ -11,6 +11,7 @@ Examples:
   waybill up --data /var/lib/waybill --no-agent
   KUBENOVA_REQUIRE_AUTH=true waybill up --http :8080 reachable from the network, with tokens
   DATABASE_URL=postgres://waybill@db/waybill waybill up
+  waybill up --kubernetes ~/.kube/config             with the pods that wait for each pull
 
 On loopback without authentication it is open, and says so. On any other address it needs KUBENOVA_REQUIRE_AUTH=true,
 JWT_SIGNING_KEY, or --allow-open. Ctrl-C lets running requests finish, then ends; a second Ctrl-C ends at once.

@@ -15,10 +15,7 @@ export interface PodSourceSettings {
  * is no reason not to start: the health check says so.
  * @throws KubernetesError for a kubeconfig that is not there or is no kubeconfig.
  */
-export async function podSourceOf(
-  settings: PodSourceSettings,
-  log: Logger,
-): Promise<(PodSource & { readonly server: string }) | undefined> {
+export async function podSourceOf(settings: PodSourceSettings, log: Logger): Promise<PodSource | undefined> {
   const { kubernetes: where, kubernetesHost: host, kubernetesPort: port } = settings;
   if (where === "off") return undefined;
   const kubernetes = await connectKubernetes({
@@ -26,10 +23,11 @@ export async function podSourceOf(
     inCluster: { host, port },
   });
   if (kubernetes === undefined) return undefined;
-  const source = watchPods({ kubernetes, namespaces: settings.watchNamespaces, log });
+  const { watchNamespaces: namespaces } = settings;
+  const source = watchPods({ kubernetes, namespaces, log });
+  log.info({ server: kubernetes.server, namespaces }, "pods are followed");
   return {
     ...source,
-    server: kubernetes.server,
     async close() {
       await source.close();
       kubernetes.close();

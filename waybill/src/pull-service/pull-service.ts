@@ -36,10 +36,7 @@ export async function startPullService(
   const identity = await agentIdentityOf(settings);
   if (identity !== undefined) stack.defer(() => identity.close());
   const pods = await podSourceOf(settings, log);
-  if (pods !== undefined) {
-    stack.defer(() => pods.close());
-    log.info({ server: pods.server, namespaces: settings.watchNamespaces }, "pods are followed");
-  }
+  if (pods !== undefined) stack.defer(() => pods.close());
   const { stateDir, historyTtlMs } = settings;
   const state = stateDir === undefined ? undefined : await openPullState({ folder: stateDir, historyTtlMs, log });
   if (state !== undefined) stack.defer(() => state.close());

@@ -130,6 +130,10 @@ export const upSettings = {
   defaultTenantPlan: managerSettings.defaultTenantPlan,
   historyTtlMs: serverSettings.historyTtlMs,
   agentToken: serverSettings.agentToken,
+  kubernetes: serverSettings.kubernetes,
+  kubernetesHost: serverSettings.kubernetesHost,
+  kubernetesPort: serverSettings.kubernetesPort,
+  watchNamespaces: serverSettings.watchNamespaces,
   nodeName: setting.string({
     env: "PULLTRACE_NODE_NAME",
     describe: "name of this node in the list of pulls; the host's name when absent",
