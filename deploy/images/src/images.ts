@@ -8,6 +8,7 @@ import {
   type ImageLayer,
   type OciImage,
 } from "@waybill/waybill/oci-image";
+import { agentRuntime } from "./agent-runtime.ts";
 import { baseLayer, nonroot } from "./base-layer.ts";
 import { nodeLayer, nodePath } from "./node-layer.ts";
 import { readPins } from "./packages.ts";
@@ -33,8 +34,7 @@ const definitions: readonly Definition[] = [
     program: "pulltrace-agent",
     description: "Reports the image pulls of a node's containerd",
     page: false,
-    nodeOptions: ["--max-semi-space-size=1", "--max-old-space-size=24", "--optimize-for-size", "--v8-pool-size=0"],
-    environment: [],
+    ...agentRuntime,
     ports: [],
   },
   {

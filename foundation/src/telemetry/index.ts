@@ -1,39 +1,7 @@
 /**
- * What a running program tells about itself: structured log lines (pino) and Prometheus metrics (prom-client).
+ * What a running program tells about itself: structured log lines (pino) and Prometheus metrics (prom-client). In files
+ * of their own, so that the bundle of a program without metrics has no prom-client: it loads TLS with its push gateway.
  */
-import pino, { type DestinationStream, type Logger } from "pino";
-import { collectDefaultMetrics, Registry } from "prom-client";
-import type { LogLevel } from "../config/index.ts";
-
-export { Counter, Gauge, Histogram, Registry } from "prom-client";
 export type { Logger } from "pino";
-
-export interface LoggerOptions {
-  readonly level: LogLevel | "silent";
-  /** The part that speaks: `store`, `pulltrace-server`. */
-  readonly name: string;
-  /** Standard output when absent. */
-  readonly destination?: DestinationStream;
-}
-
-/** JSON lines with RFC 3339 times. Anything called a token, password or authorization is struck out. */
-export function createLogger(options: LoggerOptions): Logger {
-  const settings = {
-    level: options.level,
-    base: { name: options.name },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: {
-      paths: ["authorization", "token", "password", "cookie", "*.authorization", "*.token", "*.password", "*.cookie"],
-      censor: "[secret]",
-    },
-  };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
-}
-
-/** A registry of its own, so that two servers in one process do not mix. */
-export function createRegistry(options: { readonly processMetrics?: boolean } = {}): Registry {
-  const registry = new Registry();
-  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
-  return registry;
-}
+export { createLogger, type LoggerOptions } from "./logger.ts";
+export { Counter, createRegistry, Gauge, Histogram, Registry } from "./metrics.ts";

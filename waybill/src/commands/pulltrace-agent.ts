@@ -1,7 +1,5 @@
 import { agentSettings } from "@waybill/pulltrace/settings";
 import type { Command } from "commander";
-import { closeOnSignal, logTo } from "../terminal/index.ts";
-import { programVersion } from "../version/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 
 const help = `
@@ -12,31 +10,13 @@ Examples:
   PULLTRACE_AGENT_TOKEN=$(cat waybill-data/agent.token) waybill pulltrace agent --node-name n1 --server-url https://waybill.example
 `;
 
-// The agent runs on every node and stays small: this file imports no web framework and no database.
 export function configure(command: Command): void {
   addSettings(command, agentSettings);
   command.addHelpText("after", help).action(async (options: Record<string, unknown>) => {
     const settings = settingsOf(agentSettings, options);
-    const [{ createLogger }, { startAgent }] = await Promise.all([
-      import("@waybill/foundation/telemetry"),
-      import("@waybill/pulltrace/agent"),
-    ]);
-    const log = createLogger({
-      level: settings.logLevel,
-      name: "pulltrace-agent",
-      destination: logTo(process.stdout, "auto"),
-    });
-    const { reportInterval, agentToken, agentTokenFile, metricsAddress, ...rest } = settings;
-    const agent = await startAgent({
-      ...rest,
-      reportIntervalMs: reportInterval,
-      ...(agentToken === undefined ? {} : { agentToken }),
-      ...(agentTokenFile === undefined ? {} : { agentTokenFile }),
-      ...(metricsAddress === undefined ? {} : { metricsAddress }),
-      agentVersion: programVersion,
-      log,
-    });
-    log.info({ node: settings.nodeName, server: settings.serverUrl, socket: settings.containerdSocket }, "ready");
-    await closeOnSignal(log, () => agent.close());
+    // The agent runs on every node and stays small. Loaded through one file that names what it takes of others: a bundle
+    // holds all that a folder has when that folder itself is what is loaded late.
+    const { runAgent } = await import("../agent/index.ts");
+    await runAgent(settings);
   });
 }

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import type { Containerd, ContentInfo, LeaseResource } from "../containerd/index.ts";
 import { type ImageDocument, isDigest, readDocument } from "./documents.ts";
 import { createFileClock } from "./file-clock.ts";
@@ -26,6 +26,8 @@ const leaseLimit = 256;
 const hostRefreshMs = 30_000;
 const unknownHostRefreshMs = 2_000;
 const sourceLabel = "containerd.io/distribution.source.";
+/** Type of a lease's resource: `snapshots/<snapshotter>`. */
+const snapshotType = "snapshots/";
 
 export function createObserver(options: { containerd: Containerd; socketPath: string; now?: () => number }): Observer {
   const { containerd, socketPath } = options;
@@ -89,9 +91,12 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
     }
 
     const ingests = await containerd.ingests(name);
-    const contents = await lookUp(name, leases, asked);
+    const wantedDigests = digestsOf(leases, asked);
+    const contents = new Map<string, ContentInfo>();
+    for (const info of await containerd.contents(name, [...wantedDigests])) contents.set(info.digest, info);
     const found = await imageDocuments(name, leases, contents);
-    const missing = namedBy(found).filter((digest) => !contents.has(digest));
+    // What a manifest names that was read just now.
+    const missing = namedBy(found).filter((digest) => !wantedDigests.has(digest));
     for (const info of await containerd.contents(name, missing)) contents.set(info.digest, info);
     for (const one of Object.values(found)) {
       if (one.kind !== "manifest" || !contents.has(one.config)) continue;
@@ -114,7 +119,8 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
     };
   };
 
-  const lookUp = async (name: string, leases: readonly ObservedLease[], asked: readonly string[]) => {
+  /** What was asked for, what the leases hold, and what is named by those of it that were read before. */
+  const digestsOf = (leases: readonly ObservedLease[], asked: readonly string[]) => {
     const digests = new Set(asked);
     for (const lease of leases) {
       for (const resource of lease.resources ?? []) {
@@ -124,8 +130,7 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
         if (known !== undefined) for (const digest of namedBy({ [resource.id]: known })) digests.add(digest);
       }
     }
-    const infos = await containerd.contents(name, [...digests]);
-    return new Map(infos.map((info): [string, ContentInfo] => [info.digest, info]));
+    return digests;
   };
 
   const imageDocuments = async (
@@ -146,7 +151,9 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
 
   /**
    * A layer whose snapshot is there already is never fetched (CRI looks before it downloads), so neither content nor
-   * download will ever show it. Asked once per layer and snapshotter, while a pull is under way.
+   * download will ever show it. Asked from the lowest layer up to the first that has no snapshot: a snapshot keeps the
+   * ones below it, so there is none above. Not asked from the first layer on that the client downloads, for the same
+   * reason and because it has looked itself.
    */
   const committed = async (
     name: string,
@@ -155,30 +162,40 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
     contents: ReadonlyMap<string, ContentInfo>,
   ) => {
     const snapshotters = new Set<string>();
-    for (const lease of leases) {
-      for (const resource of lease.resources ?? []) {
-        if (resource.type.startsWith("snapshots/")) snapshotters.add(resource.type.slice("snapshots/".length));
-      }
+    for (const { type } of leases.flatMap((lease) => lease.resources ?? [])) {
+      if (type.startsWith(snapshotType)) snapshotters.add(type.slice(snapshotType.length));
     }
-    const present: string[] = [];
-    for (const one of Object.values(found)) {
-      if (one.kind !== "manifest") continue;
-      const config = found[one.config];
-      if (config?.kind !== "config") continue;
-      for (const [index, chainId] of config.chainIds.entries()) {
-        const layer = one.layers[index];
-        if (layer === undefined || contents.has(layer.digest)) continue;
+    if (snapshotters.size === 0) snapshots.clear();
+    const present = new Set<string>();
+    for (const { resources = [] } of snapshotters.size === 0 ? [] : leases) {
+      const downloads = resources.filter((one) => one.type === "ingests").map((one) => one.id);
+      for (const { id } of resources) {
+        const manifest = found[id];
+        if (manifest?.kind !== "manifest") continue;
+        const config = found[manifest.config];
+        if (config?.kind !== "config") continue;
+        const fetched = manifest.layers.findIndex(({ digest }) => downloads.some((ref) => ref.endsWith(digest)));
+        const below = config.chainIds.slice(0, fetched === -1 ? manifest.layers.length : fetched);
         for (const snapshotter of snapshotters) {
-          const key = `${name}/${snapshotter}`;
-          const known = snapshots.get(key) ?? new Set<string>();
-          snapshots.set(key, known);
-          if (!known.has(chainId) && (await containerd.hasSnapshot(name, snapshotter, chainId))) known.add(chainId);
-          if (known.has(chainId)) present.push(chainId);
+          const wanted = below.filter((_, index) => !contents.has(manifest.layers[index]?.digest ?? ""));
+          for (const chainId of await lowest(name, snapshotter, wanted)) present.add(chainId);
         }
       }
     }
-    if (snapshotters.size === 0) snapshots.clear();
-    return present;
+    return [...present];
+  };
+
+  /** Those of a chain that have a snapshot, from the lowest up to the first that has none. */
+  const lowest = async (name: string, snapshotter: string, chain: readonly string[]) => {
+    const key = `${name}/${snapshotter}`;
+    const known = snapshots.get(key) ?? new Set<string>();
+    snapshots.set(key, known);
+    for (const [index, chainId] of chain.entries()) {
+      if (known.has(chainId)) continue;
+      if (!(await containerd.hasSnapshot(name, snapshotter, chainId))) return chain.slice(0, index);
+      known.add(chainId);
+    }
+    return chain;
   };
 
   /** The label of a repository has the host without its port; images from the same host tell the port. */
@@ -220,7 +237,7 @@ export function createObserver(options: { containerd: Containerd; socketPath: st
   return {
     async observe(questions) {
       const at = now();
-      const startedAt = await socketMadeAt(socketPath);
+      const startedAt = socketMadeAt(socketPath);
       const observed: NamespaceObservation[] = [];
       for (const name of await allNamespaces()) observed.push(await observeNamespace(name, questions));
       busy = observed.filter((one) => one.ingests.length > 0).map((one) => one.name);
@@ -265,10 +282,13 @@ function namedBy(documents: Readonly<Record<string, ImageDocument>>): string[] {
   );
 }
 
-/** containerd makes its socket anew at each start, so the socket's age is the daemon's. */
-async function socketMadeAt(path: string): Promise<number | undefined> {
+/**
+ * containerd makes its socket anew at each start, so the socket's age is the daemon's. Not asynchronous: handing so
+ * little to another thread costs several times what it takes.
+ */
+function socketMadeAt(path: string): number | undefined {
   try {
-    return (await stat(path)).mtimeMs;
+    return statSync(path).mtimeMs;
   } catch {
     return undefined;
   }

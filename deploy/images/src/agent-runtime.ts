@@ -1,0 +1,16 @@
+/**
+ * How Node runs the agent: a process on every node shall be small. What each part is worth is in bench/README.md, "The
+ * agent".
+ */
+export const agentRuntime = {
+  nodeOptions: [
+    // The agent works a few milliseconds a second: compiling costs more than it gains, and its machine code stays.
+    "--jitless",
+    "--max-semi-space-size=1",
+    "--max-old-space-size=24",
+    "--optimize-for-size",
+    "--v8-pool-size=0",
+  ],
+  // glibc gives each thread a heap of its own otherwise.
+  environment: ["MALLOC_ARENA_MAX=1"],
+} as const;

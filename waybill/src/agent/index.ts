@@ -1,0 +1,2 @@
+/** The agent as a program: its log, and its life until a signal ends it. */
+export { runAgent } from "./run.ts";
