@@ -13,12 +13,14 @@ import { createRegistryWatch } from "./registry-watch.ts";
 import { createBoardRows, viewFor, type PodSource } from "./pods/index.ts";
 import { sweepNode } from "./silence.ts";
 import { restoredNodes } from "./state/restored-nodes.ts";
-import type { LearnedSpeeds, RestoredState, StoredPull } from "./state/pull-state.ts";
+import type { Adoption, LearnedSpeeds, RestoredState, StoredPull } from "./state/pull-state.ts";
 
 /** Who is told what happens on the board. */
 export interface BoardListener {
   emitted(emissions: readonly Emission[]): void;
   arrived(bytes: number): void;
+  /** A running pull goes on under the id of the row in which its pods waited. */
+  adopted?(adoption: Adoption): void;
   /** A pull that really happened came to its end. */
   ended?(pull: StoredPull): void;
   dropped(what: Dropped & { readonly nodes: number }): void;
@@ -198,7 +200,10 @@ export function createBoard(options: BoardOptions): Board {
         pullsPerNode: limits.pullsPerNode,
         layersPerNode: limits.layersPerNode,
       });
+      const adoptedBefore = nodes.get(report.nodeName)?.adopted;
       put(report.nodeName, result.node);
+      for (const [ownId, id] of result.node.adopted)
+        if (adoptedBefore?.get(ownId) !== id) listener.adopted?.({ nodeName: report.nodeName, ownId, id });
       registries.note(report.nodeName, result.registries);
       for (const lesson of result.lessons) fleet = learn(fleet, lessonForAll(lesson, nodes.size), now);
       tell(result.emissions);

@@ -119,8 +119,10 @@ export function mergeReport(
     const known = before.running.get(key);
     const admitted = known?.status.id ?? admit(reported);
     if (admitted === undefined) continue;
-    const waited = known === undefined ? options.pods?.adopt(reported) : undefined;
-    const id = waited?.status.id ?? admitted;
+    // An earlier run of the server had adopted it: readers know it by that id.
+    const earlier = adopted.get(admitted);
+    const waited = known === undefined && earlier === undefined ? options.pods?.adopt(reported) : undefined;
+    const id = waited?.status.id ?? earlier ?? admitted;
     if (waited !== undefined) adopted.set(admitted, id);
     const pods = options.pods?.waitingFor(reported);
     if (known !== undefined) unmerged -= 1;

@@ -83,6 +83,9 @@ export function createPullServer(options: PullServerOptions): PullServer {
         broadcast.notify();
       },
       arrived: (bytes) => metrics.arrived(bytes),
+      adopted(adoption) {
+        if (options.state?.adopted(adoption) === false) metrics.dropped("state", 1);
+      },
       ended(pull) {
         if (options.state?.ended(pull) === false) metrics.dropped("state", 1);
       },

@@ -10,12 +10,21 @@ export interface StoredPull extends FinishedPull {
   readonly nodeName: string;
 }
 
+/** A running pull goes on under the id of the row in which its pods waited for it. */
+export interface Adoption {
+  readonly nodeName: string;
+  /** The id that the pull has by itself, the same for every run of the server. */
+  readonly ownId: string;
+  readonly id: string;
+}
+
 /** What an earlier run of the server left. */
 export interface RestoredState {
   /** Oldest end first. */
   readonly pulls: readonly StoredPull[];
   readonly fleet?: Speeds;
   readonly nodes: ReadonlyMap<string, Speeds>;
+  readonly adopted: readonly Adoption[];
 }
 
 /** What outlives the process: finished pulls and learned speeds. Running pulls come back with the agents' reports. */
@@ -23,6 +32,8 @@ export interface PullState {
   readonly restored: RestoredState;
   /** Takes a pull that ended; it is on disk a second later. False when too many wait for the disk. */
   ended(pull: StoredPull): boolean;
+  /** Takes an adoption, likewise: the pull may outlive the server. */
+  adopted(adoption: Adoption): boolean;
   /** Resolves when what ended until now is on disk, or could not be written. */
   settled(): Promise<void>;
   /** Called every minute and in the end for what was learned by then: nodes that changed since are written. */
@@ -55,6 +66,8 @@ const mostWaiting = 20_000;
 const mostPulls = 40_000;
 /** A node's speeds of last week say little; one that is gone should not stay for ever. */
 const speedsTtlMs = 7 * 24 * 3_600_000;
+/** No pull takes longer. */
+const adoptedTtlMs = 24 * 3_600_000;
 
 /** @throws UserError the folder cannot be written, MigrationError the file belongs to a newer version. */
 export async function openPullState(options: PullStateOptions): Promise<PullState> {
@@ -72,6 +85,7 @@ class StateFile implements PullState {
   private readonly flushTimer: NodeJS.Timeout;
   private readonly tidyTimer: NodeJS.Timeout;
   private waiting: StoredPull[] = [];
+  private waitingAdoptions: StateTables["adopted_id"][] = [];
   private source: (() => LearnedSpeeds) | undefined;
   /** What is on disk of each node: unchanged speeds are the same object. */
   private written = new Map<string, Speeds>();
@@ -97,6 +111,12 @@ class StateFile implements PullState {
   ended(pull: StoredPull): boolean {
     if (this.waiting.length >= mostWaiting) return false;
     this.waiting.push(pull);
+    return true;
+  }
+
+  adopted({ nodeName, ownId, id }: Adoption): boolean {
+    if (this.waitingAdoptions.length >= mostWaiting) return false;
+    this.waitingAdoptions.push({ node_name: nodeName, own_id: ownId, id, adopted_at: this.clock() });
     return true;
   }
 
@@ -135,8 +155,10 @@ class StateFile implements PullState {
 
   private async flush(): Promise<void> {
     const pulls = this.waiting;
-    if (pulls.length === 0) return;
+    const adoptions = this.waitingAdoptions;
+    if (pulls.length + adoptions.length === 0) return;
     this.waiting = [];
+    this.waitingAdoptions = [];
     try {
       await this.database.transaction(async (tx) => {
         for (let from = 0; from < pulls.length; from += rowsPerStatement) {
@@ -150,9 +172,15 @@ class StateFile implements PullState {
           }));
           await tx.replaceInto("finished_pull").values(rows).execute();
         }
+        for (let from = 0; from < adoptions.length; from += rowsPerStatement)
+          await tx
+            .replaceInto("adopted_id")
+            .values(adoptions.slice(from, from + rowsPerStatement))
+            .execute();
       });
     } catch (error) {
       this.waiting = [...pulls, ...this.waiting].slice(-mostWaiting);
+      this.waitingAdoptions = [...adoptions, ...this.waitingAdoptions].slice(-mostWaiting);
       throw error;
     }
   }
@@ -177,6 +205,10 @@ class StateFile implements PullState {
       await tx
         .deleteFrom("learned_speed")
         .where("learned_at", "<", now - speedsTtlMs)
+        .execute();
+      await tx
+        .deleteFrom("adopted_id")
+        .where("adopted_at", "<", now - adoptedTtlMs)
         .execute();
       if (learned === undefined) return;
       const rows: StateTables["learned_speed"][] = [];
@@ -212,6 +244,14 @@ async function restore(
     .selectAll()
     .where("learned_at", ">=", now - speedsTtlMs)
     .execute();
+  const adoptions = await database.read
+    .selectFrom("adopted_id")
+    .selectAll()
+    .where("adopted_at", ">=", now - adoptedTtlMs)
+    .orderBy("adopted_at", "desc")
+    .limit(options.pulls ?? mostPulls)
+    .execute();
+  const adopted = adoptions.map(({ node_name: nodeName, own_id: ownId, id }) => ({ nodeName, ownId, id }));
   const nodes = new Map(
     speeds.flatMap((row) => parsed(row.speeds).map((known) => [row.node_name, known as Speeds] as const)),
   );
@@ -227,7 +267,7 @@ async function restore(
       status: status as PullStatus,
     })),
   );
-  return { pulls, nodes, ...(fleet === undefined ? {} : { fleet }) };
+  return { pulls, nodes, adopted, ...(fleet === undefined ? {} : { fleet }) };
 }
 
 /** Nothing for a text that is no JSON: SQLite does not notice every damage. */

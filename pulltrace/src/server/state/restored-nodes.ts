@@ -22,14 +22,20 @@ export function restoredNodes(restored: RestoredState, limits: ServerLimits, now
     of.push(pull);
     pullsOf.set(pull.nodeName, of);
   }
-  const names = [...new Set([...pullsOf.keys(), ...restored.nodes.keys()])].slice(0, limits.nodes * 0.8);
+  const adoptedOn = new Map<string, Map<string, string>>();
+  for (const { nodeName, ownId, id } of restored.adopted) {
+    const of = adoptedOn.get(nodeName) ?? new Map<string, string>();
+    adoptedOn.set(nodeName, of.set(ownId, id));
+  }
+  const known = [...pullsOf.keys(), ...adoptedOn.keys(), ...restored.nodes.keys()];
+  const names = [...new Set(known)].slice(0, limits.nodes * 0.8);
   return names.map((nodeName) => {
     const own = (pullsOf.get(nodeName) ?? []).toReversed();
     const finished = new Map<string, FinishedPull>(
       own.map(({ key, status, endedAt, endedBy }) => [status.id, { key, status, endedAt, endedBy }]),
     );
     const finishedLayers = own.reduce((sum, { status }) => sum + status.layers.length, 0);
-    const adopted = new Map<string, string>();
+    const adopted = adoptedOn.get(nodeName) ?? new Map<string, string>();
     for (const { key, status } of own) {
       const before = idBeforeAdoption(nodeName, key, status.id);
       if (before !== undefined) adopted.set(before, status.id);

@@ -84,6 +84,56 @@ describe("the state of the pull server", () => {
     await after.close();
   });
 
+  it("a running pull that pods had waited for keeps its id over restarts of server and agent, and over a new wait", async () => {
+    const path = await folder();
+    const before = await openState(path);
+    const pods = scriptedPods();
+    const first = await runningServer({ state: before, historyTtlMs: hourMs, pods });
+    const runs = (downloaded: number) => pullOf([layerOf(1, downloaded)], { id: "runs" });
+    const waits = (source: typeof pods): void =>
+      source.set("node-1", { waiting: [containerOf({ image: runs(0).imageRef, since: noon })] });
+    waits(pods);
+    first.pass(4_000);
+    waits(pods);
+    const [row] = (await first.list()).pulls;
+    expect(row?.phase).toBe("waiting");
+    await first.post(reportOf([runs(10)]));
+    expect((await first.list()).pulls).toMatchObject([{ id: row?.id, phase: "downloading" }]);
+    await first.close();
+    await before.close();
+
+    // The pods are seen to wait before the agent has reported, so that a row of their own stands there for a while.
+    const between = await openState(path);
+    const morePods = scriptedPods();
+    const second = await runningServer({ state: between, historyTtlMs: hourMs, pods: morePods });
+    waits(morePods);
+    second.pass(4_000);
+    waits(morePods);
+    expect((await second.list()).pulls).toMatchObject([{ phase: "waiting" }]);
+    await second.post(reportOf([runs(20)]));
+    const running = (await second.list()).pulls.filter(({ phase }) => phase === "downloading");
+    expect(running.map(({ id }) => id)).toEqual([row?.id]);
+    await second.close();
+    await between.close();
+
+    const after = await openState(path);
+    const third = await runningServer({ state: after, historyTtlMs: hourMs });
+    await third.post(reportOf([runs(30)]));
+    expect((await third.list()).pulls).toMatchObject([{ id: row?.id, phase: "downloading" }]);
+    // It ends once, however often that is told.
+    const over = pullOf([layerOf(1, 1_000, { phase: "done" })], {
+      id: "runs",
+      phase: "done",
+      completedAt: new Date(noon + 9_000).toISOString(),
+    });
+    for (const report of [reportOf([over]), reportOf([over])]) await third.post(report);
+    expect((await third.list()).pulls.map(({ id, phase }) => ({ id, phase }))).toEqual([
+      { id: row?.id, phase: "done" },
+    ]);
+    await third.close();
+    await after.close();
+  });
+
   it("brings back what was learned of a node's speed", async () => {
     const path = await folder();
     const before = await openState(path);

@@ -13,6 +13,15 @@ export interface StateTables {
     /** JSON of a PullStatus. */
     readonly status: string;
   };
+  /** A pull that readers know by the id of the row in which its pods waited. */
+  adopted_id: {
+    readonly node_name: string;
+    /** The id that the pull has by itself. */
+    readonly own_id: string;
+    readonly id: string;
+    /** Milliseconds since 1970. */
+    readonly adopted_at: number;
+  };
   learned_speed: {
     /** Empty for all nodes together. */
     readonly node_name: string;
@@ -42,6 +51,17 @@ export const stateMigrations: MigrationSet = {
           node_name text not null primary key,
           learned_at bigint not null,
           speeds text not null
+        );`,
+    },
+    {
+      name: "adopted-ids",
+      sql: `
+        create table adopted_id (
+          node_name text not null,
+          own_id text not null,
+          id text not null,
+          adopted_at bigint not null,
+          primary key (node_name, own_id)
         );`,
     },
   ],
