@@ -58,6 +58,32 @@ export async function keyOfBlob(catalog: Catalog, digest: Digest): Promise<BlobK
   return row && ((row.storage_key ?? digest) as BlobKey);
 }
 
+const underDigest = preparedQuery(["digest"], (catalog: Catalog, parameter: { digest: string }) =>
+  catalog
+    .selectFrom("store_blobs")
+    .select(["storage_key", sql<number>`0`.as("removed")])
+    .where("digest", "=", parameter.digest)
+    .unionAll(
+      catalog
+        .selectFrom("store_removals")
+        .select(["storage_key", sql<number>`1`.as("removed")])
+        .where("storage_key", "=", parameter.digest),
+    ),
+);
+
+/** Where the bytes of a digest lie, if it is named, and whether bytes that have the digest itself as key are being removed. */
+export async function lyingUnder(
+  catalog: Catalog,
+  digest: Digest,
+): Promise<{ readonly key: BlobKey | undefined; readonly isRemoved: boolean }> {
+  const rows = await underDigest(catalog, { digest });
+  const named = rows.find((row) => row.removed === 0);
+  return {
+    key: named && ((named.storage_key ?? digest) as BlobKey),
+    isRemoved: rows.some((row) => row.removed === 1),
+  };
+}
+
 /**
  * Names a blob that is durable in the backend, and leases it. One that is named already gets the new bytes, so that a
  * damaged one heals wherever they lie, lives again if it was condemned, and its lease grows. Bytes that lay elsewhere are
@@ -77,7 +103,6 @@ export async function recordBlob(
     .returning("digest")
     .executeTakeFirst();
   if (made !== undefined) return;
-  // Two statements: the first locks the row, so that what it answers is what the second one replaces.
   const before = await tx
     .updateTable("store_blobs")
     .set({ leased_until: atLeast(blob.leasedUntil), condemned_at: null })
@@ -98,6 +123,40 @@ export async function leaseBlob(tx: Catalog, digest: Digest, until: number): Pro
     .returning("digest")
     .executeTakeFirst();
   return leased !== undefined;
+}
+
+/** Leases a blob, and makes a condemned one live again, if this repository shows it. */
+export async function leaseShownBlob(
+  tx: Catalog,
+  repository: RepositoryName,
+  digest: Digest,
+  until: number,
+): Promise<BlobRow | undefined> {
+  const row = await tx
+    .updateTable("store_blobs")
+    .set({ leased_until: atLeast(until), condemned_at: null })
+    .where("digest", "=", digest)
+    .where((is) =>
+      is.exists(
+        is
+          .selectFrom("store_repository_blobs as l")
+          .innerJoin("store_repositories as r", "r.id", "l.repository_id")
+          .select("l.digest")
+          .where("l.digest", "=", digest)
+          .where("r.name", "=", repository),
+      ),
+    )
+    .returning(["size", "leased_until", "storage_key"])
+    .executeTakeFirst();
+  return (
+    row && {
+      digest,
+      size: row.size,
+      leasedUntil: row.leased_until,
+      key: (row.storage_key ?? digest) as BlobKey,
+      condemned: false,
+    }
+  );
 }
 
 /** Shows a blob in a repository. Says whether it was not shown there before. */

@@ -1,7 +1,7 @@
+import { sql } from "@waybill/foundation/database";
 import { digestOfKey, uploadOfKey, type BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import { openPackagesNaming } from "./package-files.ts";
 import type { Catalog } from "./schema.ts";
 import { findUpload } from "./uploads.ts";
 
@@ -131,33 +131,26 @@ export async function settleManifestReview(
 export async function blobState(catalog: Catalog, digest: Digest): Promise<BlobState | undefined> {
   const row = await catalog.selectFrom("store_blobs").selectAll().where("digest", "=", digest).executeTakeFirst();
   if (row === undefined) return undefined;
-  const named = await catalog
-    .selectFrom("store_manifest_blobs")
-    .select((is) => ["repository_id", is.fn.countAll<number>().as("manifests")])
-    .where("blob", "=", digest)
-    .groupBy("repository_id")
-    .execute();
-  const namedIn = new Map(named.map((one) => [one.repository_id, one.manifests]));
-  for (const [repository, files] of await openPackagesNaming(catalog, digest)) {
-    namedIn.set(repository, (namedIn.get(repository) ?? 0) + files);
+  const uses = await sql<{ repository_id: number; name: string | null; since: number; names: number }>`
+    select l.repository_id, r.name, l.created_at as since, 0 as names
+      from store_repository_blobs l join store_repositories r on r.id = l.repository_id where l.digest = ${digest}
+    union all
+    select repository_id, null, 0, count(*) from store_manifest_blobs where blob = ${digest} group by repository_id
+    union all
+    select repository_id, null, 0, count(*) from store_package_files where digest = ${digest} group by repository_id
+    order by 1`.execute(catalog);
+  const links: BlobLink[] = [];
+  const namedIn = new Map<number, number>();
+  for (const { repository_id: repositoryId, name, since, names } of uses.rows) {
+    if (name !== null) links.push({ repositoryId, repository: name as RepositoryName, since });
+    else namedIn.set(repositoryId, (namedIn.get(repositoryId) ?? 0) + names);
   }
-  const links = await catalog
-    .selectFrom("store_repository_blobs as l")
-    .innerJoin("store_repositories as r", "r.id", "l.repository_id")
-    .select(["l.repository_id", "r.name", "l.created_at"])
-    .where("l.digest", "=", digest)
-    .orderBy("l.repository_id")
-    .execute();
   return {
     key: (row.storage_key ?? digest) as BlobKey,
     size: row.size,
     leasedUntil: row.leased_until,
     condemnedAt: row.condemned_at ?? undefined,
-    links: links.map((link) => ({
-      repositoryId: link.repository_id,
-      repository: link.name as RepositoryName,
-      since: link.created_at,
-    })),
+    links,
     namedIn,
   };
 }

@@ -5,7 +5,7 @@
  */
 export { storeMigrations, type Catalog, type StoreTables } from "./schema.ts";
 export { missingBlobs, missingManifests } from "./missing.ts";
-export { blobOf, keyOfBlob, leaseBlob, linkBlob, recordBlob, unlinkBlob } from "./blobs.ts";
+export { blobOf, keyOfBlob, leaseBlob, leaseShownBlob, linkBlob, lyingUnder, recordBlob, unlinkBlob } from "./blobs.ts";
 export {
   blobState,
   condemnBlob,
@@ -28,7 +28,14 @@ export {
   type ManifestReview,
   type Removal,
 } from "./collection.ts";
-export { recordReferences, releaseReferences, reviewBlob, reviewManifest, unindexedManifests } from "./references.ts";
+export {
+  markIndexed,
+  recordReferences,
+  releaseReferences,
+  reviewBlob,
+  reviewManifest,
+  unindexedManifests,
+} from "./references.ts";
 export {
   allClasses,
   classInUse,

@@ -70,7 +70,10 @@ export async function findManifest(
   );
 }
 
-/** Says whether the repository did not have it; one that it has keeps its bytes and takes the new media type. */
+/**
+ * Says whether the repository did not have it: then its references are recorded next. One that it has keeps its bytes and
+ * takes the new media type.
+ */
 export async function insertManifest(
   tx: Catalog,
   repository: number,
@@ -91,20 +94,19 @@ export async function insertManifest(
       class: manifest.class,
       expires_at: manifest.expiresAt ?? null,
       used_at: now,
+      indexed: 1,
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning("digest")
     .executeTakeFirst();
   if (made !== undefined) return true;
-  const known = await tx
+  await tx
     .updateTable("store_manifests")
     .set({ media_type: manifest.mediaType, used_at: now, orphan_of: null })
     .where("repository_id", "=", repository)
     .where("digest", "=", manifest.digest)
-    .returning("digest")
-    .executeTakeFirst();
-  // Deleted between the two statements: now there is nothing in the way.
-  return known === undefined ? await insertManifest(tx, repository, manifest, now) : false;
+    .execute();
+  return false;
 }
 
 /** Notes that somebody is told of a manifest. False when it is gone. */

@@ -95,17 +95,6 @@ export async function insertPackageFiles(
   }
 }
 
-/** In how many places open packages of each repository name a blob. */
-export async function openPackagesNaming(catalog: Catalog, digest: Digest): Promise<ReadonlyMap<number, number>> {
-  const rows = await catalog
-    .selectFrom("store_package_files")
-    .select((is) => ["repository_id", is.fn.countAll<number>().as("files")])
-    .where("digest", "=", digest)
-    .groupBy("repository_id")
-    .execute();
-  return new Map(rows.map((row) => [row.repository_id, row.files]));
-}
-
 /** Manifests from before packages were. */
 export async function packageBacklog(
   catalog: Catalog,

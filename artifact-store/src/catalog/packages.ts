@@ -112,6 +112,8 @@ export async function searchPackages(catalog: Catalog, search: PackageSearch): P
   return rows.map((row) => ({ ...row, repository: row.repository as RepositoryName }));
 }
 
+type LabelledRow = Pick<PackageTables["store_packages"], "id" | "labels" | "created_at">;
+
 /** Writes a package down. False when one of this id is there. */
 export async function insertPackage(tx: Catalog, row: PackageTables["store_packages"]): Promise<boolean> {
   const made = await tx
@@ -120,7 +122,7 @@ export async function insertPackage(tx: Catalog, row: PackageTables["store_packa
     .onConflict((conflict) => conflict.doNothing())
     .returning("id")
     .executeTakeFirst();
-  if (made !== undefined) await writeLabels(tx, row);
+  if (made !== undefined) await insertLabels(tx, row);
   return made !== undefined;
 }
 
@@ -133,11 +135,12 @@ export async function updatePackage(
 }
 
 /** Replaces what can be searched of its labels. */
-export async function writeLabels(
-  tx: Catalog,
-  row: { readonly id: string; readonly labels: string; readonly created_at: number },
-): Promise<void> {
+export async function writeLabels(tx: Catalog, row: LabelledRow): Promise<void> {
   await tx.deleteFrom("store_package_labels").where("package_id", "=", row.id).execute();
+  await insertLabels(tx, row);
+}
+
+async function insertLabels(tx: Catalog, row: LabelledRow): Promise<void> {
   const labels = Object.entries(JSON.parse(row.labels) as Record<string, string>).map(([key, value]) => ({
     package_id: row.id,
     key,
@@ -159,7 +162,9 @@ export async function packagesOf(catalog: Catalog, repository: number, digest: D
 }
 
 /** What the events of a package say of it. */
-export function packageFacts(row: PackageRow): PackageFacts {
+export function packageFacts(
+  row: Pick<PackageRow, "repository" | "id" | "producer" | "kind" | "run_id" | "labels" | "links" | "digest">,
+): PackageFacts {
   return {
     repository: row.repository,
     package: row.id,

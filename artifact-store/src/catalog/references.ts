@@ -17,7 +17,7 @@ export interface UnindexedManifest {
 
 const rowsAtOnce = 500;
 
-/** Writes down what a manifest names, once: from then on that is kept because of it. */
+/** Writes down what a manifest names, once, in the transaction that stores it: from then on that is kept because of it. */
 export async function recordReferences(
   tx: Catalog,
   repository: number,
@@ -44,6 +44,10 @@ export async function recordReferences(
       .onConflict((conflict) => conflict.doNothing())
       .execute();
   }
+}
+
+/** Notes that the references of a manifest from before they were written down are. */
+export async function markIndexed(tx: Catalog, repository: number, manifest: Digest): Promise<void> {
   await tx
     .updateTable("store_manifests")
     .set({ indexed: 1 })

@@ -65,11 +65,17 @@ export async function allClasses(catalog: Catalog): Promise<RetentionClass[]> {
 /** The class that manifests pushed to this repository get. */
 export async function classOfRepository(catalog: Catalog, repository: number): Promise<RetentionClass> {
   const row = await catalog
-    .selectFrom("store_repositories")
-    .select("class")
-    .where("id", "=", repository)
+    .selectFrom("store_repositories as r")
+    .leftJoin("store_classes as c", "c.name", "r.class")
+    .select("c.rules")
+    .where("r.id", "=", repository)
     .executeTakeFirst();
-  return (await findClass(catalog, row?.class ?? standardClass.name)) ?? standardClass;
+  return classOf(row?.rules);
+}
+
+/** @param rules as they are stored; nothing: nobody defined the class */
+function classOf(rules: string | null | undefined): RetentionClass {
+  return typeof rules === "string" ? parseRetentionClass(JSON.parse(rules) as RetentionClass) : standardClass;
 }
 
 export async function setClassOfRepository(tx: Catalog, repository: number, name: string): Promise<void> {
@@ -105,10 +111,15 @@ export async function manifestFacts(
   leaseMs: number,
 ): Promise<ManifestFacts | undefined> {
   const row = await catalog
-    .selectFrom("store_manifests")
-    .select(["created_at", "class", "expires_at", "used_at", "untagged_at", "subject", "orphan_of"])
-    .where("repository_id", "=", repository)
-    .where("digest", "=", digest)
+    .selectFrom("store_manifests as m")
+    .leftJoin("store_classes as c", "c.name", "m.class")
+    .leftJoin("store_manifests as s", (join) =>
+      join.onRef("s.repository_id", "=", "m.repository_id").onRef("s.digest", "=", "m.subject"),
+    )
+    .select(["m.created_at", "m.expires_at", "m.used_at", "m.untagged_at", "m.orphan_of", "c.rules"])
+    .select("s.digest as subject")
+    .where("m.repository_id", "=", repository)
+    .where("m.digest", "=", digest)
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const holds = await holdsOf(catalog, repository, digest);
@@ -128,18 +139,9 @@ export async function manifestFacts(
     .orderBy("parent")
     .limit(mostNames)
     .execute();
-  const subject =
-    row.subject === null
-      ? undefined
-      : await catalog
-          .selectFrom("store_manifests")
-          .select("digest")
-          .where("repository_id", "=", repository)
-          .where("digest", "=", row.subject)
-          .executeTakeFirst();
   return {
     createdAt: row.created_at,
-    class: (await findClass(catalog, row.class)) ?? standardClass,
+    class: classOf(row.rules),
     expiresAt: row.expires_at ?? undefined,
     leasedUntil: row.used_at + leaseMs,
     holds: holds.filter((hold) => !hold.pin),
@@ -147,7 +149,7 @@ export async function manifestFacts(
     tags: tags.map((tag) => tag.name),
     untaggedAt: row.untagged_at ?? undefined,
     indexes: parents.map((parent) => parent.parent),
-    subject: subject?.digest,
+    subject: row.subject ?? undefined,
     orphanOf: row.orphan_of ?? undefined,
   };
 }

@@ -8,6 +8,7 @@ import {
   isBeingRemoved,
   isNamedKey,
   manifestFacts,
+  markIndexed,
   recordReferences,
   recordRemoval,
   removals,
@@ -183,6 +184,7 @@ export class Collector {
             blobs: blobs.map((blob) => blob.digest),
             manifests: manifests.map((manifest) => manifest.digest),
           });
+          await markIndexed(tx, repository, digest);
         }
       });
     }
@@ -220,7 +222,11 @@ export class Collector {
       let after: Digest | undefined;
       for (;;) {
         run.signal?.throwIfAborted();
-        const page = await dueBlobs(catalog, { until: run.at, limit: atOnce, ...(after === undefined ? {} : { after }) });
+        const page = await dueBlobs(catalog, {
+          until: run.at,
+          limit: atOnce,
+          ...(after === undefined ? {} : { after }),
+        });
         after = page.at(-1);
         if (after === undefined) break;
         for (const steps of await Promise.all(page.map((digest) => this.#reviewBlob(digest, run.at)))) {

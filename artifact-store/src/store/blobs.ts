@@ -9,13 +9,11 @@ import {
 } from "../blobs/index.ts";
 import {
   blobOf,
-  deleteUpload,
   ensureRepository,
-  isBeingRemoved,
   isUnwritable,
-  keyOfBlob,
-  leaseBlob,
+  leaseShownBlob,
   linkBlob,
+  lyingUnder,
   recordBlob,
   repositoryId,
   repositoryWith,
@@ -112,7 +110,7 @@ export class Blobs {
 
   /**
    * Makes a stage whose digest has been verified a blob of the repository: first the bytes are durable, then the catalog
-   * names them, then the caller may promise them. A session of the same id ends in the same commit.
+   * names them, then the caller may promise them.
    * @param also something more to do in that commit
    */
   async adopt(
@@ -129,10 +127,8 @@ export class Blobs {
         const home = await ensureRepository(tx, repository, now);
         const leasedUntil = now + this.#leaseMs;
         await recordBlob(tx, { ...blob, key, leasedUntil }, now);
-        await deleteUpload(tx, stage);
         await also?.(tx, blob);
         if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
-        // Rows in the order in which everybody takes them: blob, link, review.
         await reviewBlob(tx, blob.digest, leasedUntil);
       });
     };
@@ -146,10 +142,9 @@ export class Blobs {
    * lost its lease.
    */
   async #keyFor(digest: Digest): Promise<BlobKey> {
-    const key = await keyOfBlob(this.#catalog, digest);
+    const { key, isRemoved } = await lyingUnder(this.#catalog, digest);
     if (key !== undefined) return key;
-    if (this.#backend.shared) return freshKey(digest);
-    return (await isBeingRemoved(this.#catalog, digest)) ? freshKey(digest) : digest;
+    return this.#backend.shared || isRemoved ? freshKey(digest) : digest;
   }
 
   /**
@@ -165,9 +160,8 @@ export class Blobs {
     const now = this.#now();
     return await this.#commits.commit(async (tx, tell) => {
       const from = typeof source === "string" ? source : await repositoryWith(tx, digest, source);
-      const blob = from === undefined ? undefined : await blobOf(tx, from, digest);
+      const blob = from === undefined ? undefined : await leaseShownBlob(tx, from, digest, now + this.#leaseMs);
       if (from === undefined || blob === undefined) return undefined;
-      if ((await this.#lease(tx, from, digest, now)) === undefined) return undefined;
       const home = await ensureRepository(tx, repository, now);
       const { size } = blob;
       if (await linkBlob(tx, home, digest, now)) tell({ type: "blob.mounted", repository, digest, size, from });
@@ -202,19 +196,13 @@ export class Blobs {
       return row;
     }
     if (row === undefined) throw await this.#unknown(repository, digest);
-    const leasing = this.#commits.commit((tx) => this.#lease(tx, repository, digest, now));
+    const leasing = this.#commits.commit((tx) => leaseShownBlob(tx, repository, digest, now + this.#leaseMs));
     const leased = await leasing.catch((error: unknown) => {
       if (isUnwritable(error) && !row.condemned) return row;
       throw error;
     });
     if (leased === undefined) throw await this.#unknown(repository, digest);
     return leased;
-  }
-
-  /** Leases first, which locks the blob, and then looks whether the repository shows it still. */
-  async #lease(tx: Catalog, repository: RepositoryName, digest: Digest, now: number): ReturnType<typeof blobOf> {
-    if (!(await leaseBlob(tx, digest, now + this.#leaseMs))) return undefined;
-    return await blobOf(tx, repository, digest);
   }
 
   /** Hides a blob from the repository. Others keep theirs. @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN */

@@ -42,7 +42,7 @@ export async function recordImported(
   if (!isPackage(mediaType)) return;
   const { producer, kind, runId, labels, links, files } = packageContent(content, mediaType);
   const id = idOf("imported", repository, digest);
-  const made = await insertPackage(tx, {
+  const fresh = {
     id,
     repository_id: home,
     tenant: tenantOfRepository(repository),
@@ -62,9 +62,13 @@ export async function recordImported(
     expires_at: null,
     reason: null,
     fingerprint: null,
-  });
+  } as const;
+  if (await insertPackage(tx, fresh)) {
+    tell({ type: "package.sealed", ...packageFacts({ ...fresh, repository }) });
+    return;
+  }
   // Deleted once, and pushed again.
-  if (!made) await updatePackage(tx, id, { state: "sealed", sealed_at: now, reason: null });
+  await updatePackage(tx, id, { state: "sealed", sealed_at: now, reason: null });
   const row = await findPackage(tx, id);
   if (row !== undefined) tell({ type: "package.sealed", ...packageFacts(row) });
 }

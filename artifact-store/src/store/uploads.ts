@@ -58,7 +58,11 @@ export class Uploads {
       id,
       digest,
       last && { source: last.source, offset: last.offset },
-      (writer, blob) => this.#blobs.adopt(repository, id, writer, blob, also),
+      (writer, blob, end) =>
+        this.#blobs.adopt(repository, id, writer, blob, async (tx) => {
+          await end(tx);
+          await also?.(tx, blob);
+        }),
     );
   }
 

@@ -126,7 +126,7 @@ export class Sessions {
 
   /**
    * Takes the last bytes, if any, checks the whole against `digest` and hands the stage over: `commit` makes it a blob
-   * and ends the session in the catalog. A wrong digest ends the session, too.
+   * and, with `end`, ends the session in the same transaction. A wrong digest ends the session, too.
    * @param digest undefined: whatever the bytes have
    */
   async finish(
@@ -134,7 +134,11 @@ export class Sessions {
     id: string,
     digest: Digest | undefined,
     last: { readonly source: ByteSource; readonly offset: number | undefined } | undefined,
-    commit: (writer: StageWriter, blob: { readonly digest: Digest; readonly size: number }) => Promise<void>,
+    commit: (
+      writer: StageWriter,
+      blob: { readonly digest: Digest; readonly size: number },
+      end: (tx: Catalog) => Promise<unknown>,
+    ) => Promise<void>,
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
     return await this.#alone(id, async () => {
       const live = await this.#find(repository, id);
@@ -147,7 +151,11 @@ export class Sessions {
       }
       const unwritten = await this.#unwritten(id);
       try {
-        await commit(await live.writer(), { digest: actual, size });
+        await commit(
+          await live.writer(),
+          { digest: actual, size },
+          async (tx) => unwritten || (await deleteUpload(tx, id)),
+        );
       } catch (error) {
         // Its bytes may be there still: whoever tries again finds them.
         if (unwritten) await this.#insert(live).catch(() => undefined);

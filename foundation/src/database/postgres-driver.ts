@@ -2,12 +2,14 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kys
 import type { Pool, PoolClient } from "pg";
 import { DatabaseMisuse, DatabaseUnavailable } from "./failure.ts";
 import { isBrokenConnection } from "./postgres-failure.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 
 /** One connection of the pool per query or transaction. A connection whose state is in doubt is closed, not reused. */
 export function createPostgresDriver(pool: Pool, options: { readonly transactions: boolean }): Driver {
+  const prepared = new PreparedStatements();
   return {
     init: async () => {},
-    acquireConnection: async () => new Lease(await pool.connect()),
+    acquireConnection: async () => new Lease(await pool.connect(), prepared),
     async beginTransaction(lease) {
       if (!options.transactions) throw new DatabaseMisuse("`read` has no transactions: use `database.transaction`.");
       await leaseOf(lease).command("begin");
@@ -25,13 +27,15 @@ export function createPostgresDriver(pool: Pool, options: { readonly transaction
 
 class Lease implements DatabaseConnection {
   readonly #client: PoolClient;
+  readonly #prepared: PreparedStatements;
   readonly #onLost = (): void => {
     this.#broken = true;
   };
   #broken = false;
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, prepared: PreparedStatements) {
     this.#client = client;
+    this.#prepared = prepared;
     // Between two queries nobody else hears of a lost connection, and an unheard "error" event ends the process.
     client.on("error", this.#onLost);
   }
@@ -70,7 +74,13 @@ class Lease implements DatabaseConnection {
   async #query(sql: string, parameters: readonly unknown[]) {
     if (this.#broken) throw new DatabaseUnavailable("connection", "The connection to the database was lost.");
     try {
-      return await this.#client.query<Record<string, unknown>>(sql, [...parameters]);
+      // Without parameters it is one of those few that need no plan: begin, commit, rollback.
+      const name = parameters.length === 0 ? undefined : this.#prepared.nameOf(sql);
+      return await this.#client.query<Record<string, unknown>>({
+        text: sql,
+        values: [...parameters],
+        ...(name === undefined ? {} : { name }),
+      });
     } catch (error) {
       if (isBrokenConnection(error)) this.#broken = true;
       throw error;

@@ -15,6 +15,7 @@ const constraintKinds: Readonly<Record<string, ConstraintKind>> = {
 };
 
 const unavailable: Readonly<Record<string, readonly [UnavailableReason, string]>> = {
+  "0A000": ["conflict", "The tables were changed meanwhile"],
   "25P03": ["timeout", "The transaction was rolled back: it sent no statement for too long"],
   "40001": ["conflict", "Another transaction changed the same rows first"],
   "40P01": ["conflict", "Two transactions waited for each other"],
@@ -53,6 +54,7 @@ export function translatePostgres(error: unknown, server: string): unknown {
   if (code === "25006") {
     return new DatabaseMisuse("`read` cannot change anything: use `database.transaction`.", { cause: error });
   }
+  if (code === "0A000" && !isOutdatedPlan(error)) return error;
   const known =
     unavailable[code] ?? (code.startsWith("08") ? (["connection", "The connection failed"] as const) : undefined);
   if (known !== undefined) return new DatabaseUnavailable(known[0], `${known[1]} (${server}).`, error);
@@ -66,7 +68,16 @@ export function translatePostgres(error: unknown, server: string): unknown {
 export function isBrokenConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = codeOf(error);
-  return networkCodes.has(code) || /^(08|57P)/.test(code) || code === "25P03" || clientMessages.test(error.message);
+  if (networkCodes.has(code) || /^(08|57P)/.test(code) || code === "25P03") return true;
+  return isOutdatedPlan(error) || clientMessages.test(error.message);
+}
+
+/**
+ * A statement that this connection has prepared returns other columns now, since another program has migrated: the server
+ * refuses it for as long as the connection lives.
+ */
+function isOutdatedPlan(error: Error): boolean {
+  return codeOf(error) === "0A000" && error.message.includes("cached plan");
 }
 
 /** The code of an error of the server or of a socket. Several failed addresses come as one `AggregateError`. */

@@ -146,4 +146,36 @@ describe("a database on a server", () => {
     await expect(later.check()).rejects.toThrow(/accepts no changes/);
     await later.close();
   });
+
+  it("whose tables another program changes goes on with a new connection", async () => {
+    const one = await open(place.url, { connections: 1 });
+    const ask = () => sql<{ id: number }>`select * from depot where id = ${1}`.execute(one.read);
+    // Twice, so that the connection has it prepared.
+    await ask();
+    await ask();
+    await database.transaction((tx) => sql`alter table depot add column town text`.execute(tx));
+    await expect(ask()).rejects.toMatchObject({ reason: "conflict" });
+    expect((await ask()).rows).toEqual([{ id: 1, name: "a", town: null }]);
+    await one.close();
+  });
+
+  it("keeps statements prepared that come again, and not without end those that do not", async () => {
+    const one = await open(place.url, { connections: 1 });
+    const prepared = async (): Promise<string[]> => {
+      const { rows } = await sql<{ statement: string }>`select statement from pg_prepared_statements`.execute(one.read);
+      return rows.map((row) => row.statement);
+    };
+    for (let round = 0; round < 3; round++) {
+      await one.read.selectFrom("depot").select("name").where("id", "=", round).execute();
+      await sql`select ${round} as ${sql.ref(`column_${round}`)}`.execute(one.read);
+    }
+    expect(await prepared()).toEqual(['select "name" from "depot" where "id" = $1']);
+    for (let round = 0; round < 1000; round++) {
+      const query = sql`select ${round}::int as ${sql.ref(`column_${round}`)}`;
+      await query.execute(one.read);
+      await query.execute(one.read);
+    }
+    expect((await prepared()).length).toBeLessThanOrEqual(400);
+    await one.close();
+  });
 });
