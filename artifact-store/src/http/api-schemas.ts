@@ -5,6 +5,7 @@ import { parseDigest, type Digest } from "../digest/index.ts";
 export const schemas: z.core.$ZodRegistry<{ id: string; description?: string }> = z.registry();
 
 const largestPage = 1000;
+const noCursor = "not a cursor: pass the nextCursor of the page before";
 
 export const pageQuery = z.strictObject({
   limit: z
@@ -14,7 +15,8 @@ export const pageQuery = z.strictObject({
     .optional(),
   cursor: z
     .string()
-    .regex(/^[A-Za-z0-9_-]{1,1024}$/u, "not a cursor: pass the nextCursor of the page before")
+    .regex(/^[A-Za-z0-9_-]{1,1024}$/u, noCursor)
+    .refine((text) => !Buffer.from(text, "base64url").includes(0), { error: noCursor })
     .optional(),
 });
 

@@ -1,20 +1,25 @@
 import { publishedSchemas, type JsonObject } from "@waybill/foundation/openapi";
 import { collectionOperations } from "./collection.ts";
 import { schemas } from "./api-schemas.ts";
-import type { Operation, QuerySchema } from "./operation.ts";
+import type { Answer, HeaderField, Operation, QuerySchema } from "./operation.ts";
 import { packageOperations } from "./package-operations.ts";
 import { policyOperations } from "./policies.ts";
+import { registryOperations, tokenOperations } from "./registry-operations.ts";
+import { resumableOperations } from "./resumable/operations.ts";
 import { listingOperations, retentionOperations } from "./retention-operations.ts";
 import { webhookOperations } from "./webhook-operations.ts";
 
-/** Every call of `/api/v1` that the store serves: a new group of them is one more line here. */
+/** Every call that the store serves, `/events` excepted: a new group of them is one more line here. */
 export const operations: readonly Operation[] = [
   packageOperations,
+  resumableOperations,
   listingOperations,
   retentionOperations,
   collectionOperations,
   policyOperations,
   webhookOperations,
+  registryOperations,
+  tokenOperations,
 ].flatMap((group): Operation[] => Object.values(group));
 
 const published = publishedSchemas(schemas);
@@ -43,8 +48,12 @@ function parametersOf(operation: Operation): JsonObject[] {
     required: !field.safeParse(undefined).success,
     schema: published.inPlace(field),
   }));
+  const ofHeader = (operation.headers ?? [])
+    // OpenAPI has another place for it: the media types of the body.
+    .filter(({ name }) => name !== "Content-Type")
+    .map((field) => ({ name: field.name, in: "header", required: field.required === true, ...toldOf(field) }));
   const key = operation.idempotent === true ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : [];
-  return [...ofPath, ...ofQuery, ...key];
+  return [...ofPath, ...ofQuery, ...ofHeader, ...key];
 }
 
 function requestOf(operation: Operation): JsonObject {
@@ -59,14 +68,28 @@ function requestOf(operation: Operation): JsonObject {
   return { requestBody: { required: false, content: Object.fromEntries(uploads.map((type) => [type, {}])) } };
 }
 
-function answerOf({ answer }: Operation): JsonObject {
-  const { description, schema, mediaTypes, example } = answer;
+function toldOf({ description, example }: HeaderField): JsonObject {
+  return { description, schema: { type: "string" }, example };
+}
+
+function headersOf(fields: readonly HeaderField[]): JsonObject {
+  return Object.fromEntries(
+    fields.map((field) => [field.name, { required: field.required === true, ...toldOf(field) }]),
+  );
+}
+
+function answerOf(answer: Answer): JsonObject {
+  const { description, headers, schema, mediaTypes, example } = answer;
   const json = schema && { schema: published.inPlace(schema), ...(example === undefined ? {} : { example }) };
   const content =
     json === undefined
       ? Object.fromEntries((mediaTypes ?? []).map((type) => [type, {}]))
       : { "application/json": json };
-  return { description, ...(Object.keys(content).length === 0 ? {} : { content }) };
+  return {
+    description,
+    ...(headers === undefined ? {} : { headers: headersOf(headers) }),
+    ...(Object.keys(content).length === 0 ? {} : { content }),
+  };
 }
 
 /** Statuses that follow from what a call is, beside those that it names. */
@@ -74,10 +97,19 @@ function problemsOf(operation: Operation): number[] {
   const statuses = new Set([400, 401, 403, 500, 503, ...(operation.problems ?? [])]);
   if (operation.body !== undefined) statuses.add(413).add(415);
   if (operation.idempotent === true) statuses.add(422);
+  // What is not there, or another tenant's.
+  if (operation.path.includes("{")) statuses.add(404);
   return [...statuses].toSorted((a, b) => a - b);
 }
 
-function operationOf(operation: Operation): JsonObject {
+function problemOf({ errors, problemHeaders }: Operation, status: number): JsonObject {
+  const headers = problemHeaders?.[status];
+  if (errors === "registry") return { $ref: "#/components/responses/RegistryError" };
+  if (headers === undefined) return { $ref: "#/components/responses/Problem" };
+  return { ...problemResponse, headers: headersOf(headers) };
+}
+
+function operationOf(operation: Operation, answers: readonly Answer[]): JsonObject {
   const parameters = parametersOf(operation);
   const { access } = operation;
   return {
@@ -85,15 +117,14 @@ function operationOf(operation: Operation): JsonObject {
     tags: [operation.tag],
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
-    security: [{ token: [] }],
+    security:
+      access.kind === "public" ? [] : [{ token: [] }, ...(operation.errors === "registry" ? [{ basic: [] }] : [])],
     ...(access.kind === "roles" ? { "x-roles": access.roles } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...requestOf(operation),
     responses: {
-      [operation.answer.status]: answerOf(operation),
-      ...Object.fromEntries(
-        problemsOf(operation).map((status) => [status, { $ref: "#/components/responses/Problem" }]),
-      ),
+      ...Object.fromEntries(answers.map((answer) => [answer.status, answerOf(answer)])),
+      ...Object.fromEntries(problemsOf(operation).map((status) => [status, problemOf(operation, status)])),
     },
   };
 }
@@ -117,28 +148,51 @@ const problem = {
   },
 };
 
-/** The OpenAPI 3.1 document of `/api/v1`, made of the schemas that check its requests. */
+const problemResponse = {
+  description: "What is wrong, and what to do.",
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+};
+
+const registryError = {
+  type: "object",
+  description: 'The Distribution Spec\'s ("Error Codes"); `detail.request` is the id of the request in the log.',
+  required: ["errors"],
+  properties: {
+    errors: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["code", "message"],
+        properties: { code: { type: "string" }, message: { type: "string" }, detail: {} },
+      },
+    },
+  },
+};
+
+/** The OpenAPI 3.1 document of `/api/v1` and `/v2/`, made of the schemas that check its requests. */
 export function openApiDocument(): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: operationOf(operation) };
+    const { method, path, answer, also = [] } = operation;
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationOf(operation, [answer, ...also]) };
   }
   return {
     openapi: "3.1.1",
     info: {
       title: "artifact-store",
       version: "v1",
-      summary: "Packages, retention, collection and webhooks; images and blobs go over /v2/",
+      summary: "Packages, resumable uploads, retention, collection and webhooks; images and blobs go over /v2/",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
     paths,
     components: {
-      schemas: { Problem: problem, ...published.components() },
+      schemas: { Problem: problem, RegistryError: registryError, ...published.components() },
       responses: {
-        Problem: {
+        Problem: problemResponse,
+        RegistryError: {
           description: "What is wrong, and what to do.",
-          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+          content: { "application/json": { schema: { $ref: "#/components/schemas/RegistryError" } } },
         },
       },
       parameters: {
@@ -152,7 +206,10 @@ export function openApiDocument(): JsonObject {
           schema: { type: "string", minLength: 1, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" },
         },
       },
-      securitySchemes: { token: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        basic: { type: "http", scheme: "basic", description: "Any user; a token as the password." },
+      },
     },
   };
 }

@@ -7,6 +7,27 @@ import { withProblems } from "./problems.ts";
 /** A schema of an object whose fields arrive as text: parameters of the query. */
 export type QuerySchema = z.ZodObject<Record<string, z.ZodType>>;
 
+/** One field of the header of a request or an answer. */
+export interface HeaderField {
+  readonly name: string;
+  readonly description: string;
+  readonly required?: true;
+  /** As one would write it. */
+  readonly example: string;
+}
+
+/** One way in which a call succeeds. */
+export interface Answer {
+  readonly status: number;
+  readonly description: string;
+  readonly headers?: readonly HeaderField[];
+  /** Of JSON; absent: no body, or bytes. */
+  readonly schema?: z.ZodType;
+  /** Of bytes. */
+  readonly mediaTypes?: readonly string[];
+  readonly example?: unknown;
+}
+
 /**
  * One call of `/api/v1` as data: its requests are checked with it, the OpenAPI document is made of it, and it says who may
  * make it at all (what they then see is the gate's matter).
@@ -30,17 +51,16 @@ export interface Operation {
   readonly uploads?: readonly string[];
   /** Takes an `Idempotency-Key`. */
   readonly idempotent?: boolean;
-  readonly answer: {
-    readonly status: 200 | 201 | 204;
-    readonly description: string;
-    /** Of JSON; absent: no body, or bytes. */
-    readonly schema?: z.ZodType;
-    /** Of bytes. */
-    readonly mediaTypes?: readonly string[];
-    readonly example?: unknown;
-  };
+  readonly headers?: readonly HeaderField[];
+  readonly answer: Answer;
+  /** Other ways to succeed, each with a status of its own. */
+  readonly also?: readonly Answer[];
   /** Statuses that this call in particular can answer, beside those that every call can. */
   readonly problems?: readonly number[];
+  /** Fields of the header of a refusal, by its status. */
+  readonly problemHeaders?: Readonly<Record<number, readonly HeaderField[]>>;
+  /** Whose words errors are in: those of `/v2/` are the Distribution Spec's. Absent: problem+json. */
+  readonly errors?: "registry";
 }
 
 type Output<S, Absent> = S extends z.ZodType ? z.output<S> : Absent;
@@ -53,6 +73,14 @@ export interface OperationInput<O extends Operation> {
 
 const bodyLimitBytes = 64 * 1024;
 
+/** Where an operation is served, and for whom. */
+export function placeOf({ method, path, access }: Operation): Pick<HttpRoute, "method" | "path" | "access"> {
+  const served = path.replaceAll(/\{([A-Za-z]+)\}/g, (_, name: string) =>
+    name === "name" || name === "path" ? `:${name}{.+}` : `:${name}`,
+  );
+  return { method, path: served, access };
+}
+
 /** An operation as a route: checks what came, hands it to `handle`, and answers what that returns as JSON. */
 export function routeOf<const O extends Operation>(
   operation: O,
@@ -61,14 +89,18 @@ export function routeOf<const O extends Operation>(
     input: OperationInput<O>,
   ) => Promise<z.input<NonNullable<O["answer"]["schema"]>> | Response | undefined>,
 ): HttpRoute {
-  const path = operation.path.replaceAll(/\{([A-Za-z]+)\}/g, (_, name: string) =>
-    name === "name" || name === "path" ? `:${name}{.+}` : `:${name}`,
-  );
   return {
-    method: operation.method,
-    path,
-    access: operation.access,
+    ...placeOf(operation),
     handler: withProblems(async (c) => {
+      // No catalog keeps this character, so nothing that a path can name has it.
+      if (Object.values(c.req.param()).some((text) => text.includes("\u0000"))) {
+        throw new Problem({
+          code: "NOT_FOUND",
+          status: 404,
+          title: "Not found",
+          detail: "There is nothing of this name.",
+        });
+      }
       const query = queryOf(operation.query, c);
       const body =
         operation.body === undefined

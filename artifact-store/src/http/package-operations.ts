@@ -49,7 +49,7 @@ export const packageOperations = {
     body: is.newPackage,
     bodyExample: { repository, producer, kind, runId, labels, links },
     answer: { status: 201, description: "The open package.", schema: is.packageSchema },
-    problems: [404, 409],
+    problems: [404],
   },
   listPackages: {
     id: "listPackages",

@@ -96,7 +96,7 @@ describe("packages over HTTP", () => {
     const second = await call("POST", "/packages", { json: described, headers });
     expect(second.json["id"]).toBe(first.json["id"]);
     expect(second.headers.get("idempotent-replayed")).toBe("true");
-    expect((await call("POST", "/packages", { json: { ...described, kind: "x" }, headers })).status).toBe(409);
+    expect((await call("POST", "/packages", { json: { ...described, kind: "x" }, headers })).status).toBe(422);
     expect((await call("POST", "/packages", { json: described, headers, as: "admin" })).json["id"]).not.toBe(
       first.json["id"],
     );

@@ -5,7 +5,7 @@ import type { Logger } from "@waybill/foundation/telemetry";
 import type { z } from "zod";
 import type { Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
-import { parseRepositoryName, tenantOfRepository, type RepositoryName } from "../names/index.ts";
+import { isUuid, parseRepositoryName, tenantOfRepository, type RepositoryName } from "../names/index.ts";
 import type { Package, PackageFile, PackageState } from "../packages/index.ts";
 import type { Store } from "../store/index.ts";
 import { recordOf, verdictOf } from "./answers.ts";
@@ -18,8 +18,6 @@ import { packageOperations as operations } from "./package-operations.ts";
 import { labelsOf, type packageSchema } from "./package-schemas.ts";
 import type { Action } from "./scope.ts";
 
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** The ingestion API: packages of files, as people and programs see them. */
 export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[] {
   const { packages, retention } = store;
@@ -27,7 +25,7 @@ export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[
 
   /** The package that the path names. One of another tenant is like one that never was. */
   async function named(c: HttpContext, action: Action, id = c.req.param("package") ?? ""): Promise<Package> {
-    if (!uuid.test(id)) throw new StoreError("PACKAGE_UNKNOWN", "there is no such package");
+    if (!isUuid(id)) throw new StoreError("PACKAGE_UNKNOWN", "there is no such package");
     const found = await packages.get(id);
     if (!mayReadTenant(c.var.principal, tenantOfRepository(found.repository)) && !gate.isPublic(found.repository)) {
       throw new StoreError("PACKAGE_UNKNOWN", "there is no such package");

@@ -3,5 +3,5 @@
  * branded string, so a path or a query can never be built from an unchecked one.
  */
 export { parseRepositoryName, repositoryNameLimit, tenantOfRepository, type RepositoryName } from "./repository.ts";
-export { stableId } from "./stable-id.ts";
 export { parseTag, type Tag } from "./tag.ts";
+export { isUuid, stableId } from "./uuid.ts";

@@ -137,7 +137,7 @@ export interface ArchiveOptions {
  * that is deleted throw PACKAGE_GONE; those that add to one that is not open throw PACKAGE_SEALED.
  */
 export interface Packages {
-  /** Durable when it resolves; survives restarts. @throws StoreError PACKAGE_INVALID, RETENTION_INVALID, PACKAGE_CONFLICT for a key that opened another */
+  /** Durable when it resolves; survives restarts. @throws StoreError PACKAGE_INVALID, RETENTION_INVALID, KEY_REUSED */
   open(asked: NewPackage): Promise<Package>;
   /**
    * Adds a file; its bytes are durable and safe from collection when it resolves, until the package is sealed, expires or

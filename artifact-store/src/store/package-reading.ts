@@ -13,7 +13,7 @@ import {
 } from "../catalog/index.ts";
 import { parseDigest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
-import { parseRepositoryName } from "../names/index.ts";
+import { isUuid, parseRepositoryName } from "../names/index.ts";
 import {
   checkTexts,
   isPath,
@@ -33,7 +33,6 @@ import { packageOf, recordImported } from "./package-records.ts";
 
 const usualPage = 100;
 const largestPage = 1000;
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What is read of packages. */
 export class PackageReading {
@@ -163,11 +162,7 @@ export async function openFilesOf(catalog: Catalog, id: string): Promise<Package
 
 /** @throws StoreError PACKAGE_UNKNOWN */
 export async function foundPackage(catalog: Catalog, id: string): Promise<PackageRow> {
-  return known(isPackageId(id) ? await findPackage(catalog, id) : undefined);
-}
-
-function isPackageId(id: string): boolean {
-  return uuid.test(id);
+  return known(isUuid(id) ? await findPackage(catalog, id) : undefined);
 }
 
 /** @throws StoreError PACKAGE_UNKNOWN */

@@ -240,7 +240,7 @@ export function describePackages(kind: DatabaseKind): void {
     it("is opened once for a key, and refused when the key says something else", async () => {
       const first = await store.packages.open({ ...run, key: "k1" });
       expect(await store.packages.open({ ...run, key: "k1" })).toEqual(first);
-      expect(await codeOf(store.packages.open({ ...run, kind: "other", key: "k1" }))).toBe("PACKAGE_CONFLICT");
+      expect(await codeOf(store.packages.open({ ...run, kind: "other", key: "k1" }))).toBe("KEY_REUSED");
       expect((await store.packages.open({ ...run, key: "k2" })).id).not.toBe(first.id);
     });
 

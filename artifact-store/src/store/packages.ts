@@ -145,7 +145,7 @@ export class StoredPackages implements Packages {
       });
       const row = await foundPackage(tx, id);
       if (row.fingerprint !== fingerprint) {
-        throw new StoreError("PACKAGE_CONFLICT", "this key opened another package: take a new key for a new one");
+        throw new StoreError("KEY_REUSED", "this key opened another package: take a new key for a new one");
       }
       if (made) tell({ type: "package.opened", ...packageFacts(row) });
       return packageOf(row, now);

@@ -16,7 +16,7 @@ import {
 } from "../catalog/index.ts";
 import type { Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
-import type { RepositoryName } from "../names/index.ts";
+import { isUuid, type RepositoryName } from "../names/index.ts";
 import type { ByteSource } from "../uploads/index.ts";
 import type { Blobs, BlobStat } from "./blobs.ts";
 import type { Uploads } from "./uploads.ts";
@@ -224,7 +224,7 @@ export class ResumableUploads {
   }
 
   async #row(repository: RepositoryName, id: string): Promise<ResumableUploadRow> {
-    const row = await findResumableUpload(this.#catalog, id);
+    const row = isUuid(id) ? await findResumableUpload(this.#catalog, id) : undefined;
     if (row !== undefined && row.repository === repository) return row;
     const detail = "there is no such upload in this repository: it was cancelled, has expired, or never was";
     throw new StoreError("BLOB_UPLOAD_UNKNOWN", detail);

@@ -12,7 +12,7 @@ import {
   type WebhookRow,
 } from "../catalog/index.ts";
 import { StoreError } from "../errors/index.ts";
-import { stableId } from "../names/index.ts";
+import { isUuid, stableId } from "../names/index.ts";
 import { cloudEventOf, deliveryId } from "./cloud-event.ts";
 import { Courier } from "./courier.ts";
 import { defaultDeliveryLimits, deliver, type DeliveryLimits } from "./delivery.ts";
@@ -28,7 +28,6 @@ import {
   type Webhook,
 } from "./subscription.ts";
 
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const mostWebhooks = 50;
 
 interface Parts {
@@ -176,7 +175,7 @@ export class Webhooks {
   }
 
   async #found(id: string): Promise<WebhookRow> {
-    const row = uuid.test(id) ? await findWebhook(this.#parts.catalog, id) : undefined;
+    const row = isUuid(id) ? await findWebhook(this.#parts.catalog, id) : undefined;
     if (row === undefined) throw new StoreError("WEBHOOK_UNKNOWN", "there is no such subscription");
     return row;
   }

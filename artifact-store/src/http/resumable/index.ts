@@ -1,10 +1,11 @@
-import { access } from "@waybill/foundation/auth";
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import type { RepositoryName } from "../../names/index.ts";
+import { placeOf, type Operation } from "../operation.ts";
 import { withProblems } from "../problems.ts";
 import { draftAppend, draftCancel, draftCreate, draftLimits, draftStatus } from "./draft.ts";
+import { resumableOperations as operations } from "./operations.ts";
 import { speaksTus, tusAbilities, tusAppend, tusCreate, tusStatus, tusTerminate, tusVersion } from "./tus.ts";
-import { creationPath, uploadPath, type UploadDoor } from "./upload-door.ts";
+import { refuse, type UploadDoor } from "./upload-door.ts";
 
 type Handle = (door: UploadDoor, c: HttpContext, repository: RepositoryName) => Promise<Response>;
 
@@ -28,17 +29,17 @@ export function resumableUploadRoutes(door: UploadDoor): HttpRoute[] {
     return new Response(null, { status: 204, headers });
   };
   const append = by(tusAppend, draftAppend);
-  const routes: HttpRoute[] = [
-    { method: "OPTIONS", path: creationPath, access: access.everyone, handler: abilities },
-    { method: "OPTIONS", path: uploadPath, access: access.everyone, handler: abilities },
-    { method: "POST", path: creationPath, access: access.everyone, handler: by(tusCreate, draftCreate) },
-    { method: "GET", path: uploadPath, access: access.everyone, handler: by(tusStatus, draftStatus) },
-    { method: "PATCH", path: uploadPath, access: access.everyone, handler: append },
-    { method: "DELETE", path: uploadPath, access: access.everyone, handler: by(tusTerminate, draftCancel) },
+  const handlers: readonly (readonly [operation: Operation, handler: HttpRoute["handler"]])[] = [
+    [operations.uploadAbilities, abilities],
+    [operations.uploadAbilitiesOfOne, abilities],
+    [operations.createUpload, by(tusCreate, draftCreate)],
+    [operations.getUpload, by(tusStatus, draftStatus)],
+    [operations.appendToUpload, append],
+    [operations.cancelUpload, by(tusTerminate, draftCancel)],
     // For clients behind something that lets no PATCH through (tus, "X-HTTP-Method-Override").
-    { method: "POST", path: uploadPath, access: access.everyone, handler: overridden(append) },
+    [operations.appendToUploadByPost, overridden(append)],
   ];
-  return routes.map((route) => ({ ...route, handler: withProblems(route.handler) }));
+  return handlers.map(([operation, handler]) => ({ ...placeOf(operation), handler: withProblems(handler) }));
 }
 
 const acceptPatch = "application/offset+octet-stream, application/partial-upload";
@@ -46,6 +47,8 @@ const acceptPatch = "application/offset+octet-stream, application/partial-upload
 function overridden(append: HttpRoute["handler"]): HttpRoute["handler"] {
   return (c) => {
     if (c.req.header("x-http-method-override") === "PATCH") return append(c);
-    return new Response(null, { status: 405, headers: { allow: "GET, HEAD, PATCH, DELETE, OPTIONS" } });
+    throw refuse(405, "METHOD_NOT_ALLOWED", "POST goes on with an upload only with X-HTTP-Method-Override: PATCH", {
+      allow: "GET, HEAD, PATCH, DELETE, OPTIONS",
+    });
   };
 }

@@ -6,11 +6,6 @@ import type { Gate } from "../gate.ts";
 import { isListening } from "../listening.ts";
 import { reprDigest } from "./headers.ts";
 
-/** Both protocols make uploads here … */
-export const creationPath = "/api/v1/repositories/:name{.+}/uploads";
-/** … and go on with them here. */
-export const uploadPath = `${creationPath}/:id`;
-
 /** What the faces of both protocols share: who may enter, where an upload is, what is said of one that is complete. */
 export interface UploadDoor {
   readonly store: Store;
@@ -71,6 +66,7 @@ export function refuse(
 const titles: Readonly<Record<number, string>> = {
   400: "The request cannot be read",
   403: "Not for this upload",
+  405: "Not this method",
   409: "Not the next byte",
   412: "Another version",
   415: "Not this media type",
