@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { createTokenAuthority } from "@waybill/foundation/auth";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "./harness/until.ts";
 import { launcher, runWaybill, startWaybill } from "./harness/waybill.ts";
@@ -109,6 +110,34 @@ describe("the command line", () => {
     expect(stderr).toMatch(/JWT_SIGNING_KEY must be at least 32 characters/);
     expect(stderr).toMatch(/PULLTRACE_HISTORY_TTL must be a duration/);
     expect(stderr).not.toContain("tooshort");
+  });
+
+  it("takes a secret from a file, and warns of one that is in its arguments", async () => {
+    const key = join(folder, "signing.key");
+    await writeFile(key, `${"k".repeat(40)}\n`);
+    const create = ["kubenova", "token", "create"];
+    const fromFile = await runWaybill([...create, "--jwt-signing-key-file", key]);
+    expect(fromFile).toMatchObject({ code: 0, stderr: "" });
+    const authority = createTokenAuthority({ key: Buffer.from("k".repeat(40)) });
+    expect(await authority.authenticator({ bearer: fromFile.stdout.trim() })).toMatchObject({
+      subject: "command-line",
+    });
+    expect(await runWaybill(create, { JWT_SIGNING_KEY_FILE: key })).toMatchObject({ code: 0, stderr: "" });
+    const shown = await runWaybill([...create, "--jwt-signing-key", "s".repeat(40)]);
+    expect(shown.code).toBe(0);
+    expect(shown.stderr).toMatch(
+      /warning: .*--jwt-signing-key.*use --jwt-signing-key-file FILE, or JWT_SIGNING_KEY\n$/,
+    );
+    expect(shown.stderr).not.toContain("sss");
+    const missing = await runWaybill([...create, "--jwt-signing-key-file", join(folder, "none")]);
+    expect(missing).toMatchObject({ code: 2, stdout: "" });
+    expect(missing.stderr).toContain("--jwt-signing-key-file cannot be read: ENOENT");
+    const harmless = ["--database-url", join(folder, "none/catalog.sqlite"), "--root", join(folder, "none")];
+    expect((await runWaybill(["store", "ls", ...harmless])).stderr).not.toContain("warning");
+    const withPassword = ["--database-url", "postgres://waybill:hunter2@127.0.0.1:1/waybill", "--root", folder];
+    const refused = await runWaybill(["store", "ls", ...withPassword]);
+    expect(refused.stderr).toContain("warning: who lists processes sees the secret of --database-url");
+    expect(refused.stderr).not.toContain("hunter2");
   });
 
   it("ends quietly when its reader has seen enough", async () => {

@@ -1,4 +1,7 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../testing/index.ts";
 import {
   parseAddress,
   parseBytes,
@@ -6,7 +9,6 @@ import {
   formatAddress,
   readSettings,
   setting,
-  settingsHelp,
   settingsTable,
   SettingsError,
 } from "./index.ts";
@@ -61,8 +63,38 @@ describe("settings", () => {
     expect(read).not.toThrow(/hunter2/);
   });
 
-  it("describe themselves for --help and for the documentation", () => {
-    expect(settingsHelp(definition)).toContain("DEMO_HISTORY_TTL  how long pulls stay (duration; default: 30m)");
+  it("take a secret from a file, without its line end, and name the flag or variable that is wrong with it", async () => {
+    await using folder = await temporaryFolder("config-");
+    const file = async (name: string, text: string): Promise<string> => {
+      await writeFile(join(folder.path, name), text);
+      return join(folder.path, name);
+    };
+    const secret = { token: definition.token } as const;
+    const good = await file("good", "hunter2hunter2\n");
+    const other = await file("other", "another-secret\r\n");
+    expect(readSettings(secret, { env: { DEMO_TOKEN_FILE: good } }).token).toBe("hunter2hunter2");
+    const flagWins = { env: { DEMO_TOKEN: "from-the-environment" }, secretFiles: { token: other } };
+    expect(readSettings(secret, flagWins).token).toBe("another-secret");
+    const told = (path: string) => () => readSettings(secret, { env: {}, secretFiles: { token: path } });
+    expect(told(await file("short", "hunter2"))).toThrow("--token-file must be at least 8 characters long");
+    expect(told(await file("empty", "\n"))).toThrow("--token-file names a file with nothing in it");
+    expect(told(await file("large", "x".repeat(70_000)))).toThrow("--token-file names a file of more than 64 KiB");
+    expect(told(join(folder.path, "none"))).toThrow(/^--token-file cannot be read: ENOENT/);
+    expect(told(folder.path)).toThrow("--token-file cannot be read: EISDIR");
+    const twice = { DEMO_TOKEN: "hunter2hunter2", DEMO_TOKEN_FILE: good };
+    expect(() => readSettings(secret, { env: twice })).toThrow("DEMO_TOKEN and DEMO_TOKEN_FILE are two secrets");
+  });
+
+  it("leave a file alone that a setting of its own names", () => {
+    const own = { token: setting.secret({ env: "DEMO_TOKEN", optional: true, ownFile: true, describe: "token" }) };
+    expect(readSettings(own, { env: { DEMO_TOKEN_FILE: "/none" } })).toEqual({ token: undefined });
+    expect(settingsTable(own)).not.toContain("DEMO_TOKEN_FILE");
+    expect(settingsTable(definition)).toContain(
+      "| `DEMO_TOKEN_FILE` | `--token-file` | path | none | file with it, instead of DEMO_TOKEN |",
+    );
+  });
+
+  it("describe themselves for the documentation", () => {
     expect(settingsTable(definition)).toContain(
       "| `DEMO_HISTORY_TTL` | `--history-ttl` | duration | `30m` | how long pulls stay |",
     );

@@ -7,6 +7,14 @@ export function flagOf(setting: Pick<Setting<unknown>, "env" | "flag">): string 
   return (words.length > 1 ? words.slice(1) : words).join("-");
 }
 
+/** What names the file that a secret is in: `JWT_SIGNING_KEY_FILE`, `jwt-signing-key-file`. */
+export function fileOf(setting: Pick<Setting<unknown>, "env" | "flag">): {
+  readonly env: string;
+  readonly flag: string;
+} {
+  return { env: `${setting.env}_FILE`, flag: `${flagOf(setting)}-file` };
+}
+
 function defaultOf(setting: Setting<unknown>): string {
   if (setting.defaultText !== undefined) return setting.defaultText === "" ? "empty" : setting.defaultText;
   return setting.optional ? "none" : "required";
@@ -14,21 +22,13 @@ function defaultOf(setting: Setting<unknown>): string {
 
 /** Rows of a Markdown table: variable, flag, default, meaning. */
 export function settingsTable(definition: SettingsDefinition): string {
-  const rows = Object.values(definition).map((setting) => {
+  const rows = Object.values(definition).flatMap((setting) => {
     const value = defaultOf(setting);
     const shown = value === "required" || value === "none" || value === "empty" ? value : `\`${value}\``;
-    return `| \`${setting.env}\` | \`--${flagOf(setting)}\` | ${setting.kind} | ${shown} | ${setting.describe} |`;
+    const row = `| \`${setting.env}\` | \`--${flagOf(setting)}\` | ${setting.kind} | ${shown} | ${setting.describe} |`;
+    if (setting.secret?.fromFile !== true) return [row];
+    const { env, flag } = fileOf(setting);
+    return [row, `| \`${env}\` | \`--${flag}\` | path | none | file with it, instead of ${setting.env} |`];
   });
   return ["| variable | flag | kind | default | meaning |", "|---|---|---|---|---|", ...rows].join("\n");
-}
-
-/** Lines for `--help`: the environment variables that a command reads. */
-export function settingsHelp(definition: SettingsDefinition): string {
-  const settings = Object.values(definition);
-  const width = Math.max(...settings.map((setting) => setting.env.length));
-  const lines = settings.map(
-    (setting) =>
-      `  ${setting.env.padEnd(width)}  ${setting.describe} (${setting.kind}; default: ${defaultOf(setting)})`,
-  );
-  return ["Environment:", ...lines].join("\n");
 }

@@ -6,4 +6,4 @@ export { formatAddress, parseAddress, parseBytes, parseDuration, type Address } 
 export { setting, type Setting, type SettingsDefinition, type SettingsOf } from "./setting.ts";
 export { readSettings, SettingsError, type SettingProblem, type SettingSources } from "./read.ts";
 export { logLevels, type LogLevel } from "./log-level.ts";
-export { flagOf, settingsHelp, settingsTable } from "./describe.ts";
+export { fileOf, flagOf, settingsTable } from "./describe.ts";

@@ -9,14 +9,21 @@ interface Common {
   readonly flag?: string;
 }
 
+interface Secret {
+  /** It may also be in a file, which `<flag>-file` or `<variable>_FILE` names. */
+  readonly fromFile: boolean;
+  /** Whether this one may be seen, such as the address of a database without a password in it. */
+  harmless(text: string): boolean;
+}
+
 /** One setting of value type `T`. Made by the functions of `setting`. */
 export interface Setting<T> extends Common {
   readonly kind: string;
   /** As one would write it; absent when the setting is required or optional. */
   readonly defaultText: string | undefined;
   readonly optional: boolean;
-  /** Shown as `…` wherever a value would be printed. */
-  readonly secret: boolean;
+  /** Never printed; undefined for what anybody may see. */
+  readonly secret: Secret | undefined;
   /** Unit of the parsed value, for documentation: `milliseconds`, `bytes`. */
   readonly unit: string | undefined;
   /** Throws an `Error` that says what is allowed. */
@@ -46,7 +53,7 @@ interface Kind<Extra, T> {
 function kind<Extra extends object, T>(
   name: string | ((options: Extra) => string),
   parse: (text: string, options: Extra) => T,
-  traits: { readonly unit?: string; readonly secret?: boolean } = {},
+  traits: { readonly unit?: string; readonly secret?: (options: Extra) => Secret } = {},
 ): Kind<Extra, T> {
   function make(options: (Required | Optional) & Extra): Setting<T> {
     const defaultText = "default" in options ? options.default : undefined;
@@ -57,7 +64,7 @@ function kind<Extra extends object, T>(
       kind: typeof name === "string" ? name : name(options),
       defaultText,
       optional: options.optional === true,
-      secret: traits.secret === true,
+      secret: traits.secret?.(options),
       unit: traits.unit,
       parse: (text) => parse(text, options),
     };
@@ -104,15 +111,23 @@ export const setting = {
       return text;
     },
   ),
-  /** Never printed; a problem with it never quotes it. */
-  secret: kind<{ readonly minLength?: number }, string>(
+  /**
+   * Never printed; a problem with it never quotes it. It can be in a file as well: a flag shows it to everybody who can
+   * list processes. `ownFile`: a setting of its own names the file, because it means more than to be read once.
+   */
+  secret: kind<
+    { readonly minLength?: number; readonly ownFile?: boolean; readonly harmless?: (text: string) => boolean },
+    string
+  >(
     "secret",
     (text, options) => {
       if (text.length < (options.minLength ?? 1))
         throw new Error(`must be at least ${options.minLength ?? 1} characters long`);
       return text;
     },
-    { secret: true },
+    {
+      secret: ({ ownFile = false, harmless = () => false }) => ({ fromFile: !ownFile, harmless }),
+    },
   ),
   integer: kind<Range, number>("whole number", (text, options) =>
     withinRange(parseInteger(text), options, parseInteger),

@@ -9,6 +9,7 @@ export const managerSettings = {
     describe:
       "where the manager keeps its data: postgres://…, or the path of a SQLite file; a file in the data folder when absent",
     optional: true,
+    harmless: (address) => !/^[^:/]+:\/\/[^/]*:[^/]*@|[?&]password=/i.test(address),
   }),
   requireAuth: setting.boolean({
     env: "KUBENOVA_REQUIRE_AUTH",

@@ -31,6 +31,7 @@ export const agentSettings = {
   agentToken: setting.secret({
     env: "PULLTRACE_AGENT_TOKEN",
     optional: true,
+    ownFile: true,
     describe: "sent to the server as a Bearer token",
   }),
   /** New. */

@@ -1,5 +1,5 @@
 import { setting } from "@waybill/foundation/config";
-import { agentSettings } from "@waybill/pulltrace/settings";
+import { agentSettings, serverSettings } from "@waybill/pulltrace/settings";
 import type { Command } from "commander";
 import { endingSignal, logTo } from "../terminal/index.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
@@ -14,7 +14,7 @@ Examples:
 
 const replaySettings = {
   serverUrl: agentSettings.serverUrl,
-  agentToken: agentSettings.agentToken,
+  agentToken: { ...serverSettings.agentToken, describe: agentSettings.agentToken.describe },
   speed: setting.string({
     env: "PULLTRACE_REPLAY_SPEED",
     flag: "speed",

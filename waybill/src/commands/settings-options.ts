@@ -1,4 +1,5 @@
 import {
+  fileOf,
   flagOf,
   readSettings,
   type Setting,
@@ -33,6 +34,9 @@ export function addSettings(command: Command, definition: SettingsDefinition): C
     const placeholder =
       placeholders[setting.kind] ?? (setting.kind.includes(",") ? setting.kind.replaceAll(", ", "|") : setting.kind);
     command.addOption(new Option(`--${flagOf(setting)}${valueOf(setting, placeholder)}`, meaning(setting)));
+    if (setting.secret?.fromFile !== true) continue;
+    const file = fileOf(setting);
+    command.addOption(new Option(`--${file.flag} <path>`, `file with it, instead of ${setting.env} (env ${file.env})`));
   }
   return command;
 }
@@ -47,12 +51,29 @@ export function settingsOf<const D extends SettingsDefinition>(
   options: Readonly<Record<string, unknown>>,
 ): SettingsOf<D> {
   const flags: Record<string, string> = {};
+  const secretFiles: Record<string, string> = {};
   for (const [field, setting] of Object.entries(definition)) {
     const option = new Option(`--${flagOf(setting)}`);
     const value = options[option.attributeName()];
+    const path = options[new Option(`--${fileOf(setting).flag}`).attributeName()];
+    if (setting.secret?.fromFile === true && typeof path === "string") secretFiles[field] = path;
     if (typeof value === "string") flags[field] = value;
     // Commander keeps `--no-agent` as `agent: false`, and `agent: true` when it was not given.
     else if (option.negate ? value === false : value === true) flags[field] = "true";
   }
-  return readSettings(definition, { env: process.env, flags });
+  const settings = readSettings(definition, { env: process.env, flags, secretFiles });
+  warnOfShown(definition, flags);
+  return settings;
+}
+
+/** Everybody on this machine can list the arguments of a process, and shells keep them in a history. */
+function warnOfShown(definition: SettingsDefinition, flags: Readonly<Record<string, string>>): void {
+  for (const [field, setting] of Object.entries(definition)) {
+    const text = flags[field];
+    if (text === undefined || setting.secret === undefined || setting.secret.harmless(text)) continue;
+    const [flag, file] = [`--${flagOf(setting)}`, fileOf(setting)];
+    process.stderr.write(
+      `waybill: warning: who lists processes sees the secret of ${flag}; use --${file.flag} FILE, or ${setting.env}\n`,
+    );
+  }
 }

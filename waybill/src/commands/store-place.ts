@@ -40,7 +40,7 @@ const placeSettings = {
 } as const;
 
 const tokenSetting = {
-  token: setting.secret({ env: "WAYBILL_TOKEN", describe: "token for the server", optional: true }),
+  token: setting.secret({ env: "WAYBILL_TOKEN", describe: "token for the server", optional: true, ownFile: true }),
 } as const;
 
 export function addPlace(command: Command): Command {

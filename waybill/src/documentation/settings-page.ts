@@ -17,6 +17,9 @@ const opening = `# Settings
 Each setting is an environment variable and a flag; the flag wins, and an empty variable counts as unset. A wrong value
 ends the start and names the variable and what is allowed. Durations are written \`500ms\`, \`30s\`, \`1h30m\`, \`7d\`; sizes
 \`4096\`, \`256MiB\`, \`1GB\`; addresses \`:8080\` (every interface), \`127.0.0.1:8080\`, \`[::1]:8080\`.
+
+A secret can be in a file, which \`VARIABLE_FILE\` or \`--flag-file\` names; a line end at its end is no part of it. As a flag
+everybody who lists the machine's processes can read it, so that is warned of.
 `;
 
 /** `docs/settings.md`: every variable of every command. */
