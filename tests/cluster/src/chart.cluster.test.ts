@@ -6,6 +6,7 @@ import { startApiServer } from "./api-server.ts";
 import type { ApiServer } from "./contract.ts";
 import { apiServerMissing } from "./missing.ts";
 import { findPrograms } from "./programs/index.ts";
+import { defineMonitoring, monitoringDefinitions } from "./testing/monitoring-definitions.ts";
 
 /** What the chart of Pulltrace renders, held against the schemas of a real API server, strictly. */
 
@@ -15,7 +16,9 @@ const missing = await apiServerMissing();
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;
 let api: ApiServer;
 
-/** Everything but the kinds of the Prometheus operator, whose schemas this API server has not. */
+const definitions = await monitoringDefinitions();
+const withoutOperator = definitions.missing === undefined ? "" : ` (not tried: ${definitions.missing})`;
+
 const everything = {
   imageRegistry: "registry.example",
   imagePullSecrets: [{ name: "registry-login" }],
@@ -67,6 +70,21 @@ describe.skipIf(missing !== undefined)(`the chart before a real API server${reas
     expect(taken.length).toBeGreaterThan(7);
     expect(taken).toHaveLength(yaml.match(/^kind: /gm)?.length ?? 0);
   });
+
+  it.skipIf(definitions.missing !== undefined)(
+    `has ServiceMonitors and alert rules as the Prometheus operator defines them${withoutOperator}`,
+    async () => {
+      await defineMonitoring(api, definitions.yaml ?? "");
+      const labels = { release: "prometheus" };
+      const monitoring = { serviceMonitor: { enabled: true, labels }, prometheusRule: { enabled: true, labels } };
+      const yaml = await render({ ...everything, monitoring });
+      const answer = await dryRun(yaml);
+      expect(answer.match(/^servicemonitor\.\S+ created/gm)).toHaveLength(2);
+      expect(answer.match(/^prometheusrule\.\S+ created/gm)).toHaveLength(1);
+      await expect(dryRun(yaml.replace("interval:", "intervall:"))).rejects.toThrow(/intervall/);
+      await expect(dryRun(yaml.replace(/interval: .*/, "interval: often"))).rejects.toThrow(/spec\.endpoints/);
+    },
+  );
 
   it("would not be with a field that Kubernetes does not know: the check is strict", async () => {
     const wrong = (await render({ imageRegistry: "registry.example" })).replace("runAsNonRoot:", "runAsNonRooot:");

@@ -107,7 +107,7 @@ export async function applyChart(
   settings: readonly string[],
 ): Promise<void> {
   const flags = `--namespace ${namespace} --wait --timeout 290s${verb === "upgrade" ? " --reuse-values" : ""}`;
-  const values = settings.flatMap((setting) => ["--set-string", setting]);
+  const values = settings.flatMap((setting) => ["--set", setting]);
   await cluster.helm([verb, "pulltrace", chart, ...flags.split(" "), ...values], { timeoutMs: 300_000 });
 }
 
