@@ -71,7 +71,9 @@ function stalled({ pull, movedAt, now }: CauseFacts): PullCause | undefined {
 
 function oneLayer(pull: PullStatus): PullCause | undefined {
   const missing = missingIn(pull.layers);
-  const [largest] = pull.layers.toSorted((a, b) => missingBytes(b) - missingBytes(a));
+  let [largest] = pull.layers;
+  for (const layer of pull.layers)
+    if (largest !== undefined && missingBytes(layer) > missingBytes(largest)) largest = layer;
   if (!pull.totalKnown || largest === undefined || pull.layers.length < 2 || largest.phase !== "downloading") {
     return undefined;
   }

@@ -78,55 +78,63 @@ function standsStill({ pulls, now }: NodeWork): boolean {
   );
 }
 
+/** A layer that is still to come. */
+interface Missing {
+  readonly digest: string;
+  /** Bytes. */
+  left: number;
+  /** The last step of play in which it was downloaded. */
+  step: number;
+}
+
 /** Milliseconds from now until each missing layer is there, by digest. */
 function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number, unseenMs: number): ReadonlyMap<string, number> {
-  const missing = new Map<string, number>();
-  const queues: string[][] = [];
+  const missing = new Map<string, Missing>();
+  let queues: Missing[][] = [];
   let queued = 0;
   for (const pull of pulls) {
     if (pull.phase !== "downloading" && pull.phase !== "resolving") continue;
-    const own = pull.layers.filter((layer) => !isThere(layer.phase));
-    // What downloads already goes on; the others follow in their order.
-    own.sort((a, b) => Number(a.phase !== "downloading") - Number(b.phase !== "downloading"));
-    for (const layer of own) {
+    const downloading: Missing[] = [];
+    const waiting: Missing[] = [];
+    for (const layer of pull.layers) {
+      if (isThere(layer.phase)) continue;
       const bytes = missingBytes(layer);
-      missing.set(layer.digest, Math.min(missing.get(layer.digest) ?? bytes, bytes));
+      const known = missing.get(layer.digest);
+      const own = known ?? { digest: layer.digest, left: bytes, step: 0 };
+      if (known === undefined) missing.set(layer.digest, own);
+      own.left = Math.min(own.left, bytes);
+      (layer.phase === "downloading" ? downloading : waiting).push(own);
     }
-    if (own.length > 0) queues.push(own.map((layer) => layer.digest));
-    queued += own.length;
+    // What downloads already goes on; the others follow in their order.
+    const queue = downloading.concat(waiting);
+    if (queue.length > 0) queues.push(queue);
+    queued += queue.length;
   }
   const arrivals = new Map<string, number>();
   const perMs = bytesPerSec / 1_000;
   if (queued > mostPlayed) {
     let all = 0;
-    for (const bytes of missing.values()) all += bytes;
+    for (const { left } of missing.values()) all += left;
     for (const digest of missing.keys()) arrivals.set(digest, Math.max(0, all / perMs - unseenMs));
     return arrivals;
   }
   let time = -unseenMs;
-  while (missing.size > 0) {
-    const active = new Set<string>();
+  for (let step = 1; queues.length > 0; step += 1) {
+    const active: Missing[] = [];
     for (const queue of queues) {
-      let slots = slotsPerPull;
-      for (const digest of queue) {
-        if (!missing.has(digest)) continue;
-        active.add(digest);
-        slots -= 1;
-        if (slots === 0) break;
+      for (const layer of queue.slice(0, slotsPerPull)) {
+        if (layer.step !== step) active.push(layer);
+        layer.step = step;
       }
     }
-    const share = perMs / active.size;
-    let least = Number.POSITIVE_INFINITY;
-    for (const digest of active) least = Math.min(least, missing.get(digest) ?? 0);
-    time += least / share;
-    for (const digest of active) {
-      const bytes = (missing.get(digest) ?? 0) - least;
-      if (bytes > 0) missing.set(digest, bytes);
-      else {
-        missing.delete(digest);
-        arrivals.set(digest, Math.max(0, time));
-      }
+    const least = active.reduce((bytes, { left }) => Math.min(bytes, left), Number.POSITIVE_INFINITY);
+    time += (least * active.length) / perMs;
+    for (const layer of active) {
+      layer.left -= least;
+      if (layer.left === 0) arrivals.set(layer.digest, Math.max(0, time));
     }
+    queues = queues.map((queue) => queue.filter(({ left, step: last }) => left > 0 || last !== step));
+    queues = queues.filter((queue) => queue.length > 0);
   }
   return arrivals;
 }

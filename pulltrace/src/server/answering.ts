@@ -30,7 +30,7 @@ export function learn(speeds: Speeds, lesson: Lesson, now: number): Speeds {
  * the other, so the time runs from when the first of them was seen to unpack, or from the end of the one before.
  */
 export function unpackLesson(previous: TrackedPull | undefined, next: TrackedPull): Lesson | undefined {
-  if (previous === undefined) return undefined;
+  if (previous === undefined || !hasNewlyComplete(previous, next)) return undefined;
   let from = Number.POSITIVE_INFINITY;
   let until = 0;
   let before = 0;
@@ -58,6 +58,12 @@ export function unpackLesson(previous: TrackedPull | undefined, next: TrackedPul
   }
   const milliseconds = until - Math.max(from, before);
   return bytes > 0 && milliseconds > 0 ? { of: "unpack", codec, bytes, milliseconds } : undefined;
+}
+
+function hasNewlyComplete(previous: TrackedPull, next: TrackedPull): boolean {
+  for (const [digest, layer] of next.layers)
+    if (layer.completed && previous.layers.get(digest)?.completed !== true) return true;
+  return false;
 }
 
 /** How a node stands to one registry, for the comparison with other nodes. */

@@ -1,13 +1,12 @@
-import type { LayerStatus, PodReference, PullEvent, PullEventType, PullStatus } from "../contract/index.ts";
+import type { PodReference, PullEvent, PullEventType, PullStatus } from "../contract/index.ts";
 import { layerEventsOf } from "./layer.ts";
 import type { TrackedPull } from "./node.ts";
 import { isEnd, samePull } from "./pull.ts";
+import type { Filtered } from "./reader-filter.ts";
 
 /** An event on its way out, with what decides who sees it and whether metrics count it. */
-export interface Emission {
+export interface Emission extends Filtered {
   readonly event: PullEvent;
-  readonly tenant?: string;
-  readonly imageRef?: string;
   readonly pods?: readonly PodReference[];
   readonly counted: boolean;
   /** The pull begins with this event: its `pull.started` was told when pods were seen to wait for it. */
@@ -27,26 +26,33 @@ function begun(status: PullStatus): PullStatus {
  */
 export function emissionsOf(previous: TrackedPull | undefined, next: TrackedPull, now: number): readonly Emission[] {
   const { status } = next;
+  const { nodeName } = status;
   const timestamp = new Date(now).toISOString();
-  const emit = (type: PullEventType, content: { pull: PullStatus } | { layer: LayerStatus }): Emission => ({
-    event: { schemaVersion: "v1", timestamp, type, nodeName: status.nodeName, ...content },
-    ...(status.tenant === undefined ? {} : { tenant: status.tenant }),
+  const about = {
+    nodeName,
     imageRef: status.imageRef,
     pods: status.pods,
     counted: next.counted,
+    ...(status.tenant === undefined ? {} : { tenant: status.tenant }),
+  };
+  const ofPull = (type: PullEventType, pull: PullStatus): Emission => ({
+    ...about,
+    event: { schemaVersion: "v1", timestamp, type, nodeName, pull },
   });
   const emissions: Emission[] = [];
   const begins = previous?.status.phase === "waiting" && status.phase !== "waiting";
-  if (previous === undefined) emissions.push(emit("pull.started", { pull: status }));
-  else if (begins) emissions.push({ ...emit("pull.progress", { pull: begun(status) }), begins });
+  if (previous === undefined) emissions.push(ofPull("pull.started", status));
+  else if (begins) emissions.push({ ...ofPull("pull.progress", begun(status)), begins });
   for (const [digest, layer] of next.layers) {
-    for (const type of layerEventsOf(previous?.layers.get(digest), layer))
-      emissions.push(emit(type, { layer: layer.status }));
+    const before = previous?.layers.get(digest);
+    if (before === layer) continue;
+    for (const type of layerEventsOf(before, layer))
+      emissions.push({ ...about, event: { schemaVersion: "v1", timestamp, type, nodeName, layer: layer.status } });
   }
   if (isEnd(status.phase)) {
-    emissions.push(emit(status.phase === "done" ? "pull.completed" : "pull.failed", { pull: status }));
+    emissions.push(ofPull(status.phase === "done" ? "pull.completed" : "pull.failed", status));
   } else if (previous !== undefined && !begins && !samePull(previous.status, status)) {
-    emissions.push(emit("pull.progress", { pull: status }));
+    emissions.push(ofPull("pull.progress", status));
   }
   return emissions;
 }

@@ -4,6 +4,7 @@ import { createEventBroadcast, type ClientConnection } from "./event-broadcast.t
 import { createEventRing } from "./event-ring.ts";
 
 const emission = (nodeName: string, tenant?: string): Emission => ({
+  nodeName,
   event: { schemaVersion: "v1", timestamp: "2026-11-21T12:00:00.000Z", type: "pull.progress", nodeName },
   counted: true,
   ...(tenant === undefined ? {} : { tenant }),

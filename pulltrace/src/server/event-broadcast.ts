@@ -104,7 +104,7 @@ export function createEventBroadcast(options: {
       number += 1;
       const entry = ring.entry(number);
       if (entry === undefined || !isVisible(filter, entry)) continue;
-      const frame = ring.frameOf(entry, filter.boundTo);
+      const frame = ring.frameOf(number, entry.event, filter.boundTo);
       frames.push(frame);
       characters += frame.length;
       last = number;

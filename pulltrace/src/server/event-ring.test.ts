@@ -3,6 +3,7 @@ import type { Emission } from "./emission.ts";
 import { createEventRing } from "./event-ring.ts";
 
 const emission = (nodeName = "n"): Emission => ({
+  nodeName,
   event: { schemaVersion: "v1", timestamp: "2026-11-21T12:00:00.000Z", type: "pull.progress", nodeName },
   counted: true,
 });
@@ -16,8 +17,8 @@ describe("the event ring", () => {
   it("numbers events without gaps from 1, and keeps the last of them", () => {
     const ring = ringOf(12);
     expect([ring.oldest(), ring.newest()]).toEqual([8, 12]);
-    expect([7, 8, 12, 13].map((number) => ring.entry(number)?.number)).toEqual([undefined, 8, 12, undefined]);
-    expect(ring.frameOf(ring.entry(9)!)).toMatch(/^id: [0-9a-f]+-9\ndata: \{.*\}\n\n$/);
+    expect([7, 8, 12, 13].map((number) => ring.entry(number)?.nodeName)).toEqual([undefined, "n", "n", undefined]);
+    expect(ring.frameOf(9, ring.entry(9)!.event)).toMatch(/^id: [0-9a-f]+-9\ndata: \{.*\}\n\n$/);
   });
 
   it("is bounded in characters too, but always holds the newest", () => {

@@ -2,20 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { PullEvent } from "../contract/index.ts";
 import type { Emission } from "./emission.ts";
 import { viewFor } from "./pods/index.ts";
-import type { Filtered } from "./reader-filter.ts";
-
-/** An event of the ring, with what decides who sees it. */
-export interface RingEntry extends Filtered {
-  /** 1, 2, 3… without gaps within a run of the server. */
-  readonly number: number;
-  readonly event: PullEvent;
-}
 
 export interface EventRing {
   append(emission: Emission): void;
-  entry(number: number): RingEntry | undefined;
-  /** The whole SSE message, blank line included, as a reader sees it who is bound to the tenant. */
-  frameOf(entry: RingEntry, boundTo?: string): string;
+  /** They are numbered 1, 2, 3… without gaps within a run of the server; undefined when it is not there (any more). */
+  entry(number: number): Emission | undefined;
+  /** The whole SSE message of an entry, blank line included, as a reader sees it who is bound to the tenant. */
+  frameOf(number: number, event: PullEvent, boundTo?: string): string;
   /** Number of the newest event; 0 before the first. */
   newest(): number;
   /** Number of the oldest event kept; `newest() + 1` when there is none. */
@@ -37,12 +30,12 @@ function charactersOf({ pull, layer }: PullEvent): number {
  */
 export function createEventRing(limits: { readonly ringEvents: number; readonly ringCharacters: number }): EventRing {
   const run = randomBytes(6).toString("hex");
-  const slots: (RingEntry | undefined)[] = [];
+  const slots: (Emission | undefined)[] = [];
   let newest = 0;
   let oldest = 1;
   let characters = 0;
 
-  const entry = (number: number): RingEntry | undefined =>
+  const entry = (number: number): Emission | undefined =>
     number < oldest || number > newest ? undefined : slots[number % limits.ringEvents];
   const dropOldest = (): void => {
     const last = entry(oldest);
@@ -59,24 +52,17 @@ export function createEventRing(limits: { readonly ringEvents: number; readonly 
   };
 
   return {
-    append({ event, tenant, imageRef, pods }) {
+    append(emission) {
       const number = newest + 1;
       if (number - oldest >= limits.ringEvents) dropOldest();
-      slots[number % limits.ringEvents] = {
-        number,
-        nodeName: event.nodeName,
-        ...(tenant === undefined ? {} : { tenant }),
-        ...(imageRef === undefined ? {} : { imageRef }),
-        ...(pods === undefined ? {} : { pods }),
-        event,
-      };
+      slots[number % limits.ringEvents] = emission;
       newest = number;
-      characters += charactersOf(event);
+      characters += charactersOf(emission.event);
       makeRoom();
     },
     entry,
     // JSON has no line breaks, so one data field holds it.
-    frameOf({ number, event }, boundTo) {
+    frameOf(number, event, boundTo) {
       const shown = event.pull === undefined ? event : { ...event, pull: viewFor(boundTo, event.pull) };
       return `id: ${run}-${number}\ndata: ${JSON.stringify(shown)}\n\n`;
     },

@@ -90,7 +90,8 @@ function readPulls(
 ): ReportedPull[] {
   const pulls: ReportedPull[] = [];
   const seen = new Set<string>();
-  for (const [index, item] of items.entries()) {
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index];
     const at = `/pulls/${index}`;
     if (faults.length >= mostFaults) return pulls;
     if (!isFields(item)) {
@@ -167,7 +168,8 @@ function readLayers(
 ): ReportedLayer[] {
   const layers: ReportedLayer[] = [];
   const digests = new Set<string>();
-  for (const [index, item] of items.entries()) {
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index];
     if (faults.length >= mostFaults) break;
     if (!isFields(item)) {
       faults.push({ pointer: `${at}/layers/${index}`, detail: "a layer is a JSON object" });

@@ -148,6 +148,7 @@ const typeOf: Readonly<Record<PullStatus["phase"], PullEventType>> = {
 
 export function emissionOf(status: PullStatus, now: number, counted: boolean, type = typeOf[status.phase]): Emission {
   return {
+    nodeName: status.nodeName,
     event: {
       schemaVersion: "v1",
       timestamp: new Date(now).toISOString(),
