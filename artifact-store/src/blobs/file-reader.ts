@@ -1,6 +1,6 @@
-import type { FileHandle } from "node:fs/promises";
 import { Readable, type Writable } from "node:stream";
 import type { BlobReader, ByteRange } from "./contract.ts";
+import type { OpenFile } from "./open-file.ts";
 
 /** Large enough that a system call costs nothing beside it, small enough for hundreds of readers at once. */
 const chunkBytes = 256 * 1024;
@@ -8,18 +8,11 @@ const chunkBytes = 256 * 1024;
 /** One open file. The file is closed when its stream or copy ends, or by `close`. */
 export class FileReader implements BlobReader {
   readonly size: number;
-  readonly #opener: () => Promise<FileHandle>;
-  #file: Promise<FileHandle> | undefined;
-  #closed = false;
+  readonly #file: OpenFile;
 
-  /** @param size undefined: as far as the file goes. */
-  constructor(open: () => Promise<FileHandle>, size = Number.MAX_SAFE_INTEGER) {
-    this.size = size;
-    this.#opener = open;
-  }
-
-  #open(): Promise<FileHandle> {
-    return (this.#file ??= this.#opener());
+  constructor(file: OpenFile) {
+    this.size = file.size;
+    this.#file = file;
   }
 
   stream(range?: ByteRange): Readable {
@@ -27,13 +20,8 @@ export class FileReader implements BlobReader {
     const end = (range?.end ?? this.size - 1) + 1;
     const next = async (): Promise<Uint8Array | null> => {
       if (position >= end) return null;
-      const file = await this.#open();
       const buffer = new Uint8Array(Math.min(chunkBytes, end - position));
-      const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
-      if (bytesRead === 0) {
-        this.#ended(position);
-        return null;
-      }
+      const bytesRead = await this.#read(buffer, buffer.byteLength, position);
       position += bytesRead;
       return bytesRead === buffer.byteLength ? buffer : buffer.slice(0, bytesRead);
     };
@@ -50,7 +38,6 @@ export class FileReader implements BlobReader {
   }
 
   async copyTo(destination: Writable, range?: ByteRange): Promise<void> {
-    const file = await this.#open();
     let position = range?.start ?? 0;
     const end = (range?.end ?? this.size - 1) + 1;
     // Two buffers take turns: one is read into while the socket empties the other. Nothing is allocated on the way.
@@ -60,8 +47,7 @@ export class FileReader implements BlobReader {
     try {
       for (let turn = 0; position < end; turn++) {
         const buffer = buffers[turn % 2 === 0 ? 0 : 1];
-        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.byteLength, end - position), position);
-        if (bytesRead === 0) this.#ended(position);
+        const bytesRead = await this.#read(buffer, Math.min(buffer.byteLength, end - position), position);
         position += bytesRead;
         await writing;
         writing = written(destination, buffer.subarray(0, bytesRead));
@@ -73,17 +59,14 @@ export class FileReader implements BlobReader {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    // A read that is under way is waited for by the handle itself. What could not be opened is not open.
-    const file = await this.#open().catch(() => undefined);
-    await file?.close();
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
-  #ended(position: number): void {
-    if (this.size === Number.MAX_SAFE_INTEGER) return;
-    throw new Error(`the file ends after ${position} of ${this.size} bytes`);
+  async #read(into: Uint8Array, length: number, position: number): Promise<number> {
+    const bytesRead = await this.#file.read(into, length, position);
+    if (bytesRead === 0) throw new Error(`the file ends after ${position} of ${this.size} bytes`);
+    return bytesRead;
   }
 }
 

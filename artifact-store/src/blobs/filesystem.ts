@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { mkdir, open, opendir, readFile, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { digestAlgorithms } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import { shardCount, type BlobBackend, type Stage, type StoredBlob } from "./contract.ts";
@@ -11,6 +11,7 @@ import { FileReader } from "./file-reader.ts";
 import { FileStageWriter } from "./file-stage-writer.ts";
 import { diskFailure, hasCode, told } from "./file-errors.ts";
 import { stageGone } from "./stage-gone.ts";
+import { OpenFile } from "./open-file.ts";
 import { isStageId, parseBlobKey, partsOfKey, shardNames, type BlobKey } from "./key.ts";
 
 /** The folders of blobs, and what begins the keys in there. */
@@ -66,7 +67,8 @@ class FilesystemBackend implements BlobBackend {
   }
 
   async writeStage(id: string): Promise<FileStageWriter> {
-    return this.#writer(id, await this.#openStage(id, constants.O_WRONLY | constants.O_APPEND));
+    const opening = open(this.#stage(id), constants.O_WRONLY | constants.O_APPEND);
+    return this.#writer(id, await this.#existing(opening));
   }
 
   async stageSize(id: string): Promise<number | undefined> {
@@ -74,7 +76,11 @@ class FilesystemBackend implements BlobBackend {
   }
 
   readStage(id: string): Readable {
-    return new FileReader(() => this.#openStage(id, constants.O_RDONLY)).stream();
+    const bytes = async (): Promise<Readable> => {
+      const file = await this.#existing(OpenFile.open(this.#stage(id)));
+      return new FileReader(file).stream();
+    };
+    return Readable.from(opened(bytes), { objectMode: false });
   }
 
   async dropStage(id: string): Promise<void> {
@@ -94,14 +100,12 @@ class FilesystemBackend implements BlobBackend {
   }
 
   async openBlob(key: BlobKey): Promise<FileReader | undefined> {
-    const opening = open(this.#blob(key), "r").catch((error: unknown) => {
+    const opening = OpenFile.open(this.#blob(key)).catch((error: unknown) => {
       if (hasCode(error, "ENOENT")) return undefined;
       throw error;
     });
     const file = await told(opening);
-    if (file === undefined) return undefined;
-    const { size } = await file.stat();
-    return new FileReader(() => Promise.resolve(file), size);
+    return file && new FileReader(file);
   }
 
   async blobSize(key: BlobKey): Promise<number | undefined> {
@@ -230,12 +234,11 @@ class FilesystemBackend implements BlobBackend {
     return join(this.place, "store.id");
   }
 
-  async #openStage(id: string, flags: number): Promise<FileHandle> {
+  async #existing<T>(opening: Promise<T>): Promise<T> {
     try {
-      return await told(open(this.#stage(id), flags));
+      return await told(opening);
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
-      throw stageGone(error);
+      throw hasCode(error, "ENOENT") ? stageGone(error) : error;
     }
   }
 
@@ -246,6 +249,10 @@ class FilesystemBackend implements BlobBackend {
     if (outermost !== undefined && outermost !== path) await this.#directories.sync(dirname(outermost));
     this.#made.add(path);
   }
+}
+
+async function* opened(stream: () => Promise<Readable>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of await stream()) yield chunk as Uint8Array;
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
