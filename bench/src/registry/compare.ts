@@ -9,6 +9,11 @@ export interface Work {
   readonly unit: string;
   /** Milliseconds are better when fewer; everything else when more. */
   readonly fewerIsBetter?: boolean;
+  /**
+   * Done once to each before the clock runs, with the round after the last: a program that was just started still compiles
+   * what it runs, and nobody serves with one for long. For what is over in less than a second.
+   */
+  readonly warmUp?: boolean;
   /** Runs once against a peer and answers how much of `unit` it did, or with `fewerIsBetter` the figure itself. */
   run(client: RegistryClient, round: number): Promise<number>;
 }
@@ -41,15 +46,16 @@ export async function eachOf<T>(items: Iterable<T>, atOnce: number, act: (item: 
 
 /**
  * Runs each work against all peers in turns (A B C, C B A, …), so that a machine whose speed drifts drifts for all, and
- * prints medians, the CPU seconds of each, and ours against the best of the others, round by round. The first is ours.
+ * prints medians, the CPU time of each for one unit of the work, and ours against the best of the others, round by round. The first is ours.
  */
 export async function compare(peers: readonly Peer[], works: readonly Work[], rounds: number): Promise<void> {
   const clients = new Map(peers.map((peer) => [peer, registryClient(peer.url)]));
-  printRow(["work", ...peers.flatMap((peer) => [peer.name, "CPU s"]), "ours / best other (min–max)"]);
+  printRow(["work", ...peers.flatMap((peer) => [peer.name, "CPU"]), "ours / best other (min–max)"]);
   printRow(["---", ...peers.flatMap(() => ["---:", "---:"]), "---:"]);
   for (const work of works) {
     const figures = new Map<Peer, number[]>(peers.map((peer) => [peer, []]));
     const cpu = new Map<Peer, number[]>(peers.map((peer) => [peer, []]));
+    for (const client of work.warmUp === true ? clients.values() : []) await work.run(client, rounds);
     for (let round = 0; round < rounds; round++) {
       for (const peer of round % 2 === 0 ? peers : [...peers].reverse()) {
         const client = clients.get(peer);
@@ -59,7 +65,8 @@ export async function compare(peers: readonly Peer[], works: readonly Work[], ro
         const done = await work.run(client, round);
         const seconds = (performance.now() - startedAt) / 1000;
         figures.get(peer)?.push(work.fewerIsBetter === true ? done : done / seconds);
-        cpu.get(peer)?.push((await processFigures(peer.pid)).cpuSeconds - before.cpuSeconds);
+        const cpuSeconds = (await processFigures(peer.pid)).cpuSeconds - before.cpuSeconds;
+        cpu.get(peer)?.push(work.fewerIsBetter === true ? cpuSeconds : cpuSeconds / done);
       }
     }
     const ratios = Array.from({ length: rounds }, (_, round) => ratioTo(peers, figures, round, work));
@@ -67,7 +74,7 @@ export async function compare(peers: readonly Peer[], works: readonly Work[], ro
       work.name,
       ...peers.flatMap((peer) => [
         figure(median(figures.get(peer) ?? []), work.unit),
-        median(cpu.get(peer) ?? []).toFixed(2),
+        cpuFigure(median(cpu.get(peer) ?? []), work.unit),
       ]),
       `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})`,
     ]);
@@ -75,7 +82,7 @@ export async function compare(peers: readonly Peer[], works: readonly Work[], ro
   const processes = await Promise.all(peers.map((peer) => processFigures(peer.pid)));
   printRow([
     "peak RSS over all of it",
-    ...processes.flatMap(({ peakMiB, cpuSeconds }) => [`${peakMiB.toFixed(0)} MiB`, cpuSeconds.toFixed(1)]),
+    ...processes.flatMap(({ peakMiB, cpuSeconds }) => [`${peakMiB.toFixed(0)} MiB`, `${cpuSeconds.toFixed(1)} s`]),
     ((processes[0]?.peakMiB ?? 0) / Math.min(...processes.slice(1).map(({ peakMiB }) => peakMiB))).toFixed(2),
   ]);
   for (const client of clients.values()) client.close();
@@ -94,4 +101,18 @@ function ratioTo(
 
 function figure(value: number, unit: string): string {
   return `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${unit}`;
+}
+
+const megabytesInGibibyte = 2 ** 30 / 1e6;
+
+/** @param seconds for one of the unit (one MB, one image, one request); for milliseconds: in all */
+function cpuFigure(seconds: number, unit: string): string {
+  switch (unit) {
+    case "MB/s":
+      return `${(seconds * megabytesInGibibyte).toFixed(2)} s/GiB`;
+    case "ms":
+      return `${seconds.toFixed(2)} s`;
+    default:
+      return seconds < 0.001 ? `${(seconds * 1e6).toFixed(0)} µs each` : `${(seconds * 1e3).toFixed(1)} ms each`;
+  }
 }

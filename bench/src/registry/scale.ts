@@ -41,8 +41,18 @@ async function heads(client: RegistryClient, repository: string, tagged: number)
 }
 
 const works: readonly Work[] = [
-  { name: "HEAD, repository of 1 tag", unit: "requests/s", run: (client) => heads(client, "scale/one", 1) },
-  { name: `HEAD, repository of ${tags} tags`, unit: "requests/s", run: (client) => heads(client, "scale/many", tags) },
+  {
+    name: "HEAD, repository of 1 tag",
+    unit: "requests/s",
+    warmUp: true,
+    run: (client) => heads(client, "scale/one", 1),
+  },
+  {
+    name: `HEAD, repository of ${tags} tags`,
+    unit: "requests/s",
+    warmUp: true,
+    run: (client) => heads(client, "scale/many", tags),
+  },
   {
     name: `tags/list of ${tags}`,
     unit: "ms",

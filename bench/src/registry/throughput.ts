@@ -19,7 +19,10 @@ const random = randomBytes(256 * mebibyte);
 const puts = Array.from({ length: rounds }, (_, index) => largeBlob(random, 1, index));
 const patches = Array.from({ length: rounds }, (_, index) => largeBlob(random, 1, rounds + index));
 const giants = Array.from({ length: largeRounds }, (_, index) => largeBlob(random, 8, 2 * rounds + index));
-const smallImages = Array.from({ length: rounds }, () => Array.from({ length: images }, () => makeImage(5, 20_000)));
+/** And one set for the warming up. */
+const smallImages = Array.from({ length: rounds + 1 }, () =>
+  Array.from({ length: images }, () => makeImage(5, 20_000)),
+);
 
 function at<T>(items: readonly T[], index: number): T {
   const item = items[index];
@@ -47,6 +50,7 @@ const works: readonly Work[] = [
   {
     name: "push of 40 small images, 8 at once",
     unit: "images/s",
+    warmUp: true,
     run: async (client, round) => {
       await eachOf(at(smallImages, round).entries(), concurrency, ([index, image]) =>
         client.pushImage(`bench/image-${round}-${index}`, image),
@@ -55,17 +59,19 @@ const works: readonly Work[] = [
     },
   },
   {
-    name: "pull of 40 small images, 8 at once",
+    name: "pull of 40 small images, each by 10 clients, 8 at once",
     unit: "images/s",
+    warmUp: true,
     run: async (client, round) => {
-      const names = Array.from({ length: images }, (_, index) => `bench/image-${round}-${index}`);
-      await eachOf(names, concurrency, (name) => client.pullImage(name));
-      return images;
+      const pulls = Array.from({ length: 10 * images }, (_, index) => `bench/image-${round}-${index % images}`);
+      await eachOf(pulls, concurrency, (name) => client.pullImage(name));
+      return pulls.length;
     },
   },
   {
     name: "HEAD of a manifest, 8 at once",
     unit: "requests/s",
+    warmUp: true,
     run: async (client, round) => {
       await eachOf(Array.from({ length: 4000 }), concurrency, () => client.headManifest(`bench/image-${round}-0`));
       return 4000;
