@@ -39,7 +39,7 @@ function connection(reading = true) {
 }
 
 function setUp(limits: { ringEvents?: number; clientBufferBytes?: number } = {}) {
-  const ring = createEventRing({ ringEvents: limits.ringEvents ?? 1_000, ringCharacters: 1e7 });
+  const ring = createEventRing({ ringEvents: limits.ringEvents ?? 1_000, ringBytes: 1e7 });
   const dropped = vi.fn<() => void>();
   const broadcast = createEventBroadcast({
     ring,
@@ -91,6 +91,21 @@ describe("the event broadcast", () => {
     expect(b).toBe(a);
     expect(c).not.toBe(a);
     expect(c).toEqual(a);
+  });
+
+  it("shares it with those, too, that fell behind or come back at another place of the stream", async () => {
+    const { broadcast, tell } = setUp();
+    tell(...range(1, 900).map(() => emission("n")));
+    const [ahead, behind] = [connection(), connection()];
+    broadcast.connect(ahead.client, {}, 0);
+    await vi.advanceTimersByTimeAsync(1_000);
+    broadcast.connect(behind.client, {}, 37);
+    expect(behind.numbers()).toEqual(range(38, 900));
+    expect(ahead.numbers()).toEqual(range(1, 900));
+    const shared = new Set(ahead.frames);
+    const own = behind.frames.filter((frame) => frame instanceof Uint8Array && !shared.has(frame));
+    expect(own.length, "only what leads to the next common place").toBe(1);
+    expect(behind.frames.length).toBeGreaterThan(4);
   });
 
   it("sends each client only what it may and wants to see", async () => {

@@ -1,6 +1,7 @@
-import { encodeFrames, type StreamEncoding } from "@waybill/foundation/http";
+import type { StreamEncoding } from "@waybill/foundation/http";
+import { createEventChunks, type ChunkReader } from "./event-chunks.ts";
 import type { EventRing } from "./event-ring.ts";
-import { filterKey, isVisible, type ReaderFilter } from "./reader-filter.ts";
+import { filterKey, type ReaderFilter } from "./reader-filter.ts";
 
 /** The sending side of one client's connection; `eventStream` of foundation/http is one. */
 export interface ClientConnection {
@@ -15,10 +16,7 @@ export interface ClientConnection {
 
 interface Client {
   readonly connection: ClientConnection;
-  readonly filter: ReaderFilter;
-  readonly filterKey: string;
-  /** Clients with the same key at the same position get the same bytes. */
-  readonly key: string;
+  readonly reader: ChunkReader;
   readonly connectedAt: number;
   /** Number of the last event that was sent or that the filter passed over. */
   position: number;
@@ -46,7 +44,6 @@ export interface EventBroadcast {
 
 /** Events that reach a client together: one write for all of them. */
 const shortestPauseMs = 20;
-const chunkCharacters = 256 * 1024;
 const positionEveryMs = 10_000;
 /** A stream ends after this time; its client comes back at once, with rights that are looked at anew. */
 const longestStreamMs = 3_600_000;
@@ -54,7 +51,7 @@ const longestStreamMs = 3_600_000;
 /**
  * Sends the ring to everybody. A client is a position in the ring and nothing more: one that reads slowly stays behind
  * there instead of growing a buffer, and is let go (`onDrop`) when the ring has moved past it; it can then begin again
- * with a fresh list. Clients with the same filter at the same position share one encoding.
+ * with a fresh list. Clients with the same filter share one encoding, also those that are behind (`event-chunks.ts`).
  */
 export function createEventBroadcast(options: {
   readonly ring: EventRing;
@@ -64,60 +61,28 @@ export function createEventBroadcast(options: {
 }): EventBroadcast {
   const { ring, clientBufferBytes, onDrop } = options;
   const now = options.now ?? (() => performance.now());
+  const chunks = createEventChunks(ring);
   const clients = new Set<Client>();
   /** How many clients follow with each filter. */
   const followers = new Map<string, number>();
   const enter = (client: Client): void => {
     clients.add(client);
-    followers.set(client.filterKey, (followers.get(client.filterKey) ?? 0) + 1);
+    const { filterKey: followed } = client.reader;
+    followers.set(followed, (followers.get(followed) ?? 0) + 1);
   };
   const leave = (client: Client): void => {
     if (!clients.delete(client)) return;
-    const left = (followers.get(client.filterKey) ?? 1) - 1;
-    if (left === 0) followers.delete(client.filterKey);
-    else followers.set(client.filterKey, left);
+    const { filterKey: followed } = client.reader;
+    const left = (followers.get(followed) ?? 1) - 1;
+    if (left === 0) followers.delete(followed);
+    else followers.set(followed, left);
   };
   let timer: NodeJS.Timeout | undefined;
   let dueAt = Number.POSITIVE_INFINITY;
   let lastFlushMs = 0;
 
-  interface Chunk {
-    readonly bytes: Buffer | undefined;
-    readonly upTo: number;
-    readonly last: number;
-  }
-  const chunkFor = (client: Client, chunks: Map<string, Chunk>): Chunk => {
-    const key = `${client.position} ${client.key}`;
-    let chunk = chunks.get(key);
-    if (chunk === undefined) {
-      chunk = encode(client);
-      chunks.set(key, chunk);
-    }
-    return chunk;
-  };
-  const encode = ({ position, filter, connection }: Client): Chunk => {
-    const frames: string[] = [];
-    let characters = 0;
-    let last = position;
-    let number = position;
-    while (number < ring.newest() && characters < chunkCharacters) {
-      number += 1;
-      const entry = ring.entry(number);
-      if (entry === undefined || !isVisible(filter, entry)) continue;
-      const frame = ring.frameOf(number, entry.event, filter.boundTo);
-      frames.push(frame);
-      characters += frame.length;
-      last = number;
-    }
-    return {
-      bytes: frames.length === 0 ? undefined : encodeFrames(frames.join(""), connection.encoding),
-      upTo: number,
-      last,
-    };
-  };
-
   /** True when the client has everything, false when it is behind. */
-  const feed = (client: Client, chunks: Map<string, Chunk>): boolean => {
+  const feed = (client: Client): boolean => {
     while (client.position < ring.newest()) {
       if (client.position + 1 < ring.oldest()) {
         leave(client);
@@ -126,7 +91,7 @@ export function createEventBroadcast(options: {
         return true;
       }
       if (client.connection.bufferedBytes() >= clientBufferBytes) return false;
-      const chunk = chunkFor(client, chunks);
+      const chunk = chunks.after(client.position, client.reader);
       client.position = chunk.upTo;
       if (chunk.bytes === undefined) continue;
       client.toldPosition = chunk.last;
@@ -145,9 +110,8 @@ export function createEventBroadcast(options: {
     clearTimeout(timer);
     timer = undefined;
     const begun = performance.now();
-    const chunks = new Map<string, Chunk>();
     let behind = 0;
-    for (const client of clients) if (!feed(client, chunks)) behind += 1;
+    for (const client of clients) if (!feed(client)) behind += 1;
     lastFlushMs = performance.now() - begun;
     if (behind > 0) schedule(pause());
   };
@@ -180,19 +144,16 @@ export function createEventBroadcast(options: {
       if (timer !== undefined && performance.now() > dueAt) flush();
     },
     connect(connection, filter, position) {
-      const followed = filterKey(filter);
       const client: Client = {
         connection,
-        filter,
-        filterKey: followed,
-        key: `${connection.encoding} ${followed}`,
+        reader: { filter, filterKey: filterKey(filter), encoding: connection.encoding },
         connectedAt: now(),
         position,
         toldPosition: position,
       };
       enter(client);
       connection.send(`id: ${ring.idOf(position)}\n\n`);
-      if (!feed(client, new Map())) schedule(pause());
+      if (!feed(client)) schedule(pause());
       return () => leave(client);
     },
     clients: () => clients.size,

@@ -7,8 +7,8 @@ const emission = (nodeName = "n"): Emission => ({
   event: { schemaVersion: "v1", timestamp: "2026-11-21T12:00:00.000Z", type: "pull.progress", nodeName },
   counted: true,
 });
-function ringOf(events: number, limits: { ringEvents?: number; ringCharacters?: number } = {}) {
-  const ring = createEventRing({ ringEvents: 5, ringCharacters: 1e6, ...limits });
+function ringOf(events: number, limits: { ringEvents?: number; ringBytes?: number } = {}) {
+  const ring = createEventRing({ ringEvents: 5, ringBytes: 1e6, ...limits });
   for (let count = 0; count < events; count += 1) ring.append(emission());
   return ring;
 }
@@ -21,10 +21,10 @@ describe("the event ring", () => {
     expect(ring.frameOf(9, ring.entry(9)!.event)).toMatch(/^id: [0-9a-f]+-9\ndata: \{.*\}\n\n$/);
   });
 
-  it("is bounded in characters too, but always holds the newest", () => {
-    const small = ringOf(4, { ringCharacters: 600 });
+  it("is bounded in bytes too, but always holds the newest", () => {
+    const small = ringOf(4, { ringBytes: 400 });
     expect([small.oldest(), small.newest()]).toEqual([3, 4]);
-    const tiny = ringOf(4, { ringCharacters: 1 });
+    const tiny = ringOf(4, { ringBytes: 1 });
     expect([tiny.oldest(), tiny.newest()]).toEqual([4, 4]);
   });
 

@@ -19,32 +19,37 @@ export interface EventRing {
   resumable(id: string): number | undefined;
 }
 
-/** Roughly what an event takes, in memory and on the wire: its own fields, and each layer. */
-function charactersOf({ pull, layer }: PullEvent): number {
-  return 300 + (layer === undefined ? 0 : 450) + (pull === undefined ? 0 : 700 + 450 * pull.layers.length);
+/**
+ * Roughly what an event adds in memory, in bytes: itself and its new pull or layer. The layers of a pull are those of
+ * its own events or of the pull before.
+ */
+function bytesOf({ pull, layer }: PullEvent): number {
+  const ofLayer = layer === undefined ? 0 : 400 + layer.mediaType.length;
+  const ofPull = pull === undefined ? 0 : 900 + 16 * pull.layers.length + (pull.error?.length ?? 0);
+  return 200 + ofLayer + ofPull;
 }
 
 /**
- * The last events, in order, bounded in number and (roughly) in characters. Older ones make room. They are kept as they
+ * The last events, in order, bounded in number and (roughly) in bytes. Older ones make room. They are kept as they
  * are and not as text: where nobody reads them, nothing is encoded.
  */
-export function createEventRing(limits: { readonly ringEvents: number; readonly ringCharacters: number }): EventRing {
+export function createEventRing(limits: { readonly ringEvents: number; readonly ringBytes: number }): EventRing {
   const run = randomBytes(6).toString("hex");
   const slots: (Emission | undefined)[] = [];
   let newest = 0;
   let oldest = 1;
-  let characters = 0;
+  let bytes = 0;
 
   const entry = (number: number): Emission | undefined =>
     number < oldest || number > newest ? undefined : slots[number % limits.ringEvents];
   const dropOldest = (): void => {
     const last = entry(oldest);
-    if (last !== undefined) characters -= charactersOf(last.event);
+    if (last !== undefined) bytes -= bytesOf(last.event);
     slots[oldest % limits.ringEvents] = undefined;
     oldest += 1;
   };
   const makeRoom = (): void => {
-    while (characters > limits.ringCharacters) {
+    while (bytes > limits.ringBytes) {
       // The newest stays even when it is larger than the whole ring.
       if (oldest === newest) return;
       dropOldest();
@@ -57,7 +62,7 @@ export function createEventRing(limits: { readonly ringEvents: number; readonly 
       if (number - oldest >= limits.ringEvents) dropOldest();
       slots[number % limits.ringEvents] = emission;
       newest = number;
-      characters += charactersOf(emission.event);
+      bytes += bytesOf(emission.event);
       makeRoom();
     },
     entry,

@@ -20,8 +20,8 @@ export interface ServerLimits extends ClientRates {
   readonly layers: number;
   /** Events kept for clients that come back with Last-Event-ID. */
   readonly ringEvents: number;
-  /** Characters of those events (their JSON). */
-  readonly ringCharacters: number;
+  /** What those events take in memory, roughly. */
+  readonly ringBytes: number;
   readonly streamClients: number;
   /** Different filters that are followed at a time: each is encoded on its own. */
   readonly streamFilters: number;
@@ -40,7 +40,7 @@ export const defaultLimits: ServerLimits = {
   pulls: 50_000,
   layers: 250_000,
   ringEvents: 200_000,
-  ringCharacters: 64 * 1024 * 1024,
+  ringBytes: 64 * 1024 * 1024,
   streamClients: 20_000,
   streamFilters: 1_000,
   streamsPerClient: 256,
