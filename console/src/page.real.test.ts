@@ -1,63 +1,10 @@
-import { rm } from "node:fs/promises";
 import { AxeBuilder } from "@axe-core/playwright";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import {
-  buildPage,
-  busyPulls,
-  launchOptions,
-  manyPulls,
-  type PlayedScene,
-  playScene,
-  type Scene,
-  sampleNodes,
-  sceneIsUp,
-  scenes,
-} from "./testing/index.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { busyPulls, manyPulls, type Scene, sampleNodes, scenes } from "./testing/index.ts";
+import { pageInBrowser } from "./testing/page-in-browser.ts";
 
-let dist: string;
-let browser: Browser | undefined;
-let context: BrowserContext | undefined;
-let played: PlayedScene | undefined;
-
-beforeAll(async () => {
-  dist = await buildPage();
-  browser = await chromium.launch(launchOptions);
-});
-afterEach(async () => {
-  await context?.close();
-  await played?.close();
-});
-afterAll(async () => {
-  await browser?.close();
-  await rm(dist, { recursive: true, force: true });
-});
-
-/** Opens the scene; everything that the browser complains about (also Content-Security-Policy) is collected. */
-async function open(
-  scene: Scene,
-  look: { width: number; colorScheme: "light" | "dark"; ownClock?: boolean } = { width: 1280, colorScheme: "light" },
-): Promise<{ page: Page; complaints: string[] }> {
-  played = await playScene(scene, dist);
-  if (browser === undefined) throw new Error("Chromium did not start.");
-  context = await browser.newContext({
-    viewport: { width: look.width, height: 800 },
-    colorScheme: look.colorScheme,
-    reducedMotion: "reduce",
-  });
-  const page = await context.newPage();
-  if (look.ownClock === true) await page.clock.install();
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
-      complaints.push(message.text());
-  });
-  await page.goto(`${played.server.url}${scene.path ?? "/"}${scene.query ?? ""}`);
-  await sceneIsUp(page, scene, (cut) => played?.server.offline(cut));
-  return { page, complaints };
-}
-
+const { open, played } = pageInBrowser();
 const scene = (name: string): Scene => scenes.find((one) => one.name === name)!;
 const rows = (page: Page) => page.locator("[role=row][data-pull]");
 const names = (page: Page) => rows(page).locator(".row-toggle").allTextContents();
@@ -72,7 +19,7 @@ describe("every state of the page", () => {
       const one = scene(name);
       // One of them moves meanwhile; the others stand still, which is twice as fast.
       const moving = { ...one, quiet: name !== "busy" };
-      const { page, complaints } = await open(moving, { width: 1440, colorScheme: "light" });
+      const { page, complaints } = await open(moving, { width: 1440 });
       const check = async (): Promise<void> => {
         const { violations } = await new AxeBuilder({ page })
           .options({ resultTypes: ["violations"] })
@@ -121,7 +68,7 @@ describe("the list", () => {
 
   it("shows what comes in while it is open, and after a cut line misses and doubles nothing", async () => {
     const { page } = await open({ ...scene("busy"), quiet: true });
-    const { server } = played!;
+    const { server } = played();
     const template = busyPulls(Date.now())[1]!;
     const arriving = (id: string): void =>
       server.emitPull({
@@ -151,8 +98,8 @@ describe("the list", () => {
 
   it("a restarted server is taken over whole", async () => {
     const { page } = await open({ ...scene("busy"), quiet: true });
-    played!.state.pulls = busyPulls(Date.now()).slice(0, 2);
-    played!.server.restart();
+    played().state.pulls = busyPulls(Date.now()).slice(0, 2);
+    played().server.restart();
     await page.getByTestId("filter-count").getByText("2 pulls", { exact: true }).waitFor();
     expect(await names(page)).toHaveLength(2);
   });
@@ -161,7 +108,7 @@ describe("the list", () => {
     const { page } = await open({ ...scene("busy"), quiet: true });
     const before = await names(page);
     await rows(page).nth(3).hover();
-    played!.server.emitPull({ ...busyPulls(Date.now())[1]!, id: "new", imageRef: "r.example/team/new:1" });
+    played().server.emitPull({ ...busyPulls(Date.now())[1]!, id: "new", imageRef: "r.example/team/new:1" });
     await page.getByRole("button", { name: /1 new pull/ }).waitFor();
     expect(await names(page)).toEqual(before);
     await page.mouse.move(10, 10);
@@ -198,8 +145,8 @@ describe("working with it", () => {
     const nodes = page.getByRole("table", { name: /^Pulls of checkout\/storefront/ });
     expect(await nodes.getByRole("row").count()).toBe(7);
     const last = busyPulls(Date.now())[0]!;
-    played!.server.emitPull({
-      ...played!.state.pulls.find((pull) => pull.id === "s4")!,
+    played().server.emitPull({
+      ...played().state.pulls.find((pull) => pull.id === "s4")!,
       phase: "done",
       percent: 100,
       completedAt: last.updatedAt,
@@ -239,8 +186,8 @@ describe("working with it", () => {
       "worker-04",
       "worker-05",
     ]);
-    const pull = played!.state.pulls.find((one) => one.id === "p01")!;
-    played!.server.emitPull({ ...pull, bytesPerSec: 512 * 1024 ** 2, updatedAt: new Date().toISOString() });
+    const pull = played().state.pulls.find((one) => one.id === "p01")!;
+    played().server.emitPull({ ...pull, bytesPerSec: 512 * 1024 ** 2, updatedAt: new Date().toISOString() });
     await page.locator('[data-node="worker-03"]').getByText("512 MiB/s").waitFor();
     for (let turn = 0; turn < 4; turn += 1) await page.keyboard.press("j");
     await page.keyboard.press("Enter");
@@ -267,11 +214,9 @@ describe("working with it", () => {
   });
 
   it("a stream that the server ends is taken up again without alarm", async () => {
-    const { page } = await open(
-      { ...scene("busy"), quiet: true },
-      { width: 1280, colorScheme: "light", ownClock: true },
-    );
-    await page.clock.fastForward(30_000);
+    const { page } = await open({ ...scene("busy"), quiet: true }, { width: 1280, ownClock: true });
+    // Long enough for an ordinary end, and not so long that a silent line counts as dead.
+    await page.clock.fastForward(12_000);
     await page.evaluate(() => {
       const seen: string[] = [];
       Object.assign(window, { seen });
@@ -282,9 +227,9 @@ describe("working with it", () => {
         childList: true,
       });
     });
-    played!.server.endStreams();
-    await expect.poll(() => played!.server.resumedFrom.length).toBe(2);
-    played!.server.emitPull({ ...busyPulls(Date.now())[1]!, id: "after", imageRef: "r.example/team/after:1" });
+    played().server.endStreams();
+    await expect.poll(() => played().server.resumedFrom.length).toBe(2);
+    played().server.emitPull({ ...busyPulls(Date.now())[1]!, id: "after", imageRef: "r.example/team/after:1" });
     await page.clock.fastForward(2_000);
     await page.getByRole("button", { name: "team/after:1" }).waitFor();
     expect(await page.evaluate(() => (window as unknown as { seen: string[] }).seen)).toEqual([]);
@@ -346,10 +291,10 @@ describe("working with it", () => {
   });
 
   it("the first agent turns the lesson into the list", async () => {
-    const look = { width: 1280, colorScheme: "light", ownClock: true } as const;
+    const look = { width: 1280, ownClock: true };
     const { page } = await open({ ...scene("no-agent"), quiet: true }, look);
-    expect(await page.locator(".command code").textContent()).toContain(`--server-url ${played!.server.url}`);
-    played!.state.nodes = sampleNodes(["worker-01"], [], Date.now());
+    expect(await page.locator(".command code").textContent()).toContain(`--server-url ${played().server.url}`);
+    played().state.nodes = sampleNodes(["worker-01"], [], Date.now());
     await page.clock.fastForward(6_000);
     await page.getByTestId("figure-nodes").getByText("1 of 1").waitFor();
     await page.getByRole("heading", { name: "No pull is running now" }).waitFor();

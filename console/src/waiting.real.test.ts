@@ -1,44 +1,16 @@
-import { rm } from "node:fs/promises";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import {
-  buildPage,
-  launchOptions,
-  type PlayedScene,
-  playScene,
-  scenes,
-  sceneIsUp,
-  scriptedPage,
-} from "./testing/index.ts";
+import { sumWaits } from "@waybill/pulltrace/contract";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { backOffPulls, scenes, scriptedPage } from "./testing/index.ts";
+import { pageInBrowser } from "./testing/page-in-browser.ts";
 
-let dist: string;
-let browser: Browser | undefined;
-let context: BrowserContext | undefined;
-let played: PlayedScene | undefined;
+const browser = pageInBrowser();
+const { played } = browser;
 
-beforeAll(async () => {
-  dist = await buildPage();
-  browser = await chromium.launch(launchOptions);
-});
-afterEach(async () => {
-  await context?.close();
-  await played?.close();
-});
-afterAll(async () => {
-  await browser?.close();
-  await rm(dist, { recursive: true, force: true });
-});
-
+/** Nothing moves by itself. */
 async function open(name: string, query?: string): Promise<Page> {
   const scene = scenes.find((one) => one.name === name)!;
-  const { query: own, ...rest } = scene;
-  const still = { ...rest, quiet: true, ...((query ?? own) === undefined ? {} : { query: query ?? own! }) };
-  played = await playScene(still, dist);
-  if (browser === undefined) throw new Error("Chromium did not start.");
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  await page.goto(`${played.server.url}/${still.query ?? ""}`);
-  await sceneIsUp(page, still, (cut) => played?.server.offline(cut));
+  const { page } = await browser.open({ ...scene, quiet: true, ...(query === undefined ? {} : { query }) });
   return page;
 }
 const rows = (page: Page) => page.locator("[role=row][data-pull]");
@@ -59,9 +31,9 @@ describe("30 nodes in ImagePullBackOff", () => {
     await page.getByTestId("filter-count").getByText("30 of 39 pulls").waitFor();
     expect(new URL(page.url()).searchParams.get("failure")).toBe("not-found");
     expect(await rows(page).locator(".cell-phase").first().textContent()).toBe("failed");
-    for (const pull of played!.state.pulls.filter(({ id }) => id.startsWith("web-"))) {
+    for (const pull of played().state.pulls.filter(({ id }) => id.startsWith("web-"))) {
       const { failure: _, error: __, waitsFor: ___, nextTryAt: ____, ...rest } = pull;
-      played!.server.emitPull({ ...rest, phase: "done", percent: 100, updatedAt: new Date().toISOString() });
+      played().server.emitPull({ ...rest, phase: "done", percent: 100, updatedAt: new Date().toISOString() });
     }
     await page.getByRole("heading", { name: "No pull matches the filter" }).waitFor();
     expect(await page.getByTestId("trouble").count()).toBe(2);
@@ -85,9 +57,9 @@ describe("30 nodes in ImagePullBackOff", () => {
       .getByRole("list", { name: "Waiting pods (1)" })
       .getByText(/ImagePullBackOff, for 4 min/)
       .waitFor();
-    const pull = played!.state.pulls.find(({ id }) => id === "web-0")!;
+    const pull = played().state.pulls.find(({ id }) => id === "web-0")!;
     const { failure: _, error: __, waitsFor: ___, nextTryAt: ____, completedAt: _____, ...rest } = pull;
-    played!.server.emitPull({ ...rest, phase: "resolving", updatedAt: new Date().toISOString() });
+    played().server.emitPull({ ...rest, phase: "resolving", updatedAt: new Date().toISOString() });
     await row.locator(".cell-phase").getByText("resolving").waitFor();
     expect(await details.getByTestId("failure").count()).toBe(0);
     await page
@@ -139,7 +111,7 @@ describe("a server that has no place", () => {
     const banner = page.getByTestId("stale-banner");
     await banner.getByText(/The server answered 503: At most 20000 clients .* Trying again in \d+ s\./).waitFor();
     expect(await rows(page).count()).toBe(12);
-    played!.server.full(undefined);
+    played().server.full(undefined);
     await banner.getByRole("button", { name: "Try now" }).click();
     await page.getByTestId("connection").getByText("live", { exact: true }).waitFor();
   });
@@ -152,10 +124,61 @@ describe("more pulls than a browser can follow", () => {
     await page.getByTestId("figure-active").getByText("10,500", { exact: true }).waitFor();
     const [shown] = await rows(page).all();
     const id = await shown!.getAttribute("data-pull");
-    const pull = played!.state.pulls.find((one) => one.id === id)!;
+    const pull = played().state.pulls.find((one) => one.id === id)!;
     const updatedAt = new Date().toISOString();
-    played!.server.emitPage({ ...scriptedPage(played!.state), rows: [{ id: pull.id, percent: 98, updatedAt }] });
+    played().server.emitPage({ ...scriptedPage(played().state), rows: [{ id: pull.id, percent: 98, updatedAt }] });
     await page.locator(`[data-pull="${id}"]`).getByText("98 %", { exact: true }).waitFor();
-    expect(played!.server.resumedFrom).toEqual([]);
+    expect(played().server.resumedFrom).toEqual([]);
+  });
+
+  it("what is wrong is the server's word on all of them, and not what the page knows of some", async () => {
+    const page = await open("very-many");
+    await page.getByTestId("summarised-banner").waitFor();
+    const update = scriptedPage(played().state);
+    const [failing] = backOffPulls(Date.now()).filter(({ id }) => id === "web-0");
+    const waits = sumWaits();
+    for (let node = 0; node < 3_000; node += 1)
+      waits.add({ ...failing!, nodeName: `node-${node}`, pods: [{ ...failing!.pods[0]!, podName: `web-${node}` }] });
+    played().server.emitPage({ ...update, waits: waits.result() });
+    await page
+      .getByTestId("trouble")
+      .getByText(/^3,000 nodes cannot pull team-a\/web:2\.0: not found\. 3,000 pods wait\./)
+      .waitFor();
+    await page.getByTestId("figure-pods").getByText("3,000 cannot get their image").waitFor();
+    await page.getByTestId("figure-failures").getByText("3,000", { exact: true }).waitFor();
+    expect(played().state.pulls.some(({ id }) => id === "web-0")).toBe(false);
+  });
+});
+
+describe("a roll-out among more pulls than a browser can follow", () => {
+  it("is told by the server in the opened row: the page's own pulls of it may be a minute old", async () => {
+    const page = await open("very-many", "?group=image&q=service-300:1.0.1");
+    await page.getByTestId("summarised-banner").waitFor();
+    const toggle = page.getByRole("button", { name: /service-300:1\.0\.1$/ }).first();
+    await toggle.click();
+    const told = page.getByTestId("rollout-now");
+    await told.getByText(/^Now 0 of 1 node has it\. The last is node-\d+\.$/).waitFor();
+    // The page itself hears nothing of it before it reads the list again.
+    const { state } = played();
+    state.pulls = state.pulls.map((pull) => (pull.phase === "downloading" ? { ...pull, phase: "done" } : pull));
+    await told.getByText("Now 1 of 1 node has it.", { exact: true }).waitFor();
+    // Otherwise the page knows more than any answer, and asks for none.
+    const { page: few } = await browser.open({
+      ...scenes.find(({ name: one }) => one === "images-opened")!,
+      quiet: true,
+    });
+    await few.getByRole("table", { name: /^Pulls of .* by node$/ }).waitFor();
+    expect(await few.getByTestId("rollout-now").count()).toBe(0);
+  });
+});
+
+describe("pulls that are slow", () => {
+  it("are told with their cause and whom it hits; the link leads to the worst", async () => {
+    const page = await open("busy");
+    const delay = page.getByTestId("delay");
+    await delay.getByText("1 pull on worker-03: one large layer. 5 pods wait.").waitFor();
+    await delay.getByRole("link", { name: "payments/fraud-model:2026.11.2" }).click();
+    await page.getByTestId("filter-count").getByText("1 of 12 pulls").waitFor();
+    expect(await rows(page).first().getAttribute("data-pull")).toBe("p01");
   });
 });

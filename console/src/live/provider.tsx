@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ColdStart, NodeStatus } from "@waybill/pulltrace/contract";
+import type { ColdStart, ImageRollout, NodeStatus } from "@waybill/pulltrace/contract";
 import { createContext, type ReactNode, useContext, useEffect, useSyncExternalStore } from "react";
 import type { Feed, FeedSnapshot } from "./feed.ts";
-import { fetchColdStart, fetchNodes } from "./requests.ts";
+import { fetchColdStart, fetchNodes, fetchRollout } from "./requests.ts";
 
 const FeedContext = createContext<Feed | undefined>(undefined);
 
@@ -51,6 +51,18 @@ export function useColdStart(imageRef: string): ColdStart | undefined {
       (await fetchColdStart((url, init) => fetch(url, init), "", imageRef, signal)) ?? null,
     staleTime: 60_000,
     refetchInterval: 60_000,
+    retry: false,
+  });
+  return data ?? undefined;
+}
+
+/** How far the roll-out is by the server's word, asked every five seconds. */
+export function useRollout(imageRef: string): ImageRollout | undefined {
+  const { data } = useQuery({
+    queryKey: ["rollout", imageRef],
+    // Undefined is no answer that a query may keep.
+    queryFn: async ({ signal }) => (await fetchRollout((url, init) => fetch(url, init), "", imageRef, signal)) ?? null,
+    refetchInterval: 5000,
     retry: false,
   });
   return data ?? undefined;

@@ -1,4 +1,4 @@
-import type { ColdStart, NodeStatus, PullList } from "@waybill/pulltrace/contract";
+import type { ColdStart, ImageList, ImageRollout, NodeStatus, PullList } from "@waybill/pulltrace/contract";
 import { createMessageReader, type StreamMessage } from "./messages.ts";
 import { longestSilenceMs, watchSilence } from "./silence.ts";
 
@@ -126,6 +126,19 @@ export async function fetchColdStart(
   if (!isRecord(body) || typeof body["sentence"] !== "string" || !Array.isArray(body["layers"]))
     throw new RequestFailed("The answer of /api/v1/images is not one about a cold start.");
   return body as unknown as ColdStart;
+}
+
+/** How far the roll-out of an image is on all nodes; undefined while no pull of it is known. @throws SignedOut, RequestFailed */
+export async function fetchRollout(
+  fetch: Fetch,
+  base: string,
+  imageRef: string,
+  signal: AbortSignal,
+): Promise<ImageRollout | undefined> {
+  const body = await getJson(fetch, `${base}/api/v1/images?image=${encodeURIComponent(imageRef)}`, signal);
+  if (!isRecord(body) || !Array.isArray(body["images"]))
+    throw new RequestFailed("The answer of /api/v1/images is not a list of images.");
+  return (body as unknown as ImageList).images.find((image) => image.imageRef === imageRef);
 }
 
 /** Trades a token for the session cookie. @throws SignedOut when the token is refused, RequestFailed */

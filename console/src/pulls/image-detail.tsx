@@ -9,6 +9,7 @@ import { PodList } from "./pod-list.tsx";
 import { byUrgency, type ImageGroup, type RollOut } from "./grouping.ts";
 import { detailId } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
+import { RolloutNow } from "./rollout-now.tsx";
 import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
 
 interface ImageDetailProps {
@@ -16,13 +17,15 @@ interface ImageDetailProps {
   readonly rollOut: RollOut;
   readonly entries: ReadonlyMap<string, PullEntry>;
   readonly now: number;
+  /** The pulls are those of a list that may be a minute old. */
+  readonly listed: boolean;
 }
 
 /** So many nodes are listed; the link below leads to all of them. */
 const mostNodes = 50;
 
 /** The opened row of an image: its pulls, node by node, those that need a look first. */
-export function ImageDetail({ group, rollOut, entries, now }: ImageDetailProps) {
+export function ImageDetail({ group, rollOut, entries, now, listed }: ImageDetailProps) {
   const name = shortImageName(group.imageRef);
   const pulls = byUrgency(rollOut.pulls).slice(0, mostNodes);
   const nodes = new Set(pulls.map((pull) => pull.nodeName));
@@ -30,6 +33,7 @@ export function ImageDetail({ group, rollOut, entries, now }: ImageDetailProps) 
   const more = rollOut.pulls.length - pulls.length;
   return (
     <section id={detailId(group.key)} className="detail" aria-label={`Details of ${name}`}>
+      {listed ? <RolloutNow imageRef={group.imageRef} now={now} /> : null}
       {rollOut.failing === undefined ? null : <FailureNote pull={rollOut.failing} now={now} />}
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard */}
       <section className="layer-scroll" tabIndex={0} aria-label="Nodes">

@@ -19,6 +19,8 @@ interface ImageTableProps {
   readonly now: number;
   /** Until when the pulls are known: `now`, or when the line was cut. */
   readonly knownUntil: number;
+  /** The pulls are those of a list that may be a minute old. */
+  readonly listed: boolean;
 }
 
 const columns = ["Image", "Roll-out", "Nodes", "Speed", "Slowest node, next try", "Waiting pods", "Age"] as const;
@@ -54,7 +56,13 @@ export function ImageTable(props: ImageTableProps) {
               <div role="row" className="row-detail" aria-rowindex={rowIndex}>
                 {/* oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- as above */}
                 <div role="cell" aria-colspan={columns.length}>
-                  <ImageDetail group={group} rollOut={rollOut} entries={entries} now={knownUntil} />
+                  <ImageDetail
+                    group={group}
+                    rollOut={rollOut}
+                    entries={entries}
+                    now={knownUntil}
+                    listed={props.listed}
+                  />
                 </div>
               </div>
             ) : null}

@@ -136,6 +136,7 @@ export function PullsView(props: PullsViewProps) {
                 listRef={setList}
                 entries={entries}
                 groups={groups}
+                listed={summarised !== undefined}
                 rows={arrangement.rows}
                 opened={props.opened}
                 onToggle={props.onToggle}

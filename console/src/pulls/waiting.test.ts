@@ -1,10 +1,11 @@
-import { isOver, type Failure, type PullStatus } from "@waybill/pulltrace/contract";
+import { isOver, type Failure, type ImageRollout, type PullStatus } from "@waybill/pulltrace/contract";
 import { describe, expect, it } from "vitest";
 import type { PullEntry } from "../live/index.ts";
 import { backOffPulls, busyPulls, sampleNodes, timedRollOut } from "../testing/index.ts";
 import { arrange, emptyArrangement } from "./arrangement.ts";
 import { filterChoices, filterEntries, readSearch } from "./filter.ts";
 import { groupByImage, rollOutOf } from "./grouping.ts";
+import { rolloutSentence } from "./rollout-now.tsx";
 import { summarize, waitsOf } from "./summary.ts";
 import { nextTry, timeLeft } from "./time-left.ts";
 import { delaySentence, troubleFilter, troubleSentence } from "./troubles.ts";
@@ -143,6 +144,31 @@ describe("rows of what has not begun, and of what is tried again", () => {
     expect(ids({ phase: "active" })).toHaveLength(3);
     expect(readSearch({ failure: "bad luck" })).toEqual({});
     expect(filterChoices(entries, [], {}).failures).toEqual(["not-found", "rate-limited", "invalid-name"]);
+  });
+});
+
+describe("a roll-out by the server's word", () => {
+  const rollout = (more: Partial<ImageRollout>): ImageRollout => ({
+    imageRef: "r.example/a:1",
+    totalBytes: 1,
+    nodesWithImage: 1204,
+    nodesPulling: 1784,
+    nodesFailed: 12,
+    bytesPerSec: 0,
+    nodes: [],
+    ...more,
+  });
+
+  it("counts its nodes, and names the one that will have it last", () => {
+    const slowest = { nodeName: "node-7", state: "pulling" as const, percent: 3, pullId: "p" };
+    const endsAt = new Date(now + 180_000).toISOString();
+    expect(rolloutSentence(rollout({ slowest, endsAt }), now)).toBe(
+      "Now 1,204 of 3,000 nodes have it, 12 failed. The last is node-7, in about 3 min 00 s.",
+    );
+    expect(rolloutSentence(rollout({ slowest }), now)).toMatch(/The last is node-7\.$/);
+    expect(rolloutSentence(rollout({ nodesWithImage: 1, nodesPulling: 0, nodesFailed: 0 }), now)).toBe(
+      "Now 1 of 1 node has it.",
+    );
   });
 });
 

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import {
+  type ImageList,
+  type ImageRollout,
   type NodeStatus,
   type PageUpdate,
   type PageWaits,
@@ -89,6 +91,7 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
       if (path === "/api/v1/events" && searchParams.get("view") === "page") return followPage(response);
       if (path === "/api/v1/events") return follow(request, response);
       if (path === "/api/v1/nodes") return json(response, 200, state.nodes);
+      if (path === "/api/v1/images") return rollouts(searchParams.get("image") ?? "", response);
       const asked = /^\/api\/v1\/images\/(.+)\/cold-start$/.exec(path)?.[1];
       if (asked !== undefined) return coldStart(decodeURIComponent(asked), response);
       return problem(response, 404, "There is no such path.");
@@ -112,6 +115,31 @@ export async function startScriptedServer(o: { state: ScriptedState; dist?: stri
     const known = state.pulls.some((pull) => pull.imageRef === imageRef && pull.layers.length > 0);
     if (!known) return problem(response, 404, "No pull of this image with known layer sizes is in the history.");
     json(response, 200, sampleColdStart(imageRef));
+  }
+
+  /** By what the script says now, also where a page knows older pulls only. */
+  function rollouts(imageRef: string, response: ServerResponse): void {
+    const pulls = state.pulls.filter((pull) => pull.imageRef === imageRef);
+    const nodes = pulls.map(({ nodeName, id, phase, percent }) => ({
+      nodeName,
+      pullId: id,
+      percent,
+      state: phase === "done" ? ("has" as const) : phase === "failed" ? ("failed" as const) : ("pulling" as const),
+    }));
+    const count = (wanted: string): number => nodes.filter((node) => node.state === wanted).length;
+    const slowest = nodes.find((node) => node.state === "pulling");
+    const image: ImageRollout = {
+      imageRef,
+      totalBytes: 0,
+      nodesWithImage: count("has"),
+      nodesPulling: count("pulling"),
+      nodesFailed: count("failed"),
+      bytesPerSec: 0,
+      ...(slowest === undefined ? {} : { slowest }),
+      nodes,
+    };
+    const list: ImageList = { images: nodes.length === 0 ? [] : [image], serverTime: new Date().toISOString() };
+    json(response, 200, list);
   }
 
   function follow(request: IncomingMessage, response: ServerResponse): void {
