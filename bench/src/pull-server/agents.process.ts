@@ -87,14 +87,24 @@ function report(order: AgentsOrder): void {
   }, slotMs);
 }
 
-async function obey(message: { start?: AgentsOrder; stop?: true; figures?: true }): Promise<void> {
-  if (message.start !== undefined) {
-    const order = message.start;
+interface Order {
+  readonly open?: AgentsOrder;
+  readonly start?: AgentsOrder;
+  readonly stop?: true;
+  readonly figures?: true;
+}
+
+async function obey(message: Order): Promise<void> {
+  if (message.open !== undefined) {
+    const order = message.open;
     for (let index = 0; index < order.workload.nodes; index += 100) {
       const some = Math.min(100, order.workload.nodes - index);
       await Promise.all(Array.from({ length: some }, (_, next) => open(order, index + next)));
     }
-    report(order);
+    process.send?.({ opened: true });
+  }
+  if (message.start !== undefined) {
+    report(message.start);
     process.send?.({ started: true });
   }
   if (message.figures === true) process.send?.({ figures });
@@ -104,5 +114,5 @@ async function obey(message: { start?: AgentsOrder; stop?: true; figures?: true 
     process.send?.({ stopped: true });
   }
 }
-process.on("message", (message: { start?: AgentsOrder; stop?: true; figures?: true }) => void obey(message));
+process.on("message", (message: Order) => void obey(message));
 process.on("disconnect", () => process.exit(0));

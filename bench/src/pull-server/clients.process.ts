@@ -182,7 +182,10 @@ async function obey(message: Order): Promise<void> {
     setInterval(evaluate, 100).unref();
     process.send?.({ started: true });
   }
-  if (message.begin === true) begun = true;
+  if (message.begin === true) {
+    begun = true;
+    process.send?.({ begun: true });
+  }
   if (message.measure !== undefined) {
     evaluate();
     measured = message.measure;

@@ -21,6 +21,7 @@ export interface Outcome {
   /** While it counted; refused ones from the beginning. */
   readonly agents: AgentsFigures;
   readonly clients: ClientsFigures;
+  /** Messages that were skipped, or that the clients did not get to the end. */
   readonly lost: number;
   readonly reportsPerSecond: number;
   readonly messagesPerSecond: number;
@@ -30,6 +31,8 @@ export interface Outcome {
   readonly slowest: number;
   /** Of one. */
   readonly cores: number;
+  /** Of one, for agents and clients together. */
+  readonly loadCores: number;
   readonly residentMiB: number;
   readonly peakMiB: number;
 }
@@ -84,17 +87,22 @@ export async function play(
   const pid = server.child.pid ?? 0;
   const { clients, path, view, gzip } = scenario;
   await ask(readers, { start: { port, clients, path, view, gzip, epoch } satisfies ClientsOrder }, "started");
+  const order: AgentsOrder = { port, workload: scenario.workload, epoch };
+  await ask(agents, { open: order }, "opened");
   await sleep(1_500);
-  readers.send({ begin: true });
-  await ask(agents, { start: { port, workload: scenario.workload, epoch } satisfies AgentsOrder }, "started");
+  // As late as can be: a heartbeat, which each client has at its own time, would stand in its stream.
+  await ask(readers, { begin: true }, "begun");
+  await ask(agents, { start: order }, "started");
   await sleep(5_000);
 
   readers.send({ measure: true });
   const before = await processFigures(pid);
+  const loadBefore = await loadSeconds([readers, agents]);
   const agentsBefore = await ask<AgentsFigures>(agents, { figures: true }, "figures");
   const clientsBefore = await ask<ClientsFigures>(readers, { figures: true }, "figures");
   await sleep(options.seconds * 1_000);
   const after = await processFigures(pid);
+  const loadAfter = await loadSeconds([readers, agents]);
   const agentsAfter = await ask<AgentsFigures>(agents, { figures: true }, "figures");
   const clientsAfter = await ask<ClientsFigures>(readers, { figures: true }, "figures");
 
@@ -103,10 +111,12 @@ export async function play(
   let last = clientsAfter;
   for (let wait = 0; wait < 50; wait += 1) {
     last = await ask<ClientsFigures>(readers, { figures: true }, "figures");
-    if (last.complete === clients && (view === "page" || last.stream.lastNumber >= newest)) break;
+    if (last.complete + last.cut + last.different === clients && (view === "page" || last.stream.lastNumber >= newest))
+      break;
     await sleep(200);
   }
-  const behind = view === "events" ? Math.max(0, newest - last.stream.lastNumber) : 0;
+  // Those who were cut off have no end to come to; they are counted by themselves.
+  const behind = view === "events" && last.cut < clients ? Math.max(0, newest - last.stream.lastNumber) : 0;
   const messages = clientsAfter.stream.messages - clientsBefore.stream.messages;
   return {
     agents: {
@@ -116,17 +126,23 @@ export async function play(
       late: agentsAfter.late - agentsBefore.late,
     },
     clients: last,
-    lost: last.stream.gaps + behind + last.different + last.cut,
+    lost: last.stream.gaps + behind,
     reportsPerSecond: (agentsAfter.taken - agentsBefore.taken) / options.seconds,
     messagesPerSecond: messages / options.seconds,
     megabytesPerSecond: (clientsAfter.bytes - clientsBefore.bytes) / 1e6 / options.seconds,
     p50: quantile(last.latencies, 0.5),
     p99: quantile(last.latencies, 0.99),
     slowest: quantile(last.latencies, totalOf(last.latencies) > 0 ? 1 : 0),
+    loadCores: (loadAfter - loadBefore) / options.seconds,
     cores: (after.cpuSeconds - before.cpuSeconds) / options.seconds,
     residentMiB: after.residentMiB,
     peakMiB: after.peakMiB,
   };
+}
+
+async function loadSeconds(programs: readonly ChildProcess[]): Promise<number> {
+  const figures = await Promise.all(programs.map(({ pid }) => processFigures(pid ?? 0)));
+  return figures.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
 /** Number of the newest event, after the last report was answered. */

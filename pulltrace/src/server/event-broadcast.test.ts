@@ -38,14 +38,14 @@ function connection(reading = true) {
   return { client, frames, numbers, drain };
 }
 
-function setUp(limits: { ringEvents?: number; clientBufferBytes?: number } = {}) {
+function setUp(limits: { ringEvents?: number; clientBufferBytes?: number; now?: () => number } = {}) {
   const ring = createEventRing({ ringEvents: limits.ringEvents ?? 1_000, ringBytes: 1e7 });
   const dropped = vi.fn<() => void>();
   const broadcast = createEventBroadcast({
     ring,
     clientBufferBytes: limits.clientBufferBytes ?? 1e6,
     onDrop: dropped,
-    now: () => Date.now(),
+    now: limits.now ?? (() => Date.now()),
   });
   const tell = (...emissions: Emission[]): void => {
     for (const one of emissions) ring.append(one);
@@ -106,6 +106,29 @@ describe("the event broadcast", () => {
     const own = behind.frames.filter((frame) => frame instanceof Uint8Array && !shared.has(frame));
     expect(own.length, "only what leads to the next common place").toBe(1);
     expect(behind.frames.length).toBeGreaterThan(4);
+  });
+
+  it("is not late, and ever later, because sending takes a good part of the time", async () => {
+    let spentMs = 0;
+    const { broadcast, ring, tell, dropped } = setUp({ ringEvents: 2_000, now: () => Date.now() + spentMs });
+    const { client, numbers } = connection();
+    // Two fifths of the time: 100 events come in 100 ms, and each takes 0.4 ms to be sent.
+    const taking: ClientConnection = {
+      ...client,
+      sendEncoded(bytes) {
+        spentMs += 0.4 * (bytes.toString().match(/^data/gm)?.length ?? 0);
+        return client.sendEncoded(bytes);
+      },
+    };
+    broadcast.connect(taking, {}, 0);
+    for (let moment = 0; moment < 1_000; moment += 1) {
+      tell(...range(1, 10).map(() => emission("n")));
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    await vi.advanceTimersByTimeAsync(40);
+    expect(dropped).not.toHaveBeenCalled();
+    expect(ring.newest()).toBe(10_000);
+    expect(numbers()).toEqual(range(1, 10_000));
   });
 
   it("sends each client only what it may and wants to see", async () => {
