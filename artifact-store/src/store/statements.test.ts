@@ -1,0 +1,6 @@
+import { describe } from "vitest";
+import { describeStatements } from "./statements.suite.ts";
+
+describe("statements", () => {
+  describeStatements("sqlite");
+});
