@@ -83,14 +83,15 @@ interface Missing {
   readonly digest: string;
   /** Bytes. */
   left: number;
-  /** The last step of play in which it was downloaded. */
+  /** The last step of the play in which it was downloaded. */
   step: number;
+  arrived: boolean;
 }
 
 /** Milliseconds from now until each missing layer is there, by digest. */
 function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number, unseenMs: number): ReadonlyMap<string, number> {
   const missing = new Map<string, Missing>();
-  let queues: Missing[][] = [];
+  const queues: Missing[][] = [];
   let queued = 0;
   for (const pull of pulls) {
     if (pull.phase !== "downloading" && pull.phase !== "resolving") continue;
@@ -100,7 +101,7 @@ function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number, unseenMs:
       if (isThere(layer.phase)) continue;
       const bytes = missingBytes(layer);
       const known = missing.get(layer.digest);
-      const own = known ?? { digest: layer.digest, left: bytes, step: 0 };
+      const own = known ?? { digest: layer.digest, left: bytes, step: 0, arrived: false };
       if (known === undefined) missing.set(layer.digest, own);
       own.left = Math.min(own.left, bytes);
       (layer.phase === "downloading" ? downloading : waiting).push(own);
@@ -110,31 +111,50 @@ function arrivalsOf(pulls: readonly PullStatus[], bytesPerSec: number, unseenMs:
     if (queue.length > 0) queues.push(queue);
     queued += queue.length;
   }
+  return queued > mostPlayed
+    ? together(missing.values(), bytesPerSec, unseenMs)
+    : played(queues, missing.size, bytesPerSec, unseenMs);
+}
+
+/** All arrive at the end. */
+function together(layers: Iterable<Missing>, bytesPerSec: number, unseenMs: number): ReadonlyMap<string, number> {
+  const all = [...layers];
+  const bytes = all.reduce((sum, { left }) => sum + left, 0);
+  const time = Math.max(0, (bytes * 1_000) / bytesPerSec - unseenMs);
+  return new Map(all.map(({ digest }) => [digest, time]));
+}
+
+/** Step by step, from one layer's arrival to the next. */
+function played(
+  queues: readonly (readonly Missing[])[],
+  count: number,
+  bytesPerSec: number,
+  unseenMs: number,
+): ReadonlyMap<string, number> {
   const arrivals = new Map<string, number>();
-  const perMs = bytesPerSec / 1_000;
-  if (queued > mostPlayed) {
-    let all = 0;
-    for (const { left } of missing.values()) all += left;
-    for (const digest of missing.keys()) arrivals.set(digest, Math.max(0, all / perMs - unseenMs));
-    return arrivals;
-  }
+  const active: Missing[] = [];
   let time = -unseenMs;
-  for (let step = 1; queues.length > 0; step += 1) {
-    const active: Missing[] = [];
+  for (let step = 1; arrivals.size < count; step += 1) {
+    active.length = 0;
+    let least = Number.POSITIVE_INFINITY;
     for (const queue of queues) {
-      for (const layer of queue.slice(0, slotsPerPull)) {
+      let slots = slotsPerPull;
+      for (const layer of queue) {
+        if (layer.arrived) continue;
         if (layer.step !== step) active.push(layer);
         layer.step = step;
+        least = Math.min(least, layer.left);
+        slots -= 1;
+        if (slots === 0) break;
       }
     }
-    const least = active.reduce((bytes, { left }) => Math.min(bytes, left), Number.POSITIVE_INFINITY);
-    time += (least * active.length) / perMs;
+    time += (least * active.length * 1_000) / bytesPerSec;
     for (const layer of active) {
       layer.left -= least;
-      if (layer.left === 0) arrivals.set(layer.digest, Math.max(0, time));
+      if (layer.left > 0) continue;
+      layer.arrived = true;
+      arrivals.set(layer.digest, Math.max(0, time));
     }
-    queues = queues.map((queue) => queue.filter(({ left, step: last }) => left > 0 || last !== step));
-    queues = queues.filter((queue) => queue.length > 0);
   }
   return arrivals;
 }

@@ -242,12 +242,12 @@ export function calmLayer(layer: TrackedLayer): TrackedLayer {
 
 /** The events that lead from one state to the next: at most one progress, each of the others once in a layer's life. */
 export function layerEventsOf(previous: TrackedLayer | undefined, next: TrackedLayer): readonly LayerEventName[] {
-  const events: LayerEventName[] = [];
-  if (next.started && previous?.started !== true) events.push("layer.started");
+  const begins = next.started && previous?.started !== true;
   // A cached layer never starts: it is only completed.
-  if (next.completed && previous?.completed !== true) events.push("layer.completed");
-  if (events.length === 0 && previous !== undefined && previous.status !== next.status) events.push("layer.progress");
-  return events;
+  const ends = next.completed && previous?.completed !== true;
+  if (begins) return ends ? ["layer.started", "layer.completed"] : ["layer.started"];
+  if (ends) return ["layer.completed"];
+  return previous !== undefined && previous.status !== next.status ? ["layer.progress"] : [];
 }
 
 function sameLayer(a: LayerStatus, b: LayerStatus): boolean {
