@@ -77,6 +77,7 @@ export {
 export {
   fileInTheWay,
   findPackageFile,
+  packageReferences,
   insertPackageFiles,
   packageBacklog,
   pagePackageFiles,

@@ -95,6 +95,25 @@ export async function insertPackageFiles(
   }
 }
 
+/** How often the files of an open package name which blob. */
+export async function packageReferences(
+  catalog: Catalog,
+  id: string,
+): Promise<{ readonly repositoryId: number; readonly digest: Digest; readonly names: number }[]> {
+  const rows = await catalog
+    .selectFrom("store_package_files")
+    .select((select) => ["repository_id", "digest", select.fn.countAll<number>().as("names")])
+    .where("package_id", "=", id)
+    .groupBy(["repository_id", "digest"])
+    .orderBy("digest")
+    .execute();
+  return rows.map(({ repository_id, digest, names }) => ({
+    repositoryId: repository_id,
+    digest: digest as Digest,
+    names: Number(names),
+  }));
+}
+
 /** Manifests from before packages were. */
 export async function packageBacklog(
   catalog: Catalog,

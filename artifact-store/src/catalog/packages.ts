@@ -189,17 +189,20 @@ export async function endPackages(
   return ended.map((row) => ({ type: "package.deleted", ...packageFacts(row), reason }));
 }
 
-/** Open packages whose time is over. */
-export async function expiredPackages(catalog: Catalog, now: number, limit: number): Promise<string[]> {
-  const rows = await catalog
-    .selectFrom("store_packages")
-    .select("id")
-    .where("state", "=", "open")
-    .where("expires_at", "<=", now)
-    .orderBy("expires_at")
-    .limit(limit)
+/** Open packages whose time is over, those that ended first at the beginning. */
+export async function expiredPackages(
+  catalog: Catalog,
+  page: { readonly until: number; readonly limit: number; readonly offset?: number },
+): Promise<PackageRow[]> {
+  const rows = await packages(catalog)
+    .where("p.state", "=", "open")
+    .where("p.expires_at", "<=", page.until)
+    .orderBy("p.expires_at")
+    .orderBy("p.id")
+    .limit(page.limit)
+    .offset(page.offset ?? 0)
     .execute();
-  return rows.map((row) => row.id);
+  return rows.map((row) => ({ ...row, repository: row.repository as RepositoryName }));
 }
 
 /** Lets go of the files of a package that is open no longer, and has their bytes looked at again. */

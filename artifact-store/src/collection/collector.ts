@@ -4,6 +4,7 @@ import {
   condemnBlob,
   dueBlobs,
   dueManifests,
+  expiredPackages,
   forgetBlob,
   isBeingRemoved,
   isNamedKey,
@@ -29,7 +30,8 @@ import { eligibilityOf } from "../retention/index.ts";
 import { removeManifest } from "./manifest-removal.ts";
 import { Overlay } from "./overlay.ts";
 import { decideBlob, type Patience } from "./planner.ts";
-import { manifestsDue, manifestStep, planBlobs, planManifests, removalSteps } from "./planning.ts";
+import { expirePackage } from "./package-expiry.ts";
+import { manifestsDue, manifestStep, planBlobs, planManifests, planPackages, removalSteps } from "./planning.ts";
 import { identityOfStep } from "./saved-plan.ts";
 import { planOf, type CollectionPlan, type CollectionStep } from "./step.ts";
 import type { Writing } from "./writing.ts";
@@ -82,6 +84,7 @@ export class Collector {
     await this.#indexReferences(run.signal);
     const { catalog, leaseMs } = this.#parts;
     const planning = { ...run, catalog, leaseMs, overlay: new Overlay() };
+    await planPackages(planning);
     await planManifests(planning, manifestsDue(catalog, run.at));
     const going = await planBlobs(planning, this.#parts);
     for (let after = ""; ;) {
@@ -110,6 +113,7 @@ export class Collector {
   ): Promise<CollectionResult> {
     const run = this.#begin(options);
     await this.#indexReferences(run.signal);
+    await this.#expirePackages(run);
     await this.#collectManifests(run);
     await this.#collectBlobs(run);
     for await (const found of this.#unnamed(run)) await this.#takeUnnamed(run, found);
@@ -131,7 +135,9 @@ export class Collector {
     const allowed = new Set(plan.steps.map(identityOfStep));
     for (const step of plan.steps) {
       run.signal?.throwIfAborted();
-      if (step.kind === "delete-manifest") {
+      if (step.kind === "expire-package") {
+        run.did(await this.#parts.commits.commit((tx, tell) => expirePackage(tx, tell, step.package, run.at)));
+      } else if (step.kind === "delete-manifest") {
         const home = await repositoryId(catalog, step.repository);
         if (home === undefined) continue;
         run.did(await this.#reviewManifest({ repositoryId: home, ...step }, run.at));
@@ -187,6 +193,18 @@ export class Collector {
           await markIndexed(tx, repository, digest);
         }
       });
+    }
+  }
+
+  /** First: what they kept is then due like everything else. */
+  async #expirePackages(run: Run): Promise<void> {
+    const { catalog, commits } = this.#parts;
+    for (;;) {
+      run.signal?.throwIfAborted();
+      const page = await expiredPackages(catalog, { until: run.at, limit: atOnce });
+      if (page.length === 0) return;
+      const ends = page.map(({ id }) => commits.commit((tx, tell) => expirePackage(tx, tell, id, run.at)));
+      for (const steps of await Promise.all(ends)) run.did(steps);
     }
   }
 

@@ -8,5 +8,5 @@ export { Collector, type CollectionProgress, type CollectionResult } from "./col
 export { parseSavedPlan, stepsMovedOn, type SavedPlan } from "./saved-plan.ts";
 export { simulate, type Policy, type Simulation } from "./simulation.ts";
 export { removeManifest } from "./manifest-removal.ts";
-export type { CollectionPlan, CollectionStep } from "./step.ts";
+export { targetOfStep, type CollectionPlan, type CollectionStep } from "./step.ts";
 export { Writing } from "./writing.ts";

@@ -1,4 +1,10 @@
-import { dependantsOf, type BlobState, type Catalog, type ManifestReview } from "../catalog/index.ts";
+import {
+  dependantsOf,
+  packageReferences,
+  type BlobState,
+  type Catalog,
+  type ManifestReview,
+} from "../catalog/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { ManifestFacts } from "../retention/index.ts";
 import type { BlobDecision } from "./planner.ts";
@@ -7,7 +13,7 @@ import type { BlobDecision } from "./planner.ts";
 export class Overlay {
   readonly #deleted = new Set<string>();
   readonly #orphans = new Map<string, Digest>();
-  /** By blob and repository: how many of the deleted manifests named it. */
+  /** By blob and repository: how many manifests and files of open packages that are gone named it. */
   readonly #unnamed = new Map<Digest, Map<number, number>>();
   readonly #condemned = new Map<Digest, number | undefined>();
   readonly #gone = new Set<Digest>();
@@ -17,17 +23,25 @@ export class Overlay {
     const { repositoryId, digest } = manifest;
     this.#deleted.add(nameOf(repositoryId, digest));
     const { blobs, manifests } = await dependantsOf(catalog, repositoryId, digest);
-    for (const blob of blobs) {
-      const counts = this.#unnamed.get(blob) ?? new Map<number, number>();
-      counts.set(repositoryId, (counts.get(repositoryId) ?? 0) + 1);
-      this.#unnamed.set(blob, counts);
-    }
+    for (const blob of blobs) this.#lose(blob, repositoryId, 1);
     const left = manifests.filter((one) => !this.#deleted.has(nameOf(repositoryId, one)));
     for (const one of left) this.#orphans.set(nameOf(repositoryId, one), digest);
     return left.map((one) => ({ ...manifest, digest: one }));
   }
 
-  /** Blobs that lost a manifest. */
+  async expirePackage(catalog: Catalog, id: string): Promise<void> {
+    for (const { digest, repositoryId, names } of await packageReferences(catalog, id)) {
+      this.#lose(digest, repositoryId, names);
+    }
+  }
+
+  #lose(blob: Digest, repositoryId: number, names: number): void {
+    const counts = this.#unnamed.get(blob) ?? new Map<number, number>();
+    counts.set(repositoryId, (counts.get(repositoryId) ?? 0) + names);
+    this.#unnamed.set(blob, counts);
+  }
+
+  /** Blobs that lost a manifest, or an open package. */
   get blobs(): Iterable<Digest> {
     return this.#unnamed.keys();
   }

@@ -10,6 +10,7 @@ import {
 import type { Digest } from "../digest/index.ts";
 import { eligibilityOf, type ManifestFacts } from "../retention/index.ts";
 import type { Overlay } from "./overlay.ts";
+import { packagesDue, packageStep } from "./package-expiry.ts";
 import { decideBlob, type Patience } from "./planner.ts";
 import type { CollectionStep } from "./step.ts";
 
@@ -32,6 +33,16 @@ export async function* manifestsDue(catalog: Catalog, until: number): AsyncGener
     const page = await dueManifests(catalog, { until, limit: pageSize, offset });
     yield* page;
     if (page.length < pageSize) return;
+  }
+}
+
+/** Lays the end of every open package that nobody sealed in time over the catalog. */
+export async function planPackages(planning: Planning): Promise<void> {
+  const { catalog, overlay, at, signal } = planning;
+  for await (const row of packagesDue(catalog, at)) {
+    signal?.throwIfAborted();
+    planning.did([packageStep(row)]);
+    await overlay.expirePackage(catalog, row.id);
   }
 }
 

@@ -1,8 +1,8 @@
 import { parseBlobKey } from "../blobs/index.ts";
 import { parseDigest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
-import { parseRepositoryName } from "../names/index.ts";
-import { planOf, type CollectionPlan, type CollectionStep } from "./step.ts";
+import { isUuid, parseRepositoryName } from "../names/index.ts";
+import { planOf, targetOfStep, type CollectionPlan, type CollectionStep } from "./step.ts";
 
 /** A plan as it is kept, read by people, and applied later: JSON. */
 export interface SavedPlan {
@@ -14,8 +14,7 @@ export interface SavedPlan {
 
 /** What makes a step the same step, whatever its sentence says. */
 export function identityOfStep(step: CollectionStep): string {
-  const where = "repository" in step ? step.repository : "";
-  return `${step.kind} ${where} ${"key" in step ? step.key : step.digest}`;
+  return `${step.kind} ${targetOfStep(step)}`;
 }
 
 /** Steps of `plan` that would not be done now. */
@@ -42,11 +41,14 @@ export function parseSavedPlan(document: unknown): SavedPlan {
 }
 
 function parseStep(value: unknown, index: number): CollectionStep {
-  const { kind, repository, digest, key, bytes, sentence = "" } = object(value, `step ${index}`);
+  const { kind, repository, package: id, digest, key, bytes, sentence = "" } = object(value, `step ${index}`);
   if (typeof sentence !== "string" || sentence.length > 2000) throw invalid(`step ${index} has no sentence`);
   const size = typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0 ? bytes : undefined;
   const named = parseDigest(text(digest));
   switch (kind) {
+    case "expire-package":
+      if (!isUuid(text(id))) break;
+      return { kind, repository: parseRepositoryName(text(repository)), package: text(id), sentence };
     case "delete-manifest":
     case "unlink-blob":
       if (named === undefined) break;

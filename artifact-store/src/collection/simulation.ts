@@ -8,7 +8,7 @@ import {
   type TagRules,
 } from "../retention/index.ts";
 import { Overlay } from "./overlay.ts";
-import { planBlobs, planManifests, removalSteps } from "./planning.ts";
+import { planBlobs, planManifests, planPackages, removalSteps } from "./planning.ts";
 import { planOf, type CollectionPlan, type CollectionStep } from "./step.ts";
 
 /** Rules as they might be, beside those that are. */
@@ -79,6 +79,7 @@ export async function simulate(parts: {
     return gone;
   };
 
+  await planPackages(planning);
   await planManifests(planning, pageAllManifests(catalog), async (facts, manifest) => {
     const gone = await tagsGone(manifest);
     const left = facts.tags.filter((tag) => !gone.has(tag));

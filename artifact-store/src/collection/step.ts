@@ -5,6 +5,13 @@ import type { RepositoryName } from "../names/index.ts";
 /** One thing that a collection does, and why. Bytes are those that the step gives back or will lead to. */
 export type CollectionStep =
   | {
+      readonly kind: "expire-package";
+      readonly repository: RepositoryName;
+      /** Id of an open package. */
+      readonly package: string;
+      readonly sentence: string;
+    }
+  | {
       readonly kind: "delete-manifest";
       readonly repository: RepositoryName;
       readonly digest: Digest;
@@ -20,6 +27,13 @@ export type CollectionStep =
   | { readonly kind: "condemn-blob"; readonly digest: Digest; readonly bytes: number; readonly sentence: string }
   | { readonly kind: "delete-blob"; readonly digest: Digest; readonly bytes: number; readonly sentence: string }
   | { readonly kind: "remove-bytes"; readonly key: BlobKey; readonly bytes: number; readonly sentence: string };
+
+/** What a step is about, as one would name it. */
+export function targetOfStep(step: CollectionStep): string {
+  if ("key" in step) return step.key;
+  if ("package" in step) return `${step.repository} ${step.package}`;
+  return "repository" in step ? `${step.repository}@${step.digest}` : step.digest;
+}
 
 /** What a collection that runs now does, if nothing changes meanwhile. */
 export interface CollectionPlan {

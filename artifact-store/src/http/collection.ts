@@ -11,8 +11,9 @@ import { orProblem } from "./problems.ts";
 
 const step = z
   .object({
-    kind: z.enum(["delete-manifest", "unlink-blob", "revive-blob", "condemn-blob", "delete-blob", "remove-bytes"]),
+    kind: z.enum(["expire-package", "delete-manifest", "unlink-blob", "revive-blob", "condemn-blob", "delete-blob", "remove-bytes"]),
     repository: z.string().optional(),
+    package: z.uuid().optional(),
     digest: z.string().optional(),
     key: z.string().optional(),
     bytes: z.int().optional(),

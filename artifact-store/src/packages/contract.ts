@@ -179,6 +179,4 @@ export interface Packages {
   delete(id: string, reason: string): Promise<Package>;
   /** All files in order, the same bytes each time. Reads as fast as it is read; an error destroys the stream. */
   writeArchive(id: string, format: ArchiveFormat): Promise<Readable>;
-  /** Ends open packages whose time is over. The store does it by itself. Answers how many. */
-  sweep(): Promise<number>;
 }

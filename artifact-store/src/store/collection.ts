@@ -6,6 +6,7 @@ import {
   parseSavedPlan,
   simulate,
   stepsMovedOn,
+  targetOfStep,
   type AuditResult,
   type CollectionPlan,
   type CollectionProgress,
@@ -105,12 +106,10 @@ export class Collection {
       const now = await this.#collector.plan({ signal, shards: shardCount });
       const [first, ...more] = stepsMovedOn(plan, now);
       if (first !== undefined) {
-        const what =
-          "repository" in first ? `${first.repository}@${first.digest}` : "key" in first ? first.key : first.digest;
         const others = more.length === 0 ? "" : `, and ${more.length} other steps`;
         throw new StoreError(
           "PLAN_OVERTAKEN",
-          `the world has moved on: ${first.kind} ${what} would not be done now${others}. Make a new plan`,
+          `the world has moved on: ${first.kind} ${targetOfStep(first)} would not be done now${others}. Make a new plan`,
         );
       }
       return await this.#collector.apply(plan, { ...options, signal });

@@ -138,7 +138,6 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   });
   const sweeper = sweepRegularly(
     async () => {
-      await packages.sweep();
       await resumableUploads.sweep();
       const isWritten = (stage: string): boolean => blobs.isWriting(stage);
       const { orphanGraceMs } = limits;

@@ -159,7 +159,9 @@ export function describePackages(kind: DatabaseKind): void {
       now += 5000;
       expect((await store.packages.get(id)).state).toBe("expired");
       expect(await codeOf(add(id, "b.txt", "late"))).toBe("PACKAGE_GONE");
-      expect(await store.packages.sweep()).toBe(1);
+      const plan = await store.collection.plan({ everywhere: true });
+      expect(plan.steps[0]).toMatchObject({ kind: "expire-package", repository, package: id });
+      expect(await store.collection.run({ everywhere: true })).toEqual(plan);
       expect(await store.packages.get(id)).toMatchObject({ state: "deleted", reason: /nobody sealed it/ as unknown });
       for (let round = 0; round < 3; round++) {
         now += 1000;

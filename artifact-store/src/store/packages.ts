@@ -4,7 +4,6 @@ import type { Transaction } from "@waybill/foundation/database";
 import {
   classOfRepository,
   ensureRepository,
-  expiredPackages,
   findClass,
   findPackageFile,
   insertPackage,
@@ -276,19 +275,6 @@ export class StoredPackages implements Packages {
       await this.#end(tx, tell, row, reason, now);
       return packageOf(await foundPackage(tx, id), now);
     });
-  }
-
-  async sweep(): Promise<number> {
-    const ids = await expiredPackages(this.#catalog, this.#now(), 100);
-    for (const id of ids) {
-      await this.#commits.commit(async (tx, tell) => {
-        const now = this.#now();
-        const row = await foundPackage(tx, id);
-        if (row.state !== "open" || row.expires_at === null || row.expires_at > now) return;
-        await this.#end(tx, tell, row, `nobody sealed it before ${new Date(row.expires_at).toISOString()}`, now);
-      });
-    }
-    return ids.length;
   }
 
   /** Adds files in one commit: all of them, or none. */

@@ -17,6 +17,11 @@ export function factsOf(facts: readonly (readonly [name: string, value: string |
 }
 
 export function stepLine(step: CollectionReport["steps"][number]): string {
-  const what = "key" in step ? step.key : "repository" in step ? `${step.repository}@${step.digest}` : step.digest;
-  return `${step.kind} ${what}: ${plain(step.sentence)}\n`;
+  return `${step.kind} ${targetOf(step)}: ${plain(step.sentence)}\n`;
+}
+
+function targetOf(step: CollectionReport["steps"][number]): string {
+  if ("key" in step) return step.key;
+  if ("package" in step) return `${step.repository} ${step.package}`;
+  return "repository" in step ? `${step.repository}@${step.digest}` : step.digest;
 }

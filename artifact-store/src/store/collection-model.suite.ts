@@ -1,0 +1,236 @@
+import { strict as assert } from "node:assert";
+import { buffer } from "node:stream/consumers";
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { digestOf, type Digest } from "../digest/index.ts";
+import { parseTag, type RepositoryName } from "../names/index.ts";
+import { brief, hold, home, leaseMs, packageLifetimeMs, type CollectionScene } from "./collection-scene.suite.ts";
+
+const repository = fc.constantFrom(home, brief);
+const layer = fc.constantFrom("a", "b", "c");
+const layers = fc.subarray(["a", "b", "c"], { minLength: 1 });
+const pick = fc.nat(9);
+const tag = fc.constantFrom("t", "u");
+
+const step = fc.oneof(
+  fc.record({ do: fc.constant("push" as const), repository, layers, tag: fc.option(tag, { nil: undefined }) }),
+  fc.record({ do: fc.constant("blob" as const), repository, layer }),
+  fc.record({ do: fc.constant("mount" as const), layer }),
+  fc.record({ do: fc.constantFrom("delete" as const, "hold" as const, "release" as const), pick }),
+  fc.record({ do: fc.constant("untag" as const), repository, tag }),
+  fc.record({ do: fc.constant("open" as const), repository, layers }),
+  fc.record({ do: fc.constant("add" as const), layer, pick }),
+  fc.record({ do: fc.constant("seal" as const), pick }),
+  fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(1, 6, 11, 30) }),
+  fc.record({ do: fc.constantFrom("collect" as const, "restart" as const) }),
+  fc.record({ do: fc.constant("interrupt" as const), after: fc.nat(3) }),
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+interface Kept {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly layers: readonly string[];
+  readonly expiresAt: number;
+  usedAt: number;
+  held: boolean;
+}
+
+interface OpenPackage {
+  readonly id: string;
+  readonly repository: RepositoryName;
+  readonly layers: Set<string>;
+  expiresAt: number;
+}
+
+/** What must be there, and what may go, after some steps: the store beside it has to agree after each. */
+class Model {
+  readonly #scene: CollectionScene;
+  readonly #manifests = new Map<string, Kept>();
+  readonly #packages = new Map<string, OpenPackage>();
+
+  constructor(scene: CollectionScene) {
+    this.#scene = scene;
+  }
+
+  async take(one: Step): Promise<void> {
+    const scene = this.#scene;
+    switch (one.do) {
+      case "push": {
+        const named = one.tag === undefined ? {} : { tag: one.tag };
+        const digest = await scene.putManifest(one.layers, { repository: one.repository, ...named });
+        return this.#keep(one.repository, digest, one.layers);
+      }
+      case "blob":
+        return void (await scene.put(one.layer, one.repository));
+      case "mount":
+        return void (await scene.store.blobs.mount(brief, digestOf(Buffer.from(one.layer)), home));
+      case "untag":
+        return await scene.store.tags.remove(one.repository, parseTag(one.tag)).catch(() => undefined);
+      case "open": {
+        const id = await scene.openPackage(one.layers, one.repository);
+        const expiresAt = scene.now + packageLifetimeMs;
+        this.#packages.set(id, { id, repository: one.repository, layers: new Set(one.layers), expiresAt });
+        return;
+      }
+      case "add":
+        return await this.#add(picked(this.#packages, one.pick), one.layer);
+      case "seal":
+        return await this.#seal(picked(this.#packages, one.pick));
+      case "wait":
+        scene.now += one.ms;
+        return;
+      case "collect":
+        return await this.#collect();
+      case "interrupt":
+        return await this.#interrupt(one.after);
+      case "restart":
+        return await scene.reopen();
+      default:
+        return await this.#change(one.do, picked(this.#manifests, one.pick));
+    }
+  }
+
+  async agrees(): Promise<void> {
+    const { isThere, store, now } = this.#scene;
+    for (const kept of this.#manifests.values()) assert(await isThere(kept.digest, kept.repository));
+    for (const one of this.#packages.values()) {
+      assert.equal((await store.packages.get(one.id)).state, one.expiresAt <= now ? "expired" : "open");
+    }
+  }
+
+  async isReadable(): Promise<void> {
+    const { store, now } = this.#scene;
+    for (const { repository: where, layers: named } of this.#manifests.values()) {
+      for (const text of ["{}", ...named]) {
+        const { reader } = await store.blobs.open(where, digestOf(Buffer.from(text)));
+        assert.equal((await buffer(reader.stream())).toString(), text);
+      }
+    }
+    for (const { id, layers: named } of [...this.#packages.values()].filter((one) => one.expiresAt > now)) {
+      for (const text of named) {
+        const { reader } = await store.packages.openFile(id, text);
+        assert.equal((await buffer(reader.stream())).toString(), text);
+      }
+    }
+  }
+
+  /** Lets go of everything: what is open goes by itself. */
+  async end(): Promise<void> {
+    for (const one of this.#manifests.values()) {
+      await this.#scene.store.retention.release(one.repository, one.digest, hold.name);
+      await this.#scene.store.manifests.remove(one.repository, one.digest);
+    }
+  }
+
+  #keep(where: RepositoryName, digest: Digest, named: readonly string[]): void {
+    const { now } = this.#scene;
+    const known = this.#manifests.get(`${where} ${digest}`);
+    const expiresAt = known?.expiresAt ?? (where === brief ? now + 40 : Number.MAX_SAFE_INTEGER);
+    const held = known?.held ?? false;
+    const kept = { repository: where, digest, layers: named, expiresAt, usedAt: now, held };
+    this.#manifests.set(`${where} ${digest}`, kept);
+  }
+
+  async #add(to: OpenPackage | undefined, text: string): Promise<void> {
+    if (to === undefined) return;
+    const { store, now } = this.#scene;
+    const added = store.packages.addFile(to.id, text, { chunks: new Blob([text]).stream() });
+    if (to.expiresAt <= now) return await assert.rejects(added, { code: "PACKAGE_GONE" });
+    await added;
+    to.layers.add(text);
+    to.expiresAt = now + packageLifetimeMs;
+  }
+
+  async #seal(one: OpenPackage | undefined): Promise<void> {
+    if (one === undefined) return;
+    const { store, now } = this.#scene;
+    const sealing = store.packages.seal(one.id);
+    if (one.expiresAt <= now) return await assert.rejects(sealing, { code: "PACKAGE_GONE" });
+    const { digest } = await sealing;
+    if (digest === undefined) throw new Error("a sealed package has a digest");
+    this.#packages.delete(one.id);
+    this.#keep(one.repository, digest, [...one.layers]);
+  }
+
+  async #change(what: "delete" | "hold" | "release", one: Kept | undefined): Promise<void> {
+    if (one === undefined) return;
+    const { manifests, retention } = this.#scene.store;
+    if (what === "delete") {
+      const gone = await manifests.remove(one.repository, one.digest).then(
+        () => true,
+        () => false,
+      );
+      if (gone === one.held) throw new Error("a hold was ignored, or a deletion refused without one");
+      if (gone) this.#manifests.delete(`${one.repository} ${one.digest}`);
+      return;
+    }
+    if (what === "hold") await retention.hold(one.repository, one.digest, hold);
+    else await retention.release(one.repository, one.digest, hold.name);
+    one.held = what === "hold";
+  }
+
+  /** A run does what the plan before it says; all that may go is gone then. */
+  async #collect(): Promise<void> {
+    const { collection } = this.#scene.store;
+    const plan = await collection.plan();
+    assert.deepEqual(await collection.run(), plan);
+    for (const [name, one] of this.#manifests) if (this.#mayGo(one)) this.#manifests.delete(name);
+    for (const [id, one] of this.#packages) if (one.expiresAt <= this.#scene.now) this.#packages.delete(id);
+  }
+
+  /** As if killed between two steps: some of what may go is gone then. */
+  async #interrupt(after: number): Promise<void> {
+    const { store, isThere } = this.#scene;
+    const stop = new AbortController();
+    await store.collection
+      .run({ signal: stop.signal, onProgress: ({ steps }) => void (steps > after && stop.abort()) })
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+      });
+    for (const [name, one] of this.#manifests) {
+      if (this.#mayGo(one) && !(await isThere(one.digest, one.repository))) this.#manifests.delete(name);
+    }
+    for (const [id, one] of this.#packages) {
+      const gone = one.expiresAt <= this.#scene.now && (await store.packages.get(id)).state === "deleted";
+      if (gone) this.#packages.delete(id);
+    }
+  }
+
+  #mayGo(one: Kept): boolean {
+    const { now } = this.#scene;
+    return one.expiresAt <= now && !one.held && one.usedAt + leaseMs <= now;
+  }
+}
+
+function picked<T>(from: ReadonlyMap<string, T>, index: number): T | undefined {
+  return [...from.values()][index % Math.max(1, from.size)];
+}
+
+/** Any interleaving keeps the invariants, and every run is as its plan. */
+export function describeModel(scene: CollectionScene): void {
+  it(
+    "any order of pushes, tags, mounts, packages, deletes, holds, expiries, restarts and collections loses nothing that is kept, keeps nothing else, and does what was planned",
+    { timeout: 120_000 },
+    async () => {
+      await scene.defineClass("brief", { lifetimeMs: 40 });
+      await scene.store.retention.useClass(brief, "brief");
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+          const model = new Model(scene);
+          for (const one of steps) {
+            await model.take(one);
+            await model.agrees();
+          }
+          const { findings } = await scene.store.collection.audit();
+          expect(findings.filter(({ kind }) => kind !== "unnamed")).toEqual([]);
+          await model.isReadable();
+          await model.end();
+          await scene.settle();
+          expect(await scene.files()).toEqual([]);
+        }),
+        { numRuns: scene.runs(scene.kind === "sqlite" ? 40 : 15) },
+      );
+    },
+  );
+}
