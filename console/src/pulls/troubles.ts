@@ -39,11 +39,20 @@ const delayWords: Readonly<Record<CauseKind, string>> = {
 };
 const wordsByKind: ReadonlyMap<string, string> = new Map(Object.entries(delayWords));
 
-/** `3 pulls on 2 nodes: slow registry. 5 pods wait. Over in about 3 min.` A newer server's kind is shown as it is. */
-export function delaySentence({ kind, pulls, nodes, pods, endsAt, worst }: Delay, now: number): string {
+/**
+ * `team-a/web:2.0 and 2 more pulls on 2 nodes: slow registry. 5 pods wait. Over in about 3 min.` A newer server's kind is
+ * shown as it is.
+ */
+export function delaySentence(delay: Delay, now: number): string {
+  return `${shortImageName(delay.worst.imageRef)}${afterImage(delay, now)}`;
+}
+
+/** What stands behind the image's name. */
+export function afterImage({ kind, pulls, nodes, pods, endsAt, worst }: Delay, now: number): string {
+  const more = pulls === 1 ? "" : ` and ${count(pulls - 1, "more pull")}`;
   const where = nodes === 1 ? worst.nodeName : count(nodes, "node");
   const end = endsAt === undefined ? "" : ` Over in about ${formatTimeLeft((Date.parse(endsAt) - now) / 1000)}.`;
-  return `${count(pulls, "pull")} on ${where}: ${wordsByKind.get(kind) ?? kind.replaceAll("-", " ")}.${podsWait(pods)}${end}`;
+  return `${more} on ${where}: ${wordsByKind.get(kind) ?? kind.replaceAll("-", " ")}.${podsWait(pods)}${end}`;
 }
 
 function podsWait(pods: number): string {

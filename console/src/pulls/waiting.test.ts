@@ -99,16 +99,16 @@ describe("what is slow", () => {
 
   it("is told with its cause, whom it hits, and when it is over", () => {
     expect(lines([delayed(over), delayed({ ...over, id: "b", nodeName: "node-2" })])).toEqual([
-      "2 pulls on 2 nodes: slow registry. 1 pod waits. Over in about 3 min 00 s.",
+      "team-a/web:2.0 and 1 more pull on 2 nodes: slow registry. 1 pod waits. Over in about 3 min 00 s.",
     ]);
   });
 
   it("has no end while one of its pulls has none, and says no pod where none is known to wait", () => {
     expect(lines([delayed({ pods: [] }), delayed({ ...over, id: "b", pods: [] })])).toEqual([
-      "2 pulls on node-1: slow registry.",
+      "team-a/web:2.0 and 1 more pull on node-1: slow registry.",
     ]);
     const moon = { kind: "moon-phase" as never, sentence: "It is full." };
-    expect(lines([delayed({ cause: moon, pods: [] })])).toEqual(["1 pull on node-1: moon phase."]);
+    expect(lines([delayed({ cause: moon, pods: [] })])).toEqual(["team-a/web:2.0 on node-1: moon phase."]);
   });
 });
 
