@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
@@ -82,6 +82,27 @@ describe("the command line", () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: waybill ${command}`);
     expect(stdout).toContain("Examples:\n");
+    expect(stdout).toContain("Exit codes: 0 when it worked");
+  });
+
+  it.each(["store", "store tag-policy", "pulltrace", "kubenova", "kubenova token", "docs"])(
+    "%s, a group of commands, has help with examples that are commands",
+    async (group) => {
+      const { code, stdout } = await runWaybill(["help", ...group.split(" ")]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: waybill ${group}`);
+      const examples = [...stdout.matchAll(/^ {2}waybill (.+)$/gm)].map((match) => match[1] ?? "");
+      expect(examples.length).toBeGreaterThan(0);
+      for (const example of examples) {
+        expect(commands.some((command) => example.startsWith(command) && command.startsWith(group))).toBe(true);
+      }
+    },
+  );
+
+  it("has the help of a command under both spellings", async () => {
+    const asked = await runWaybill(["help", "store", "tag-policy", "put"]);
+    expect(asked).toEqual(await runWaybill(["store", "tag-policy", "put", "--help"]));
+    expect(asked.stdout).toContain("Usage: waybill store tag-policy put");
   });
 
   it("says its exit codes", async () => {
@@ -90,6 +111,13 @@ describe("the command line", () => {
 
   it.each([
     [["stroe"], "Did you mean store?"],
+    [["stroe", "--help"], "Did you mean store?"],
+    [["help", "dcotor"], "Did you mean doctor?"],
+    [["store", "lss"], "Did you mean ls?"],
+    [["store", "lss"], "Run `waybill store --help`"],
+    [["store", "tag-policy", "pt", "--help"], "Did you mean put?"],
+    [["kubenova", "tokn"], "Did you mean token?"],
+    [["store", "ls", "--jsn"], "Run `waybill store ls --help`"],
     [["up", "--dta", "x"], "Did you mean --data?"],
     [["store"], "Commands:\n  serve"],
     [[], "Commands:\n  up"],
@@ -143,6 +171,13 @@ describe("the command line", () => {
   it("ends quietly when its reader has seen enough", async () => {
     const { stdout } = await run("sh", ["-c", `${launcher} completion bash | head -n 1; echo "\${PIPESTATUS:-}"`]);
     expect(stdout).toContain("# bash completion of waybill");
+  });
+
+  it("ends with its own exit code when nobody reads what it says is wrong", async () => {
+    const child = spawn(launcher, ["store"], { stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr.destroy();
+    const [code] = (await once(child, "exit")) as [number | null];
+    expect(code).toBe(2);
   });
 
   it("prints data as JSON for programs", async () => {

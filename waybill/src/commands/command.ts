@@ -15,4 +15,6 @@ export interface CommandEntry {
   readonly summary: string;
   readonly load?: () => Promise<CommandBody>;
   readonly children?: readonly CommandEntry[];
+  /** Of a group: a few command lines that show what it is for; a body brings its own. */
+  readonly examples?: readonly string[];
 }

@@ -11,18 +11,46 @@ Examples:
   waybill pulltrace agent --node-name "$(hostname)" --server-url http://127.0.0.1:8080
 `;
 
-/** Loads a command's body when the command line asks for it; `all` loads every one (for completion). */
-async function add(parent: Command, entry: CommandEntry, words: readonly string[] | "all"): Promise<void> {
+/** Stands after an error: where the words are that would have been right. */
+function seeHelp(path: string): string {
+  return `Run \`${path} --help\` for options and examples.`;
+}
+
+const leafCodes =
+  "Exit codes: 0 when it worked, 1 when it failed, 2 when the command line or a setting is wrong; `waybill --help` has all.\n";
+
+/**
+ * Loads a command's body when the command line asks for it; `all` loads every one (for completion).
+ * @param above the words that lead here
+ */
+async function add(
+  parent: Command,
+  entry: CommandEntry,
+  words: readonly string[] | "all",
+  above: string,
+): Promise<void> {
   const wanted = words === "all" || words[0] === entry.name;
-  const command = parent.command(entry.name).summary(entry.summary).description(sentence(entry.summary));
-  const rest = words === "all" ? "all" : words.slice(1);
+  const path = `${above} ${entry.name}`;
+  const command = parent
+    .command(entry.name)
+    .summary(entry.summary)
+    .description(sentence(entry.summary))
+    .showHelpAfterError(seeHelp(path));
   if (entry.children !== undefined) {
-    for (const child of entry.children) await add(command, child, wanted ? rest : []);
+    const rest = words === "all" ? "all" : words.slice(1);
     // A group alone does nothing: its list of commands is the answer, as an error (exit code 2).
-    command.action(() => command.help({ error: true }));
+    command.helpCommand(false);
+    for (const child of entry.children) await add(command, child, wanted ? rest : [], path);
+    const shown = (entry.examples ?? []).map((example) => `  ${example}\n`).join("");
+    command.addHelpText(
+      "after",
+      `\nExamples:\n${shown}\nEach has options and examples of its own: ${path} COMMAND --help\n`,
+    );
     return;
   }
-  if (wanted && entry.load !== undefined) (await entry.load()).configure(command, () => createProgram("all"));
+  if (!wanted || entry.load === undefined) return;
+  (await entry.load()).configure(command, () => createProgram("all"));
+  command.addHelpText("after", leafCodes);
 }
 
 function sentence(summary: string): string {
@@ -39,11 +67,15 @@ export async function createProgram(words: readonly string[] | "all"): Promise<C
     .version(`waybill ${programVersion}`, "-V, --version", "print the release")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
-    .showHelpAfterError("Run it with --help for options and examples.")
-    .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
+    .showHelpAfterError(seeHelp("waybill"))
+    .configureHelp({
+      showGlobalOptions: false,
+      subcommandTerm: (command) => command.name(),
+      // Descriptions say what is when an option is not given; the parser's own words for that are empty lists.
+      optionDescription: (option) => option.description,
+    })
     .exitOverride();
-  const asked = words === "all" || words[0] !== "help" ? words : words.slice(1);
-  for (const entry of commandTree) await add(program, entry, asked);
+  for (const entry of commandTree) await add(program, entry, words, "waybill");
   program.addHelpText("after", examples + exitCodeHelp());
   return program;
 }

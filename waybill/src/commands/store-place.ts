@@ -23,7 +23,10 @@ const placeSettings = {
     describe: `folder of a store that no server holds; ${storeServiceSettings.root.defaultText} when no server is named either`,
     optional: true,
   }),
-  databaseUrl: upSettings.databaseUrl,
+  databaseUrl: {
+    ...upSettings.databaseUrl,
+    describe: "where the catalog of that folder is, when not in it: postgres://…, or the path of a SQLite file",
+  },
   ...blobSettings,
   tokenFile: setting.path({
     env: "WAYBILL_TOKEN_FILE",

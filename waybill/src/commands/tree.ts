@@ -15,6 +15,12 @@ export const commandTree: readonly CommandEntry[] = [
   {
     name: "store",
     summary: "the artifact store: packages of files, and an OCI registry",
+    examples: [
+      "waybill store serve --root /var/lib/registry",
+      "waybill store put ./results acme/results:nightly",
+      "waybill store ls acme/results --server http://127.0.0.1:8080",
+      "waybill store gc --dry-run",
+    ],
     children: [
       { name: "serve", summary: "run the store alone", load: () => import("./store-serve.ts") },
       { name: "put", summary: "put folders and files in, as one package", load: () => import("./store-put.ts") },
@@ -47,6 +53,7 @@ export const commandTree: readonly CommandEntry[] = [
       {
         name: "tag-policy",
         summary: "tag rules that the store applies by itself",
+        examples: ['waybill store tag-policy put few "acme/*" --last 20', "waybill store tag-policy judge acme/app"],
         children: [
           { name: "list", summary: "all of them", load: () => import("./store-tag-policy-list.ts") },
           { name: "put", summary: "make or replace one", load: () => import("./store-tag-policy-put.ts") },
@@ -63,6 +70,10 @@ export const commandTree: readonly CommandEntry[] = [
   {
     name: "pulltrace",
     summary: "the pull monitor: every image pull on every node, live",
+    examples: [
+      "waybill pulltrace server --http-addr 127.0.0.1:8080",
+      "waybill pulltrace agent --node-name n1 --server-url http://127.0.0.1:8080",
+    ],
     children: [
       { name: "server", summary: "run the pull server alone", load: () => import("./pulltrace-server.ts") },
       {
@@ -81,11 +92,13 @@ export const commandTree: readonly CommandEntry[] = [
   {
     name: "kubenova",
     summary: "the control plane: tenants, and who may do what",
+    examples: ["waybill kubenova manager --http 127.0.0.1:8080", "waybill kubenova token create --role ops --ttl 8h"],
     children: [
       { name: "manager", summary: "run the manager alone", load: () => import("./kubenova-manager.ts") },
       {
         name: "token",
         summary: "tokens that the manager, the store and the pull server accept",
+        examples: ["waybill kubenova token create --role ops --ttl 8h"],
         children: [{ name: "create", summary: "sign a token", load: () => import("./token-create.ts") }],
       },
     ],
@@ -104,6 +117,7 @@ export const commandTree: readonly CommandEntry[] = [
   {
     name: "docs",
     summary: "pages of the documentation that are made from the program",
+    examples: ["waybill docs settings > docs/settings.md"],
     children: [{ name: "settings", summary: "print docs/settings.md", load: () => import("./docs-settings.ts") }],
   },
 ];

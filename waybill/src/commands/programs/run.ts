@@ -16,7 +16,7 @@ export async function runAlone(
     .description(description)
     .version(`${name} ${programVersion}`, "-V, --version", "print the release")
     .helpOption("-h, --help", "print this help")
-    .showHelpAfterError("Run it with --help for options and examples.")
+    .showHelpAfterError(`Run \`${name} --help\` for options and examples.`)
     .exitOverride();
   body.configure(program, () => Promise.resolve(program));
   program.addHelpText("after", exitCodeHelp());
