@@ -39,8 +39,10 @@ function untruthsOfPull(looks: readonly Look[], look: Look, row: PullStatus, tru
   for (const layer of row.layers) {
     if (layer.downloadedBytes > wire(layer)) found.push(`${layer.downloadedBytes} of ${wire(layer)} bytes on the wire`);
     if (running && earlier !== undefined && Date.parse(row.startedAt) <= earlier.at) {
-      const certain = (earlier.wire.get(layer.digest) ?? 0) - bufferedBytes;
+      const brought = earlier.wire.get(layer.digest) ?? 0;
+      const certain = brought - bufferedBytes;
       if (layer.downloadedBytes < certain) found.push(`${layer.downloadedBytes} bytes, ${certain} were there`);
+      if (row.phase === "resolving" && brought > 0) found.push("resolving, with bytes of a layer on the wire");
     }
     const there = layer.phase === "done" || layer.phase === "unpacking" || layer.phase === "downloaded";
     if (there && wire(layer) !== layer.totalBytes) found.push(`a layer ${layer.phase} with ${wire(layer)} bytes`);

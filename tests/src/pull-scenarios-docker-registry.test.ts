@@ -1,0 +1,3 @@
+import { describePulls } from "./pull-scenarios.suite.ts";
+
+describePulls("docker-registry");
