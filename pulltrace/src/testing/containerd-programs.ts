@@ -11,8 +11,6 @@ export interface ContainerdProgram {
   readonly release: string;
   readonly program: string;
   readonly ctr: string;
-  /** Version of the configuration file that it wants. */
-  readonly configVersion: 2 | 3;
 }
 
 const builtVersion = "v2.2.9";
@@ -46,5 +44,5 @@ export async function containerdPrograms(): Promise<{
 async function described(program: string, ctr: string): Promise<ContainerdProgram> {
   const { stdout } = await run(program, ["--version"]);
   const release = /\sv?(\d+\.\d+)\.\d/.exec(stdout)?.[1] ?? "unknown";
-  return { release, program, ctr, configVersion: release.startsWith("1.") ? 2 : 3 };
+  return { release, program, ctr };
 }

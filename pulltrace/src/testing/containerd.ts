@@ -1,11 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { containerdIn, unmountBelow } from "../own-containerd/index.ts";
 
 const run = promisify(execFile);
 
@@ -65,79 +64,39 @@ export async function startContainerd(
     program?: string;
     ctr?: string;
     snapshotter?: "overlayfs" | "native";
-    configVersion?: 2 | 3;
     rootLimitBytes?: number;
   } = {},
 ): Promise<RunningContainerd> {
-  const program = options.program ?? "containerd";
   const ctrProgram = options.ctr ?? "ctr";
   const snapshotter = options.snapshotter ?? "overlayfs";
   const folder = await mkdtemp(join(tmpdir(), "waybill-containerd-"));
-  const socket = join(folder, "containerd.sock");
   const hosts = join(folder, "hosts");
-  const config = join(folder, "config.toml");
   await mkdir(hosts);
   if (options.rootLimitBytes !== undefined) {
     await mkdir(join(folder, "root"));
     await run("mount", ["-t", "tmpfs", "-o", `size=${options.rootLimitBytes}`, "tmpfs", join(folder, "root")]);
   }
-  await writeFile(config, configuration(folder, socket, options.configVersion ?? 2));
+  const daemon = await containerdIn(folder, { program: options.program ?? "containerd", ctr: ctrProgram });
+  const { socket, version } = daemon;
   const pulls = new Set<RunningPull>();
-  let daemon: ChildProcess | undefined;
-  let log = "";
-
-  const ctr = async (args: readonly string[], how: { namespace?: string } = {}) => {
-    const { stdout } = await run(ctrProgram, ["-a", socket, "-n", how.namespace ?? "default", ...args], {
-      maxBuffer: 16 * 1024 * 1024,
-    });
-    return stdout;
-  };
-  const start = async () => {
-    const child = spawn(program, ["--config", config], { stdio: ["ignore", "pipe", "pipe"] });
-    daemon = child;
-    log = "";
-    const keep = (chunk: Buffer) => {
-      log = (log + chunk.toString()).slice(-20_000);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.on("error", keep);
-    for (let attempt = 0; attempt < 200; attempt += 1) {
-      if (child.exitCode !== null) break;
-      if (existsSync(socket) && (await answers(() => ctr(["version"])))) return;
-      await delay(50);
-    }
-    throw new Error(`containerd did not start:\n${log}`);
-  };
-  const stop = async (signal: "SIGTERM" | "SIGKILL" = "SIGTERM") => {
-    const child = daemon;
-    daemon = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
-    child.kill(signal);
-    const forced = setTimeout(() => child.kill("SIGKILL"), 10_000);
-    await gone;
-    clearTimeout(forced);
-  };
   const close = async () => {
     for (const pull of pulls) pull.abort("SIGKILL");
     await Promise.all([...pulls].map((pull) => pull.finished));
-    await stop();
-    await unmountUnder(folder);
+    await daemon.stop();
+    await unmountBelow(folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
 
   try {
-    await start();
-    const version = /Version:\s*v?(\S+)/.exec((await ctr(["version"])).split("Server:")[1] ?? "")?.[1] ?? "unknown";
+    await daemon.start();
     return {
       socket,
-      root: join(folder, "root"),
+      root: daemon.root,
       version,
       get pid() {
-        return daemon?.pid ?? -1;
+        return daemon.pid ?? -1;
       },
-      ctr,
+      ctr: (args, how) => daemon.ctr(args, how),
       pull(ref, how = {}) {
         const args = ["-a", socket, "-n", how.namespace ?? "default", "images", "pull", "--plain-http"];
         args.push("--hosts-dir", hosts, "--snapshotter", snapshotter);
@@ -160,15 +119,15 @@ export async function startContainerd(
         );
       },
       async images(namespace) {
-        const printed = await ctr(["images", "list", "-q"], namespace === undefined ? {} : { namespace });
+        const printed = await daemon.ctr(["images", "list", "-q"], namespace === undefined ? {} : { namespace });
         return printed.split("\n").filter((line) => line !== "");
       },
       async restart(signal) {
-        await stop(signal);
-        await start();
+        await daemon.stop(signal);
+        await daemon.start();
       },
-      stop,
-      start,
+      stop: (signal) => daemon.stop(signal),
+      start: () => daemon.start(),
       close,
     };
   } catch (error) {
@@ -196,42 +155,6 @@ function runningPull(ref: string, child: ChildProcess): RunningPull {
       child.kill(signal);
     },
   };
-}
-
-function configuration(folder: string, socket: string, version: 2 | 3): string {
-  const disabled =
-    version === 2
-      ? ["io.containerd.grpc.v1.cri"]
-      : ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri"];
-  return [
-    `version = ${version}`,
-    `root = ${JSON.stringify(join(folder, "root"))}`,
-    `state = ${JSON.stringify(join(folder, "state"))}`,
-    `disabled_plugins = ${JSON.stringify([...disabled, "io.containerd.internal.v1.opt"])}`,
-    "[grpc]",
-    `  address = ${JSON.stringify(socket)}`,
-    "[debug]",
-    '  level = "info"',
-    "",
-  ].join("\n");
-}
-
-/** containerd leaves the mounts of an unpack that was killed; nothing may stay behind. */
-async function unmountUnder(folder: string): Promise<void> {
-  const mounts = (await readFile("/proc/self/mounts", "utf8"))
-    .split("\n")
-    .map((line) => line.split(" ")[1] ?? "")
-    .filter((path) => path.startsWith(`${folder}/`));
-  for (const path of mounts.reverse()) await run("umount", ["-l", path]).catch(() => undefined);
-}
-
-async function answers(ask: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await ask();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function onPath(program: string): boolean {

@@ -1,16 +1,11 @@
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { UserError } from "@waybill/foundation/errors";
+import { containerdIn, unmountBelow } from "@waybill/pulltrace/own-containerd";
 import { findProgram } from "../doctor/index.ts";
-import { unmountBelow } from "./mounts.ts";
-
-const run = promisify(execFile);
 
 /** sockaddr_un holds 108 bytes with its end; containerd listens on `<socket>.ttrpc` as well. */
 const longestSocketPath = 107 - ".ttrpc".length;
@@ -41,21 +36,6 @@ export async function whyNoContainerd(): Promise<string | undefined> {
   return (capabilities & mayMount) === 0n ? "this container may not mount (it lacks CAP_SYS_ADMIN)" : undefined;
 }
 
-function configuration(folder: string, socket: string, version: string): string {
-  const modern = Number(version.split(".")[0]) >= 2;
-  const cri = modern ? ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"] : [];
-  return [
-    `version = ${modern ? 3 : 2}`,
-    `root = ${JSON.stringify(join(folder, "root"))}`,
-    `state = ${JSON.stringify(join(folder, "state"))}`,
-    // No kubelet talks to it; `opt` would make a folder in /opt.
-    `disabled_plugins = ${JSON.stringify([...cri, "io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"])}`,
-    "[grpc]",
-    `  address = ${JSON.stringify(socket)}`,
-    "",
-  ].join("\n");
-}
-
 /** A process that a killed demonstration left: still running, and started with our configuration. */
 async function endLeftOver(pidFile: string, config: string): Promise<void> {
   const pid = Number(await readFile(pidFile, "utf8").catch(() => "0"));
@@ -66,40 +46,14 @@ async function endLeftOver(pidFile: string, config: string): Promise<void> {
   for (let tries = 0; tries < 50 && (await commandOf()) !== ""; tries += 1) await delay(20);
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = once(child, "exit");
-  child.kill("SIGTERM");
-  const forced = setTimeout(() => child.kill("SIGKILL"), 5000);
-  await gone;
-  clearTimeout(forced);
-}
-
-/** Runs ctr to its end. Its progress is dropped (it prints without end); its last words are the error. */
-async function runClient(ctr: string, parameters: readonly string[], signal?: AbortSignal): Promise<void> {
-  const child = spawn(ctr, parameters, {
-    stdio: ["ignore", "ignore", "pipe"],
-    ...(signal === undefined ? {} : { signal }),
-  });
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    words = (words + chunk.toString()).slice(-2000);
-  });
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(words.trim().split("\n").at(-1) ?? `ctr ended with ${code}`);
-}
-
 /**
  * Starts a containerd whose root, state, socket, log and temporary files are in `folder`, and which the machine's own
  * containerd never meets. Expects that `whyNoContainerd` had nothing to say, and that nobody else uses `folder`.
  * @throws UserError with the end of its log when it does not come up.
  */
 export async function startOwnContainerd(folder: string): Promise<OwnContainerd> {
-  const daemon = (await findProgram("containerd")) ?? "containerd";
-  const ctr = (await findProgram("ctr")) ?? "ctr";
-  const config = join(folder, "config.toml");
   const pidFile = join(folder, "containerd.pid");
-  await endLeftOver(pidFile, config);
+  await endLeftOver(pidFile, join(folder, "config.toml"));
   await unmountBelow(folder);
   const oldSockets = await readFile(join(folder, "sockets"), "utf8").catch(() => undefined);
   if (oldSockets?.startsWith(join(tmpdir(), "waybill-")) === true)
@@ -120,44 +74,23 @@ export async function startOwnContainerd(folder: string): Promise<OwnContainerd>
     await writeFile(join(folder, "sockets"), sockets);
     socket = join(sockets, "containerd.sock");
   }
-  const { stdout } = await run(daemon, ["--version"]);
-  const version = /\bv?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "1.6.0";
-  await writeFile(config, configuration(folder, socket, version));
-
-  // Should this process be killed, the kernel ends containerd (prctl PR_SET_PDEATHSIG); a group of its own keeps Ctrl-C
-  // from reaching it before its pulls are over.
-  const setpriv = await findProgram("setpriv");
-  const command = [...(setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL"]), daemon, "--config", config];
-  const child = spawn(command[0] ?? daemon, command.slice(1), {
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, TMPDIR: join(folder, "tmp") },
-  });
-  stack.defer(() => end(child));
   const logFile = createWriteStream(join(folder, "containerd.log"));
-  let words = "";
-  const keep = (chunk: Buffer): void => {
-    words = (words + chunk.toString()).slice(-2000);
-    logFile.write(chunk);
-  };
-  child.stdout.on("data", keep);
-  child.stderr.on("data", keep);
-  child.once("error", (error) => keep(Buffer.from(String(error))));
-  child.once("exit", () => logFile.end());
-  if (child.pid !== undefined) await writeFile(pidFile, String(child.pid));
-
-  const call = (parameters: readonly string[], signal?: AbortSignal): Promise<void> =>
-    runClient(ctr, ["--address", socket, ...parameters], signal);
-  for (let tries = 0; ; tries += 1) {
-    const answered = await call(["version"]).then(
-      () => true,
-      () => false,
-    );
-    if (answered) break;
-    if (child.exitCode !== null || child.signalCode !== null || tries === 150) {
-      throw new UserError(`containerd did not start: ${words.trim().split("\n").slice(-3).join("\n")}`);
-    }
-    await delay(100);
+  stack.defer(() => new Promise((done) => logFile.end(() => done())));
+  const guard = await findProgram("setpriv");
+  const daemon = await containerdIn(folder, {
+    program: (await findProgram("containerd")) ?? "containerd",
+    ctr: (await findProgram("ctr")) ?? "ctr",
+    socket,
+    environment: { ...process.env, TMPDIR: join(folder, "tmp") },
+    ...(guard === undefined ? {} : { guard }),
+    // What it says last may come when its log is closed already.
+    onOutput: (words) => void (logFile.writableEnded || logFile.write(words)),
+  });
+  stack.defer(() => daemon.stop());
+  try {
+    await Promise.all([daemon.start(), writeFile(pidFile, String(daemon.pid ?? 0))]);
+  } catch (error) {
+    throw new UserError(error instanceof Error ? error.message : String(error));
   }
 
   // An overlay cannot lie on an overlay, which is what a container's own file system is.
@@ -165,18 +98,22 @@ export async function startOwnContainerd(folder: string): Promise<OwnContainerd>
   const running = stack.move();
   return {
     socket,
-    version,
+    version: daemon.version,
     pull: async (reference, signal) => {
       try {
-        await call(["images", "pull", "--plain-http", "--snapshotter", snapshotter, reference], signal);
+        await daemon.ctr(["images", "pull", "--plain-http", "--snapshotter", snapshotter, reference], { signal });
       } catch (error) {
         signal.throwIfAborted();
-        throw new UserError(`containerd could not pull ${reference}: ${error instanceof Error ? error.message : ""}`);
+        throw new UserError(`containerd could not pull ${reference}: ${lastWords(error)}`);
       }
     },
     forget: async (references) => {
-      await call(["images", "remove", "--sync", ...references]);
+      await daemon.ctr(["images", "remove", "--sync", ...references]);
     },
     close: () => running.disposeAsync(),
   };
+}
+
+function lastWords(error: unknown): string {
+  return error instanceof Error ? (error.message.split("\n").at(-1) ?? "") : String(error);
 }
