@@ -42,6 +42,12 @@ it("the commands of docs/packages.md run as they are written, one after the othe
   expect(listed).toBe("reports/junit.xml\nrun/evidence/server.log\n");
 }, 120_000);
 
+it("the commands of docs/events.md run as they are written: events are read, a subscription is one", async () => {
+  const [asked = "", told = ""] = await runPage("events.md", { cwd: folder.path, environment });
+  expect(asked).toBe("package.opened\n0\n");
+  expect(told).toBe("whsec_\npackage.* 0 false\n0\n");
+}, 120_000);
+
 it("the commands of docs/uploads.md run as they are written, on both faces", async () => {
   const [draft = "", tus = ""] = await runPage("uploads.md", { cwd: folder.path, environment });
   expect(draft).toMatch(/^upload-offset: 6\r?$/im);

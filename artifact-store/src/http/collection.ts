@@ -11,7 +11,15 @@ import { orProblem } from "./problems.ts";
 
 const step = z
   .object({
-    kind: z.enum(["expire-package", "delete-manifest", "unlink-blob", "revive-blob", "condemn-blob", "delete-blob", "remove-bytes"]),
+    kind: z.enum([
+      "expire-package",
+      "delete-manifest",
+      "unlink-blob",
+      "revive-blob",
+      "condemn-blob",
+      "delete-blob",
+      "remove-bytes",
+    ]),
     repository: z.string().optional(),
     package: z.uuid().optional(),
     digest: z.string().optional(),

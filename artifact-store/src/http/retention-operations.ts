@@ -63,6 +63,7 @@ export const retentionOperations = {
     tag,
     access: access.everyone,
     summary: "Let a manifest live until a later time",
+    description: "Sent twice it is the same as once.",
     body: is.newExtension,
     bodyExample: { until: "2027-03-01T00:00:00Z", why: "release 1.2 is supported until then" },
     answer: { status: 201, description: "Its expiry from now on.", schema: is.extended },

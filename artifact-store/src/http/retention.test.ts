@@ -81,8 +81,11 @@ describe("why a manifest is kept", () => {
     });
     expect((await call("PUT", `${image}/class`, "admin", { class: "ci" })).status).toBe(200);
     const until = new Date(Date.now() + 5 * day).toISOString();
-    const extended = await call("POST", `${image}/extensions`, "acme", { until, why: "still needed" });
-    expect([extended.status, await extended.json()]).toEqual([201, { expiresAt: until }]);
+    // Sent twice, it is recorded once.
+    for (let turn = 0; turn < 2; turn++) {
+      const extended = await call("POST", `${image}/extensions`, "acme", { until, why: "still needed" });
+      expect([extended.status, await extended.json()]).toEqual([201, { expiresAt: until }]);
+    }
     expect(await read(`${image}/retention`)).toMatchObject({
       class: "ci",
       expiresAt: until,

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   findPackage,
   insertPackage,
@@ -9,21 +8,8 @@ import {
 } from "../catalog/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { StoreEvent } from "../events/index.ts";
-import { tenantOfRepository, type RepositoryName } from "../names/index.ts";
+import { stableId, tenantOfRepository, type RepositoryName } from "../names/index.ts";
 import { isPackage, packageContent, type Package, type PackageState } from "../packages/index.ts";
-
-/** A UUID (RFC 9562, version 8) that is always the same for the same text. */
-export function idOf(...texts: readonly string[]): string {
-  const hex = createHash("sha256").update(JSON.stringify(texts)).digest("hex");
-  const variant = ((Number.parseInt(hex[16] ?? "0", 16) & 0x3) | 0x8).toString(16);
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ].join("-");
-}
 
 /** A manifest that came in by another way than `packages.open` is a package, too: writes it down as one. */
 export async function recordImported(
@@ -41,7 +27,7 @@ export async function recordImported(
   const { repository, home, digest, mediaType, content } = manifest;
   if (!isPackage(mediaType)) return;
   const { producer, kind, runId, labels, links, files } = packageContent(content, mediaType);
-  const id = idOf("imported", repository, digest);
+  const id = stableId("imported", repository, digest);
   const fresh = {
     id,
     repository_id: home,

@@ -27,7 +27,7 @@ import { digestOf, type Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { StoreEvent } from "../events/index.ts";
 import { mediaTypes, parseMediaType } from "../manifests/index.ts";
-import { tenantOfRepository } from "../names/index.ts";
+import { stableId, tenantOfRepository } from "../names/index.ts";
 import {
   checkDescription,
   checkLabels,
@@ -57,7 +57,7 @@ import type { Blobs } from "./blobs.ts";
 import type { StoreLimits } from "./limits.ts";
 import { checkLimits, mustBeOpen, nothingInTheWay } from "./package-admission.ts";
 import { foundPackage, gone, openFilesOf, PackageReading } from "./package-reading.ts";
-import { idOf, packageOf } from "./package-records.ts";
+import { packageOf } from "./package-records.ts";
 import { putManifest } from "./put-manifest.ts";
 
 type Tx = Transaction<StoreTables>;
@@ -116,7 +116,7 @@ export class StoredPackages implements Packages {
     const fingerprint = createHash("sha256")
       .update(JSON.stringify([described, asked.class]))
       .digest("base64url");
-    const id = key === undefined ? randomUUID() : idOf("opened", repository, key);
+    const id = key === undefined ? randomUUID() : stableId("opened", repository, key);
     const now = this.#now();
     return await this.#commits.commit(async (tx, tell) => {
       if (asked.class !== undefined) await this.#classNamed(tx, asked.class);

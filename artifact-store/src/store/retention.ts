@@ -144,7 +144,7 @@ export class Retention {
   }
 
   /**
-   * Lets a manifest live until a later time. Answers its expiry from now on.
+   * Lets a manifest live until a later time. Answers its expiry from now on. The same once more changes nothing.
    * @throws StoreError RETENTION_INVALID beyond the class's limit, MANIFEST_UNKNOWN
    */
   async extend(
@@ -155,7 +155,11 @@ export class Retention {
     const holder = text(extension.holder, "holder");
     const why = text(extension.why, "why");
     return await this.#change(repository, digest, async (tx, tell, home) => {
-      const until = extendedUntil(await this.#facts(tx, home, repository, digest), extension.until);
+      const facts = await this.#facts(tx, home, repository, digest);
+      const until = extendedUntil(facts, extension.until);
+      const known = await extensionsOf(tx, home, digest);
+      const isSame = (one: Extension): boolean => one.holder === holder && one.why === why && one.until === until;
+      if (facts.expiresAt === until && known.some(isSame)) return until;
       await setExpiry(tx, home, digest, { expiresAt: until });
       await recordExtension(tx, home, digest, { holder, why, until, at: this.#now() });
       tell({ type: "manifest.extended", repository, digest, until, holder, why });
