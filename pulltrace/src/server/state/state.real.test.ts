@@ -24,6 +24,7 @@ it("what was on disk survives kill -9 at any moment, whole, and the next run goe
     kept = ids.size;
     // All of a batch or nothing of it.
     expect(kept % 50).toBe(0);
+    expect(new Set(state.restored.adopted.map(({ id }) => Number(id)))).toEqual(ids);
     expect(new Set(state.restored.pulls.map(({ nodeName }) => nodeName)).size).toBe(7);
     await state.close();
     next = kept;
