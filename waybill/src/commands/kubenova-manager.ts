@@ -6,7 +6,7 @@ import { addSettings, settingsOf } from "./settings-options.ts";
 const help = `
 Examples:
   waybill kubenova manager                                   http://127.0.0.1:8080, data in ./waybill-data
-  DATABASE_URL=postgres://waybill@db/waybill JWT_SIGNING_KEY=$(cat key) waybill kubenova manager --http :8080
+  DATABASE_URL=postgres://waybill@db/waybill waybill kubenova manager --http :8080 --jwt-signing-key-file key
 `;
 
 export function configure(command: Command): void {

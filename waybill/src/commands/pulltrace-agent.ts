@@ -7,7 +7,7 @@ Reads containerd and changes nothing there. It needs the right to open container
 
 Examples:
   waybill pulltrace agent --node-name "$(hostname)" --server-url http://127.0.0.1:8080
-  PULLTRACE_AGENT_TOKEN=$(cat waybill-data/agent.token) waybill pulltrace agent --node-name n1 --server-url https://waybill.example
+  waybill pulltrace agent --agent-token-file waybill-data/agent.token --node-name n1 --server-url https://waybill.example
 `;
 
 export function configure(command: Command): void {

@@ -5,7 +5,7 @@ import { addSettings, settingsOf } from "./settings-options.ts";
 const help = `
 Examples:
   waybill pulltrace server --http-addr 127.0.0.1:8080 --metrics-addr 127.0.0.1:9090
-  PULLTRACE_AGENT_TOKEN=$(cat token) JWT_SIGNING_KEY=$(cat key) waybill pulltrace server
+  waybill pulltrace server --agent-token-file token --jwt-signing-key-file key
 `;
 
 export function configure(command: Command): void {

@@ -6,7 +6,7 @@ const help = `
 Examples:
   waybill store serve                                        http://127.0.0.1:8080, bytes in ./waybill-data
   waybill store serve --root /var/lib/registry --http 127.0.0.1:5000
-  JWT_SIGNING_KEY=$(cat key) waybill store serve --http :5000
+  waybill store serve --http :5000 --jwt-signing-key-file key
 
   skopeo copy --dest-tls-verify=false oci:./image:latest docker://127.0.0.1:8080/team-a/web:1.0
 `;
