@@ -107,7 +107,8 @@ export async function applyChart(
   settings: readonly string[],
 ): Promise<void> {
   const flags = `--namespace ${namespace} --wait --timeout 290s${verb === "upgrade" ? " --reuse-values" : ""}`;
-  const values = settings.flatMap((setting) => ["--set", setting]);
+  // Switches are switches; all else is text, also a port in an environment variable.
+  const values = settings.flatMap((setting) => [/=(true|false)$/.test(setting) ? "--set" : "--set-string", setting]);
   await cluster.helm([verb, "pulltrace", chart, ...flags.split(" "), ...values], { timeoutMs: 300_000 });
 }
 
