@@ -35,6 +35,8 @@ const example = {
 };
 const { repository, producer, kind, runId, labels, links } = example;
 
+const etag = { name: "ETag", description: "Of this state of it.", example: '"q3mXf0m1yR7Xj8kqvN0p5w2a"' };
+
 /** Packages of files: the ingestion API. */
 export const packageOperations = {
   openPackage: {
@@ -71,7 +73,7 @@ export const packageOperations = {
     tag,
     access: access.everyone,
     summary: "Read a package",
-    answer: { status: 200, description: "The package.", schema: is.packageSchema, example },
+    answer: { status: 200, description: "The package.", schema: is.packageSchema, example, headers: [etag] },
     problems: [404],
   },
   exportPackage: {
@@ -92,11 +94,14 @@ export const packageOperations = {
     tag,
     access: access.everyone,
     summary: "Replace the labels or the links of a package",
-    description: "Its manifest keeps those that it was sealed with.",
+    description:
+      "Its manifest keeps those that it was sealed with. With `If-Match` it overwrites nobody else's change: 412.",
+    headers: [{ ...etag, name: "If-Match", description: "What ETag said; `*` for whatever is there." }],
     body: is.changedPackage,
     bodyExample: { labels: { outcome: "failed" } },
-    answer: { status: 200, description: "The package.", schema: is.packageSchema },
-    problems: [404, 410],
+    answer: { status: 200, description: "The package.", schema: is.packageSchema, headers: [etag] },
+    problems: [404, 410, 412],
+    problemHeaders: { 412: [etag] },
   },
   deletePackage: {
     id: "deletePackage",

@@ -206,6 +206,26 @@ describe("packages over HTTP", () => {
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
 
+  it("are described by those who saw what is there, and nobody's labels are lost", async () => {
+    const id = await sealed();
+    const etagOf = async (): Promise<string> => (await call("GET", `/packages/${id}`)).headers.get("etag") ?? "";
+    const tag = await etagOf();
+    const change = (by: string, ifMatch: string) =>
+      call("PATCH", `/packages/${id}`, { json: { labels: { by } }, headers: { "if-match": ifMatch } });
+    const both = await Promise.all(["ann", "ben"].map((by) => change(by, tag)));
+    const [won, lost] = both.toSorted((a, b) => a.status - b.status);
+    expect([won?.status, lost?.status]).toEqual([200, 412]);
+    expect(lost?.json).toMatchObject({ status: 412, code: "PRECONDITION_FAILED" });
+    expect(lost?.headers.get("etag")).toBe(await etagOf());
+    expect(won?.headers.get("etag")).toBe(await etagOf());
+    expect((await call("GET", `/packages/${id}`)).json["labels"]).toEqual(won?.json["labels"]);
+    expect((await change("cid", `"none", ${await etagOf()}`)).status).toBe(200);
+    expect((await change("dan", `W/${await etagOf()}`)).status).toBe(412);
+    expect((await change("eve", "*")).status).toBe(200);
+    const unconditional = { json: { labels: { by: "fay" } } };
+    expect((await call("PATCH", `/packages/${id}`, unconditional)).status).toBe(200);
+  });
+
   it("are held, extended, judged and released", async () => {
     const id = await sealed();
     expect((await call("GET", `/packages/${id}/eligibility`)).json).toMatchObject({ verdict: "kept" });

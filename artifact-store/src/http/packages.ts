@@ -10,6 +10,7 @@ import type { Package, PackageFile, PackageState } from "../packages/index.ts";
 import type { Store } from "../store/index.ts";
 import { recordOf, verdictOf } from "./answers.ts";
 import { pageAsked, timeText } from "./api-schemas.ts";
+import { entityTagOf, requireMatch } from "./entity-tag.ts";
 import type { Gate } from "./gate.ts";
 import { idempotencyKey, replayed } from "./idempotency-key.ts";
 import { routeOf } from "./operation.ts";
@@ -77,13 +78,15 @@ export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[
     }),
     routeOf(operations.getPackage, async (c) => {
       const asked = bytes.archiveAsked(c.req.param("package") ?? "");
-      if (asked === undefined) return answerOf(await named(c, "pull"));
+      if (asked === undefined) return tagged(answerOf(await named(c, "pull")));
       const { id } = await named(c, "pull", asked.id);
       return await bytes.sendArchive(c, id, asked.format);
     }),
     routeOf(operations.changePackage, async (c, { body }) => {
       const { id } = await named(c, "push");
-      return answerOf(await packages.describe(id, present(body)));
+      const ifMatch = c.req.header("if-match");
+      const check = (now: Package): void => requireMatch(ifMatch, entityTagOf(answerOf(now)));
+      return tagged(answerOf(await packages.describe(id, present(body), check)));
     }),
     routeOf(operations.deletePackage, async (c, { query }) => {
       const { id } = await named(c, "delete");
@@ -145,6 +148,11 @@ export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[
       });
     }),
   ];
+}
+
+/** With the tag by which its reader may change it. */
+function tagged(answer: object): Response {
+  return Response.json(answer, { headers: { "cache-control": "no-store", etag: entityTagOf(answer) } });
 }
 
 function conflict(detail: string): Problem {

@@ -170,10 +170,14 @@ export interface Packages {
   files(id: string, page?: { readonly cursor?: string; readonly limit?: number }): Promise<PackageFilePage>;
   /** @throws StoreError FILE_UNKNOWN, BLOB_DAMAGED */
   openFile(id: string, path: string): Promise<OpenPackageFile>;
-  /** Replaces labels, links or both; also of a sealed one, whose manifest keeps those that it was sealed with. */
+  /**
+   * Replaces labels, links or both; also of a sealed one, whose manifest keeps those that it was sealed with.
+   * @param check is shown the package as it is, in the transaction that changes it; when it throws, nothing changes
+   */
   describe(
     id: string,
     change: { readonly labels?: Readonly<Record<string, string>>; readonly links?: readonly PackageLink[] },
+    check?: (present: Package) => void,
   ): Promise<Package>;
   /** Leaves the record with the reason. @throws StoreError HELD */
   delete(id: string, reason: string): Promise<Package>;

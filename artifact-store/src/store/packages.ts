@@ -245,12 +245,14 @@ export class StoredPackages implements Packages {
   async describe(
     id: string,
     change: { readonly labels?: Package["labels"]; readonly links?: Package["links"] },
+    check?: (present: Package) => void,
   ): Promise<Package> {
     const labels = change.labels && checkLabels(change.labels);
     const links = change.links && checkLinks(change.links);
     return await this.#commits.commit(async (tx, tell) => {
       const row = await foundPackage(tx, id);
       if (row.state === "deleted") throw gone(row);
+      check?.(packageOf(row, this.#now()));
       const kept = descriptionOf(row);
       checkSize({ labels: labels ?? kept.labels, links: links ?? kept.links });
       await updatePackage(tx, id, {
