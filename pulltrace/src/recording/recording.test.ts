@@ -1,11 +1,11 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
 import type { AgentReport } from "../contract/index.ts";
+import { type ReportReceiver, startReportReceiver } from "../testing/index.ts";
 import { readRecording, recordReports, type RecordedReport, replayRecording, shiftReport } from "./index.ts";
 
 const demo = fileURLToPath(new URL("../../recordings/demo.jsonl", import.meta.url));
@@ -33,33 +33,15 @@ const report = (number: number): AgentReport => ({
   ],
 });
 
-let server: Server | undefined;
+let server: ReportReceiver | undefined;
 afterEach(async () => {
-  const open = server;
+  await server?.close();
   server = undefined;
-  open?.closeAllConnections();
-  if (open !== undefined) await new Promise((resolve) => open.close(resolve));
 });
 
-async function receiver(status = 204): Promise<{ url: string; taken: AgentReport[]; tokens: (string | undefined)[] }> {
-  const taken: AgentReport[] = [];
-  const tokens: (string | undefined)[] = [];
-  const made = createServer((request, response) => {
-    let body = "";
-    request.on("data", (part: Buffer) => {
-      body += part.toString();
-    });
-    request.on("end", () => {
-      taken.push(JSON.parse(body) as AgentReport);
-      tokens.push(request.headers.authorization);
-      response.writeHead(status).end();
-    });
-  });
-  server = made;
-  await new Promise<void>((resolve) => made.listen(0, "127.0.0.1", resolve));
-  const address = made.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return { url: `http://127.0.0.1:${address.port}`, taken, tokens };
+async function receiver(status = 204): Promise<ReportReceiver> {
+  server = await startReportReceiver({ answer: () => status });
+  return server;
 }
 
 async function reportsOf(file: string): Promise<RecordedReport[]> {
@@ -181,16 +163,18 @@ describe("a replay", () => {
   });
 
   it("of the recording that ships tells two images at once from start to end", async () => {
-    const { url, taken, tokens } = await receiver();
+    const { url, taken } = await receiver();
     const options = { serverUrl: url, agentToken: "secret", log: silentLogger(), signal: new AbortController().signal };
     await replayRecording(demo, { ...options, speed: 100 });
-    expect(taken.every((one) => one.recording === true)).toBe(true);
-    expect(new Set(tokens)).toEqual(new Set(["Bearer secret"]));
-    expect(taken.some((one) => one.pulls.filter((pull) => pull.phase === "downloading").length === 2)).toBe(true);
+    expect(taken.every(({ report: one }) => one.recording === true)).toBe(true);
+    expect(new Set(taken.map(({ headers }) => headers.authorization))).toEqual(new Set(["Bearer secret"]));
+    expect(taken.some(({ report: one }) => one.pulls.filter((pull) => pull.phase === "downloading").length === 2)).toBe(
+      true,
+    );
     expect(
       taken
         .at(-1)
-        ?.pulls.map((pull) => [pull.imageRef, pull.phase])
+        ?.report.pulls.map((pull) => [pull.imageRef, pull.phase])
         .toSorted(),
     ).toEqual([
       ["registry.waybill.example/acme/shop:1.4.2", "done"],

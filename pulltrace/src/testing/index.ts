@@ -10,4 +10,5 @@ export { type ContainerdProgram, containerdPrograms } from "./containerd-program
 export { type ProvokedFailure, provokeFailures } from "./failures.ts";
 export { type RateLimitedProxy, rateLimitedProxy } from "./proxy.ts";
 export { type Fault, type RegistryProxy, startRegistryProxy } from "./registry-proxy.ts";
+export { type ReportReceiver, startReportReceiver, type TakenReport } from "./report-receiver.ts";
 export { type MadeImage, type MadeLayer, type MadeRegistry, startMadeRegistry } from "./registry.ts";

@@ -3,17 +3,15 @@
  * as the agent reported it. Run by hand as root: `node pulltrace/src/testing/record-demo.ts`.
  */
 import { rm } from "node:fs/promises";
-import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
 import { silentLogger } from "@waybill/foundation/testing";
 import { startAgent } from "../agent/index.ts";
-import type { AgentReport } from "../contract/index.ts";
 import { recordReports } from "../recording/index.ts";
 import { startContainerd } from "./containerd.ts";
 import { rateLimitedProxy } from "./proxy.ts";
 import { startMadeRegistry } from "./registry.ts";
+import { startReportReceiver } from "./report-receiver.ts";
 
 const MiB = 1024 * 1024;
 const host = "registry.waybill.example";
@@ -39,22 +37,12 @@ await rm(file, { force: true });
 const recording = await recordReports(file, {
   note: "Two images that share two layers, pulled at once by containerd through a link of 2.5 MiB/s.",
 });
-const server = createServer((request, response) => {
-  const parts: Buffer[] = [];
-  request.on("data", (part: Buffer) => parts.push(part));
-  request.on("end", () => {
-    const body = Buffer.concat(parts);
-    const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
-    void recording.take(JSON.parse(plain.toString()) as AgentReport);
-    response.writeHead(204).end();
-  });
-});
-await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-const address = server.address();
-if (address === null || typeof address === "string") throw new Error("the receiver has no port");
+const receiver = stack.adopt(await startReportReceiver({ onReport: (report) => void recording.take(report) }), (one) =>
+  one.close(),
+);
 const agent = await startAgent({
   nodeName: "node-1",
-  serverUrl: `http://127.0.0.1:${address.port}`,
+  serverUrl: receiver.url,
   containerdSocket: containerd.socket,
   allowedSockets: [containerd.socket],
   reportIntervalMs: 1_000,
@@ -67,6 +55,4 @@ const billing = containerd.pull(`${host}/globex/billing:2026.11`, { maxConcurren
 await Promise.all([shop.finished, billing.finished]);
 await delay(2_500);
 await agent.close();
-server.closeAllConnections();
-server.close();
 await recording.close();

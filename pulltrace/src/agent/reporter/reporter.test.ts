@@ -1,51 +1,19 @@
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
-import { gunzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { silentLogger } from "@waybill/foundation/testing";
 import type { AgentReport } from "../../contract/index.ts";
+import { type ReportReceiver, startReportReceiver } from "../../testing/index.ts";
 import { backOffMs, createReporter, reportBackOff } from "./index.ts";
 
-interface Taken {
-  readonly report: AgentReport;
-  readonly headers: IncomingHttpHeaders;
-  readonly url: string;
-}
-
-let server: Server | undefined;
+let server: ReportReceiver | undefined;
 afterEach(async () => {
-  const open = server;
+  await server?.close();
   server = undefined;
-  open?.closeAllConnections();
-  if (open !== undefined) await new Promise((resolve) => open.close(resolve));
 });
 
-async function receiver(
-  status: (count: number) => number | "hold",
-  port = 0,
-): Promise<{ url: string; port: number; taken: Taken[] }> {
-  const taken: Taken[] = [];
-  const made = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => {
-      const body = Buffer.concat(parts);
-      const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
-      taken.push({
-        report: JSON.parse(plain.toString()) as AgentReport,
-        headers: request.headers,
-        url: request.url ?? "",
-      });
-      const answer = status(taken.length);
-      if (answer === "hold") return;
-      response.writeHead(answer, { "content-type": "application/problem+json" }).end(JSON.stringify({ detail: "no" }));
-    });
-  });
-  server = made;
-  await new Promise<void>((resolve) => made.listen(port, "127.0.0.1", resolve));
-  const address = made.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return { url: `http://127.0.0.1:${address.port}`, port: address.port, taken };
+async function receiver(answer: (count: number) => number | "hold"): Promise<ReportReceiver> {
+  server = await startReportReceiver({ answer });
+  return server;
 }
 
 const report = (number: number, filler = ""): AgentReport => ({
@@ -118,7 +86,7 @@ describe("a reporter", () => {
 
   it("closes at once though the server is away", async () => {
     const { url } = await receiver(() => 204);
-    await new Promise((resolve) => server?.close(resolve));
+    await server?.close();
     server = undefined;
     const reporter = createReporter({ serverUrl: url, log: silentLogger(), random: () => 1 });
     reporter.send(report(1));

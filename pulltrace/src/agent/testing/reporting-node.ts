@@ -1,6 +1,4 @@
-import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { gunzipSync } from "node:zlib";
 import { silentLogger } from "@waybill/foundation/testing";
 import type { AgentReport, ReportedPull } from "../../contract/index.ts";
 import {
@@ -10,6 +8,7 @@ import {
   rateLimitedProxy,
   type RunningContainerd,
   startContainerd,
+  startReportReceiver,
 } from "../../testing/index.ts";
 import { type Agent, startAgent } from "../agent.ts";
 
@@ -39,7 +38,10 @@ export async function startReportingNode(options: {
   readonly bytesPerSecond: number;
 }): Promise<ReportingNode> {
   await using stack = new AsyncDisposableStack();
-  const receiver = stack.adopt(await startReceiver(), (one) => one.close());
+  const reports: AgentReport[] = [];
+  const receiver = stack.adopt(await startReportReceiver({ onReport: (report) => reports.push(report) }), (one) =>
+    one.close(),
+  );
   const proxy = stack.adopt(
     await rateLimitedProxy({
       target: { host: "127.0.0.1", port: options.registryPort },
@@ -65,7 +67,6 @@ export async function startReportingNode(options: {
   };
   stack.defer(stopAgent);
   const owned = stack.move();
-  const { reports } = receiver;
   return {
     containerd,
     proxy,
@@ -92,31 +93,5 @@ export async function startReportingNode(options: {
       runs = true;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-/** Takes reports as the server does, and keeps them. */
-async function startReceiver() {
-  const reports: AgentReport[] = [];
-  const server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => {
-      const body = Buffer.concat(parts);
-      const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
-      reports.push(JSON.parse(plain.toString()) as AgentReport);
-      response.writeHead(204).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the receiver has no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    reports,
-    close() {
-      server.closeAllConnections();
-      return new Promise<void>((resolve) => server.close(() => resolve()));
-    },
   };
 }
