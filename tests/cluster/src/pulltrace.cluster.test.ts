@@ -198,6 +198,19 @@ describe.skipIf(missing !== undefined)(`Pulltrace on a cluster of two nodes${rea
     expect((await pulltrace.pulls()).filter(({ manifestDigest }) => manifestDigest === image.digest)).toHaveLength(1);
   });
 
+  it("the page says that it hears nothing when the server's node is cut off, and is live again by itself", async () => {
+    // Nobody closes a connection: packets go nowhere, also those of new ones.
+    await cluster.node("node-1").link.setUp(false);
+    await page
+      .getByTestId("connection")
+      .getByText(/reconnecting/)
+      .waitFor();
+    await cluster.node("node-1").link.setUp(true);
+    await live();
+    await reporting("2 of 2");
+    expect(await page.getByTestId("stale-banner").count()).toBe(0);
+  });
+
   it("says that a node fell silent, and has it and its pull again when it is back", async () => {
     const image = await pushLargeImage(cluster, "team-a/powerless", [12, 12]);
     await limit(slow);
