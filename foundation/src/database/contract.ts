@@ -27,7 +27,8 @@ export interface MigrationSet {
 }
 
 /**
- * A database with its schema in place. Both dialects keep the same promises (`database.suite.ts` checks each):
+ * A database with its schema in place. Both dialects keep the same promises (`database.suite.ts` and the suites it calls
+ * check each):
  *
  * - **Values**: parameters are null, finite numbers, bigints, strings without NUL, and bytes. Booleans, dates, objects and
  *   `undefined` are refused with a `DatabaseMisuse` instead of being stored differently by each dialect. Integers come
