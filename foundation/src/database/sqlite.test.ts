@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UserError } from "../errors/index.ts";
 import { temporaryFolder, type TemporaryFolder } from "../testing/index.ts";
-import { type Database, openDatabase, sql } from "./index.ts";
+import { DatabaseMisuse, DatabaseUnavailable, type Database, openDatabase, preparedQuery, sql } from "./index.ts";
 
 interface Tables {
   depot: { id: number };
@@ -32,6 +32,27 @@ describe("a database in a file", () => {
     const again = await open(`sqlite:${file}`);
     expect(await again.read.selectFrom("depot").selectAll().execute()).toEqual([]);
     await again.close();
+  });
+
+  it("answers prepared queries at once, with what reads refuse refused", async () => {
+    const database = await open(file);
+    const beyond = preparedQuery(["id"], (from: Database<Tables>["read"], parameter: { id: number }) =>
+      from.selectFrom("depot").select("id").where("id", ">", parameter.id),
+    );
+    await database.transaction((tx) =>
+      tx
+        .insertInto("depot")
+        .values([{ id: 1 }, { id: 2 }])
+        .execute(),
+    );
+    expect(await beyond(database.read, { id: 1 })).toEqual([{ id: 2 }]);
+    await expect(beyond(database.read, { id: Number.NaN })).rejects.toBeInstanceOf(DatabaseMisuse);
+    const missing = preparedQuery([], (from: Database<Tables>["read"]) =>
+      from.selectFrom("nowhere" as "depot").select("id"),
+    );
+    await expect(missing(database.read, {})).rejects.toThrow("nowhere");
+    await database.close();
+    await expect(beyond(database.read, { id: 1 })).rejects.toBeInstanceOf(DatabaseUnavailable);
   });
 
   it("is synced to the disk at each commit, in a log that readers do not wait for", async () => {

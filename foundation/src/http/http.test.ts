@@ -6,6 +6,7 @@ import { access, createTokenAuthority, openAuthenticator, type Authenticator } f
 import { createLogger, createRegistry } from "../telemetry/index.ts";
 import {
   ALREADY_SENT,
+  answerAtOnce,
   createApp,
   eventStream,
   healthGroup,
@@ -214,6 +215,27 @@ describe("time without progress", () => {
     };
     const { url } = await serve({ routes: [slow], limits: { stallTimeoutMs: 200 } });
     expect(await (await fetch(`${url}/slow`)).text()).toBe("done");
+  });
+
+  it("lets a handler write its answer itself, to HEAD too, and the connection goes on", async () => {
+    const content = Buffer.from("at once");
+    const direct: HttpRoute = {
+      method: "GET",
+      path: "/direct",
+      access: access.public,
+      handler: (c) => {
+        const headers = { "content-type": "text/plain", "content-length": String(content.byteLength) };
+        return answerAtOnce(c, 200, headers, c.req.method === "HEAD" ? undefined : content);
+      },
+    };
+    const server = await serve({ routes: [direct] });
+    const requests = "HEAD /direct HTTP/1.1\r\nHost: localhost\r\n\r\nGET /direct HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const { answer, socket } = await raw(server, requests, "at once");
+    socket.destroy();
+    expect(answer.match(/HTTP\/1.1 200 OK\r\n/g)).toHaveLength(2);
+    expect(answer.match(/content-length: 7\r\n/g)).toHaveLength(2);
+    expect(answer.match(/x-request-id: /g)).toHaveLength(2);
+    expect(answer.match(/at once/g)).toHaveLength(1);
   });
 });
 
