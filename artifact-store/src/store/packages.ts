@@ -5,10 +5,7 @@ import {
   classOfRepository,
   ensureRepository,
   findClass,
-  findPackageFile,
   insertPackage,
-  insertPackageFiles,
-  leaseBlob,
   linkBlob,
   manifestFacts,
   missingBlobs,
@@ -26,18 +23,14 @@ import { removeManifest } from "../collection/index.ts";
 import { digestOf, type Digest } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { StoreEvent } from "../events/index.ts";
-import { mediaTypes, parseMediaType } from "../manifests/index.ts";
+import { mediaTypes } from "../manifests/index.ts";
 import { stableId, tenantOfRepository } from "../names/index.ts";
 import {
   checkDescription,
   checkLabels,
   checkLinks,
-  checkPath,
   checkSize,
   emptyConfig,
-  foldPath,
-  manifestBytesOf,
-  mediaTypeOfPath,
   packageArtifactType,
   packageManifest,
   type ArchiveFormat,
@@ -55,7 +48,8 @@ import { blockOf } from "../retention/index.ts";
 import type { ByteSource } from "../uploads/index.ts";
 import type { Blobs } from "./blobs.ts";
 import type { StoreLimits } from "./limits.ts";
-import { checkLimits, mustBeOpen, nothingInTheWay } from "./package-admission.ts";
+import { mustBeOpen } from "./package-admission.ts";
+import { PackageIntake } from "./package-intake.ts";
 import { foundPackage, gone, openFilesOf, PackageReading } from "./package-reading.ts";
 import { packageOf } from "./package-records.ts";
 import { putManifest } from "./put-manifest.ts";
@@ -69,8 +63,8 @@ export class StoredPackages implements Packages {
   readonly #blobs: Blobs;
   readonly #limits: StoreLimits;
   readonly #now: () => number;
-  readonly #spool: string;
   readonly #reading: PackageReading;
+  readonly #intake: PackageIntake;
 
   /** @param parts.spool a folder on a disk for archives that have to be seen whole before their first entry */
   constructor(parts: {
@@ -86,8 +80,8 @@ export class StoredPackages implements Packages {
     this.#blobs = parts.blobs;
     this.#limits = parts.limits;
     this.#now = parts.now;
-    this.#spool = parts.spool;
     this.#reading = new PackageReading(parts);
+    this.#intake = new PackageIntake(parts);
   }
 
   async get(id: string): Promise<Package> {
@@ -155,47 +149,18 @@ export class StoredPackages implements Packages {
     id: string,
     path: string,
     source: ByteSource | Digest,
-    as: { readonly mediaType?: string; readonly digest?: Digest } = {},
+    as?: { readonly mediaType?: string; readonly digest?: Digest },
   ): Promise<PackageFile> {
-    checkPath(path);
-    const mediaType = as.mediaType === undefined ? mediaTypeOfPath(path) : parseMediaType(as.mediaType);
-    if (mediaType === undefined) throw new StoreError("PACKAGE_INVALID", "this is no media type");
-    const { repository } = await this.#open(this.#catalog, id);
-    const known = await findPackageFile(this.#catalog, id, path);
-    // Before the bytes come: they may be many.
-    if (known === undefined) await nothingInTheWay(this.#catalog, id, path);
-    const blob =
-      typeof source === "string"
-        ? await this.#blobs.stat(repository, source)
-        : await this.#blobs.put(repository, source, as.digest);
-    const file = { path, mediaType, size: blob.size, digest: blob.digest };
-    await this.#record(id, [file]);
-    return known?.digest === file.digest ? { ...file, mediaType: known.mediaType } : file;
+    return await this.#intake.addFile(id, path, source, as);
   }
 
   async addArchive(
     id: string,
     source: Readable,
     format: ArchiveFormat,
-    options: ArchiveOptions = {},
+    options?: ArchiveOptions,
   ): Promise<readonly PackageFile[]> {
-    const { takeArchive } = await import("./package-archives.ts");
-    try {
-      const { repository } = await this.#open(this.#catalog, id);
-      const files = await takeArchive({
-        source,
-        format,
-        options,
-        spool: this.#spool,
-        limits: this.#limits,
-        put: (bytes) => this.#blobs.put(repository, bytes),
-      });
-      await this.#record(id, files);
-      return files;
-    } catch (error) {
-      source.destroy();
-      throw error;
-    }
+    return await this.#intake.addArchive(id, source, format, options);
   }
 
   async seal(id: string): Promise<Package> {
@@ -279,43 +244,6 @@ export class StoredPackages implements Packages {
     });
   }
 
-  /** Adds files in one commit: all of them, or none. */
-  async #record(id: string, files: readonly PackageFile[]): Promise<void> {
-    await this.#commits.commit(async (tx) => {
-      const now = this.#now();
-      const row = await foundPackage(tx, id);
-      mustBeOpen(row, now);
-      const fresh: PackageFile[] = [];
-      for (const file of files) {
-        const known = await findPackageFile(tx, id, file.path);
-        if (known?.digest === file.digest) continue;
-        await nothingInTheWay(tx, id, file.path);
-        fresh.push(file);
-      }
-      // Rows in the order in which everybody takes them.
-      for (const digest of [...new Set(files.map((file) => file.digest))].toSorted()) {
-        if (!(await leaseBlob(tx, digest, now + this.#limits.leaseMs))) {
-          throw new StoreError("BLOB_UNKNOWN", `${digest} was collected before it was added: send it again`);
-        }
-        await linkBlob(tx, row.repository_id, digest, now);
-      }
-      const added = (sizeOf: (file: PackageFile) => number): number =>
-        fresh.reduce((sum, file) => sum + sizeOf(file), 0);
-      const after = {
-        size: row.size + added((file) => file.size),
-        file_count: row.file_count + fresh.length,
-        manifest_bytes: row.manifest_bytes + added(manifestBytesOf),
-      };
-      checkLimits(this.#limits, after);
-      await insertPackageFiles(
-        tx,
-        { id, repositoryId: row.repository_id },
-        fresh.map((file) => ({ ...file, folded: foldPath(file.path) })),
-      );
-      await updatePackage(tx, id, { ...after, expires_at: now + this.#limits.packageLifetimeMs });
-    });
-  }
-
   /** Ends a package that may be ended: its files, or its manifest unless another package is that one, too. */
   async #end(tx: Tx, tell: Tell, row: PackageRow, reason: string, now: number): Promise<void> {
     const { repository, repository_id: repositoryId } = row;
@@ -336,12 +264,6 @@ export class StoredPackages implements Packages {
     const rules = await findClass(catalog, name);
     if (rules === undefined) throw new StoreError("RETENTION_INVALID", `there is no class ${JSON.stringify(name)}`);
     return rules;
-  }
-
-  async #open(catalog: Catalog, id: string): Promise<PackageRow> {
-    const row = await foundPackage(catalog, id);
-    mustBeOpen(row, this.#now());
-    return row;
   }
 }
 
