@@ -92,6 +92,21 @@ describe.skipIf(programs.length === 0).each(programs)(
       }
     });
 
+    it("tells a layer as cached whose snapshot is there and whose content is not", async () => {
+      await using node = await newNode(100 * MiB);
+      expect((await node.containerd.pull(node.name(imageA)).finished).code).toBe(0);
+      await node.containerd.ctr(["content", "rm", imageA.layers[0]?.digest ?? ""]);
+      const before = node.proxy.bytes;
+      node.proxy.setRate(3 * MiB);
+      expect((await node.containerd.pull(node.name(imageB)).finished).code).toBe(0);
+      await node.until((report) => pullsOf(report, "team/b").some((pull) => pull.phase === "done"));
+      // The client looks for the snapshot first: the wire had less than both layers.
+      expect(node.proxy.bytes - before).toBeLessThan(imageB.layers[0]?.size ?? 0);
+      for (const pull of node.history("team/b")) {
+        expect(pull.layers.map((layer) => layer.cached)).toEqual([true, false]);
+      }
+    });
+
     it.each(["SIGINT", "SIGKILL"] as const)("tells a pull whose client got %s as cancelled", async (signal) => {
       await using node = await newNode();
       const pull = node.containerd.pull(node.name(imageA));
