@@ -5,6 +5,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { createInflateRaw } from "node:zlib";
+import { encodeFrames } from "@waybill/foundation/http";
 import { LatencyCounter, type Latencies } from "./latencies.ts";
 import { createStreamCheck, type Mark, type StreamFigures } from "./stream-check.ts";
 
@@ -91,7 +92,12 @@ function evaluate(): void {
   }
 }
 
-function open(order: ClientsOrder, index: number): Promise<void> {
+/** Before the first message each client hears a heartbeat at its own time. */
+function afterHeartbeat(piece: Buffer, heartbeat: Buffer): Buffer {
+  return piece.subarray(0, heartbeat.length).equals(heartbeat) ? piece.subarray(heartbeat.length) : piece;
+}
+
+function open(order: ClientsOrder, heartbeat: Buffer, index: number): Promise<void> {
   return new Promise((resolve) => {
     const client: Client = { offset: 0, progress: [], nextMark: 0, state: "connecting" };
     clients.push(client);
@@ -111,7 +117,8 @@ function open(order: ClientsOrder, index: number): Promise<void> {
       }
       // What comes before the first report is each client's own: its pause before reconnecting, a fresh list.
       if (client.state === "waiting" && begun) client.state = "reading";
-      if (client.state === "reading") take(client, piece, Date.now() - order.epoch);
+      const told = client.offset === 0 ? afterHeartbeat(piece, heartbeat) : piece;
+      if (client.state === "reading" && told.length > 0) take(client, told, Date.now() - order.epoch);
     });
     const gone = (): void => {
       if (client.state !== "refused" && client.state !== "different") client.state = "cut";
@@ -175,9 +182,10 @@ async function obey(message: Order): Promise<void> {
   if (message.start !== undefined) {
     const order = message.start;
     prepare(order);
+    const heartbeat = encodeFrames(": \n\n", order.gzip ? "gzip" : "identity");
     for (let index = 0; index < order.clients; index += 100) {
       const some = Math.min(100, order.clients - index);
-      await Promise.all(Array.from({ length: some }, (_, next) => open(order, index + next)));
+      await Promise.all(Array.from({ length: some }, (_, next) => open(order, heartbeat, index + next)));
     }
     setInterval(evaluate, 100).unref();
     process.send?.({ started: true });
