@@ -110,7 +110,7 @@ export async function packageReferences(
   return rows.map(({ repository_id, digest, names }) => ({
     repositoryId: repository_id,
     digest: digest as Digest,
-    names: Number(names),
+    names,
   }));
 }
 

@@ -106,14 +106,18 @@ async function client(store: Store, number: number, until: number, lately: Buffe
 
 /** However many there are to go, each minute takes some of them, until the last byte is gone. */
 async function expectEmpty(store: Store, place: TestPlace): Promise<void> {
-  let left = (await place.blobPaths()).length;
-  while (left > 0) {
-    const fewer = async (): Promise<number> => {
-      await store.collection.run();
-      return (await place.blobPaths()).length;
-    };
-    await expect.poll(fewer, { timeout: 60_000, interval: 100 }).toBeLessThan(left);
-    left = (await place.blobPaths()).length;
+  const count = async (): Promise<number> => (await place.blobPaths()).length;
+  const ended = new AbortController();
+  const collecting = (async () => {
+    while (!ended.signal.aborted) await store.collection.run();
+  })();
+  try {
+    for (let left = await count(); left > 0; left = await count()) {
+      await expect.poll(count, { timeout: 60_000, interval: 500 }).toBeLessThan(left);
+    }
+  } finally {
+    ended.abort();
+    await collecting;
   }
 }
 
