@@ -46,6 +46,16 @@ const placeOfSource: Plugin = {
   },
 };
 
+/** A CommonJS package that is imported late would lose the names of what it exports: Node imports those as they are. */
+const latePackages: Plugin = {
+  name: "late-packages",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind === "dynamic-import" && !path.startsWith("@waybill/") ? { path, external: true } : undefined,
+    );
+  },
+};
+
 /** Whole or not at all: a process may start from it at any moment. */
 async function write(name: string, bytes: Uint8Array | string): Promise<void> {
   const path = join(folder, name);
@@ -74,7 +84,7 @@ async function buildProgram(): Promise<void> {
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     // An optional native part of pg that is not installed; the import is in a try block.
     external: ["pg-native"],
-    plugins: [placeOfSource],
+    plugins: [placeOfSource, latePackages],
     logLevel: "error",
   });
   const unknown = Object.keys(result.metafile.inputs).find(

@@ -48,6 +48,18 @@ describe("the built command line", () => {
     expect(stdout).toBe(await readFile(join(root, "docs/settings.md"), "utf8"));
   });
 
+  it("finds packages that are imported late, with the names of what they export", async () => {
+    const bucket = "s3://bucket?endpoint=http://127.0.0.1:1";
+    const keys = { AWS_ACCESS_KEY_ID: "nobody", AWS_SECRET_ACCESS_KEY: "secret" };
+    const doctor = run(join(checkout, "bin/waybill"), ["doctor", "--blobs", bucket], {
+      cwd: folder.path,
+      env: { ...process.env, ...keys },
+    });
+    const { stdout, stderr } = await doctor.catch((error: unknown) => error as { stdout: string; stderr: string });
+    expect(stdout).toContain("127.0.0.1:1");
+    expect(stderr).not.toContain("bug in Waybill");
+  });
+
   it("is what bin/waybill runs while no source has changed, and is not built again", async () => {
     const before = await recordText();
     const { entry } = JSON.parse(before) as { readonly entry: string };

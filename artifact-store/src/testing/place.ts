@@ -60,7 +60,7 @@ export async function bucketPlace(): Promise<TestPlace> {
   const location = parseBlobLocation(ceph.url());
   if (location.kind !== "s3") throw new Error("no bucket");
   const backend = await openBlobs(location, { credentials: ceph, spools: join(folder.path, "others") });
-  const { S3Client, DeleteObjectCommand, ListMultipartUploadsCommand, ListObjectsV2Command, PutObjectCommand } =
+  const { S3Client, DeleteObjectCommand, ListMultipartUploadsCommand, paginateListObjectsV2, PutObjectCommand } =
     await import("@aws-sdk/client-s3");
   const client = new S3Client({
     endpoint: ceph.endpoint,
@@ -72,8 +72,10 @@ export async function bucketPlace(): Promise<TestPlace> {
   const Bucket = ceph.bucket;
   const names = async (below: string): Promise<string[]> => {
     const Prefix = `${location.prefix}${below}`;
-    const { Contents: contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix }));
-    return contents.map(({ Key: key = "" }) => key.slice(Prefix.length));
+    const pages = paginateListObjectsV2({ client }, { Bucket, Prefix });
+    const keys: string[] = [];
+    for await (const { Contents: contents = [] } of pages) keys.push(...contents.map(({ Key: key = "" }) => key));
+    return keys.map((key) => key.slice(Prefix.length));
   };
   const blobPaths = (): Promise<string[]> => names("blobs/");
   return {
