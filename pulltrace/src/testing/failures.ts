@@ -41,6 +41,8 @@ export async function provokeFailures(program: ContainerdProgram): Promise<Provo
     return proxy;
   };
   registry.add("team/a", "v1", [{ seed: 1, bytes: 2 * MiB }], { index: true });
+  // Its layer is nobody else's: pulls at once share what they have of a layer, and the altered bytes with it.
+  registry.add("team/altered", "v1", [{ seed: 3, bytes: 2 * MiB }], { index: true });
   registry.add("team/large", "v1", [{ seed: 2, bytes: 24 * MiB }]);
   registry.add("team/foreign", "v1", [{ seed: 1, bytes: KiB }], { foreign: true });
 
@@ -101,7 +103,7 @@ export async function provokeFailures(program: ContainerdProgram): Promise<Provo
   const cut = (await proxyWith({ kind: "cut", afterBytes: 500 * KiB })).address;
   provoke("connections that break off", "connection", `${cut}/team/a:v1`);
   const altered = (await proxyWith({ kind: "alter" })).address;
-  provoke("altered bytes", "digest-mismatch", `${altered}/team/a:v1`);
+  provoke("altered bytes", "digest-mismatch", `${altered}/team/altered:v1`);
   provoke("a full disk", "no-space", `${plain}/team/large:v1`, { daemon: small });
   return await Promise.all(found);
 }
