@@ -3,12 +3,10 @@ import { array, assert, double, property, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PullEntry } from "../live/index.ts";
 import { busyPulls, rollOutPulls, sampleNodes } from "../testing/index.ts";
-import { adviceFor } from "./advice.ts";
 import { arrange, createArranger, emptyArrangement } from "./arrangement.ts";
 import { filterChoices, filterEntries, isFiltering, readSearch, toggleGroups, withoutFilter } from "./filter.ts";
 import { byUrgency, groupByImage, groupsWith, rollOutOf } from "./grouping.ts";
 import { segmentsOf } from "./segments.ts";
-import { sparkline } from "../graphics/index.ts";
 import { createWaitsReader, summarize, waitsOf } from "./summary.ts";
 import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
 import { timelineOf } from "./timeline.ts";
@@ -360,42 +358,4 @@ describe("the bar", () => {
     const many = { ...byId("p01"), layers: Array.from({ length: 127 }, () => layer!) };
     expect(segmentsOf(many)).toHaveLength(1);
   });
-});
-
-describe("the small line", () => {
-  it("stays in its box, whatever the figures", () => {
-    assert(
-      property(array(double(), { maxLength: 80 }), (values) => {
-        const { line } = sparkline(values, 40, 100, 24);
-        for (const [, x, y] of line.matchAll(/([\d.-]+) ([\d.-]+)/g)) {
-          expect(Number(x)).toBeGreaterThanOrEqual(0);
-          expect(Number(x)).toBeLessThanOrEqual(100);
-          expect(Number(y)).toBeGreaterThanOrEqual(1);
-          expect(Number(y)).toBeLessThanOrEqual(23);
-        }
-      }),
-    );
-  });
-
-  it("ends at the right and does not stretch while it is short", () => {
-    expect(sparkline([5], 40, 100, 24).line).toBe("");
-    expect(sparkline([0, 10], 3, 100, 24).line).toBe("M50 23L100 1");
-    expect(sparkline([0, 0], 3, 100, 24).line).toBe("M50 23L100 23");
-  });
-});
-
-describe("what to do about an error", () => {
-  it.each([
-    ["write /var/lib: no space left on device", "disk is full"],
-    ["x509: certificate signed by unknown authority", "CA"],
-    ["http: server gave HTTP response to HTTPS client", "plain HTTP"],
-    ["429 Too Many Requests", "limits"],
-    ["401 Unauthorized", "imagePullSecrets"],
-    ["manifest unknown", "no such image"],
-    ["dial tcp: lookup registry: no such host", "DNS"],
-    ["connection refused", "curl"],
-    ["unexpected digest sha256:…", "changes the bytes"],
-    ["The client gave this pull up", "stopped"],
-    ["something odd", "journalctl"],
-  ])("%s", (error, part) => expect(adviceFor(error)).toContain(part));
 });
