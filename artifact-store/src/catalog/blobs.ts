@@ -33,15 +33,16 @@ export async function blobOf(
   digest: Digest,
 ): Promise<BlobRow | undefined> {
   const [row] = await shownBlob(catalog, { repository, digest });
-  return (
-    row && {
-      digest,
-      size: row.size,
-      leasedUntil: row.leased_until,
-      key: (row.storage_key ?? digest) as BlobKey,
-      condemned: row.condemned_at !== null,
-    }
-  );
+  return row && blobRow(digest, row, row.condemned_at !== null);
+}
+
+function blobRow(
+  digest: Digest,
+  row: { readonly size: number; readonly leased_until: number; readonly storage_key: string | null },
+  condemned: boolean,
+): BlobRow {
+  const key = (row.storage_key ?? digest) as BlobKey;
+  return { digest, size: row.size, leasedUntil: row.leased_until, key, condemned };
 }
 
 /** The longer of two leases: a clock that jumps back takes nothing away that was promised. */
@@ -148,15 +149,7 @@ export async function leaseShownBlob(
     )
     .returning(["size", "leased_until", "storage_key"])
     .executeTakeFirst();
-  return (
-    row && {
-      digest,
-      size: row.size,
-      leasedUntil: row.leased_until,
-      key: (row.storage_key ?? digest) as BlobKey,
-      condemned: false,
-    }
-  );
+  return row && blobRow(digest, row, false);
 }
 
 /** Shows a blob in a repository. Says whether it was not shown there before. */

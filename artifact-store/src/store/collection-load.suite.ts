@@ -149,7 +149,7 @@ export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestP
     const told = { ...counts, failures: counts.failures.length };
     process.stdout.write(`${kind}, ${place.kind}: ${JSON.stringify(told)}\n`);
     expect(counts.failures).toEqual([]);
-    expect(counts.pushes).toBeGreaterThan(20);
+    expect(counts.pushes).toBeGreaterThan(100);
     expect(counts.mounts).toBeGreaterThan(counts.pushes / 100);
     expect(counts.freed).toBeGreaterThan(0);
     expect((await store.collection.audit()).findings).toEqual([]);

@@ -27,6 +27,17 @@ import type { StoreLimits } from "./limits.ts";
 import { checkLimits, mustBeOpen, nothingInTheWay } from "./package-admission.ts";
 import { foundPackage } from "./package-reading.ts";
 
+/** What packages are made with. */
+export interface PackageParts {
+  readonly catalog: Catalog;
+  readonly commits: Commits;
+  readonly blobs: Blobs;
+  readonly limits: StoreLimits;
+  readonly now: () => number;
+  /** A folder on a disk for archives that have to be seen whole before their first entry. */
+  readonly spool: string;
+}
+
 /** How files come into an open package: their bytes first, then, all in one commit, their names. */
 export class PackageIntake {
   readonly #catalog: Catalog;
@@ -36,15 +47,7 @@ export class PackageIntake {
   readonly #now: () => number;
   readonly #spool: string;
 
-  /** @param parts.spool a folder on a disk for archives that have to be seen whole before their first entry */
-  constructor(parts: {
-    readonly catalog: Catalog;
-    readonly commits: Commits;
-    readonly blobs: Blobs;
-    readonly limits: StoreLimits;
-    readonly now: () => number;
-    readonly spool: string;
-  }) {
+  constructor(parts: PackageParts) {
     this.#catalog = parts.catalog;
     this.#commits = parts.commits;
     this.#blobs = parts.blobs;

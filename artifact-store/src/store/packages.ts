@@ -49,7 +49,7 @@ import type { ByteSource } from "../uploads/index.ts";
 import type { Blobs } from "./blobs.ts";
 import type { StoreLimits } from "./limits.ts";
 import { mustBeOpen } from "./package-admission.ts";
-import { PackageIntake } from "./package-intake.ts";
+import { PackageIntake, type PackageParts } from "./package-intake.ts";
 import { foundPackage, gone, openFilesOf, PackageReading } from "./package-reading.ts";
 import { packageOf } from "./package-records.ts";
 import { putManifest } from "./put-manifest.ts";
@@ -66,15 +66,7 @@ export class StoredPackages implements Packages {
   readonly #reading: PackageReading;
   readonly #intake: PackageIntake;
 
-  /** @param parts.spool a folder on a disk for archives that have to be seen whole before their first entry */
-  constructor(parts: {
-    readonly catalog: Catalog;
-    readonly commits: Commits;
-    readonly blobs: Blobs;
-    readonly limits: StoreLimits;
-    readonly now: () => number;
-    readonly spool: string;
-  }) {
+  constructor(parts: PackageParts) {
     this.#catalog = parts.catalog;
     this.#commits = parts.commits;
     this.#blobs = parts.blobs;

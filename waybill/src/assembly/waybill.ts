@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { openStore, storeMigrations } from "@waybill/artifact-store";
+import { storeMigrations } from "@waybill/artifact-store";
 import { openDatabase } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
 import type { HealthCheck, HttpRoute, RouteGroup } from "@waybill/foundation/http";
@@ -11,8 +11,8 @@ import { openDataFolder, ownSecret } from "../data-folder/index.ts";
 import { socketTrouble } from "../doctor/index.ts";
 import { podSourceOf } from "../pull-service/index.ts";
 import { exposureOf, pageGroup, startService, tokenAuthorityOf, type Exposure } from "../service/index.ts";
-import { placesOf, type UpSettings } from "../settings/index.ts";
-import { countBlobRequests, moveInBackground, registryOf, storeLimitsOf } from "../store-service/index.ts";
+import type { UpSettings } from "../settings/index.ts";
+import { openServedStore, registryOf } from "../store-service/index.ts";
 
 export interface WaybillInit {
   readonly settings: UpSettings;
@@ -92,18 +92,7 @@ export async function startWaybill(init: WaybillInit): Promise<RunningWaybill> {
   stack.defer(() => database.close());
 
   const registry = createRegistry({ processMetrics: true });
-  const store = await openStore({
-    root: folder.storePath,
-    database,
-    ...placesOf(settings),
-    ...(settings.secretKeys === undefined ? {} : { secretKeys: settings.secretKeys }),
-    onBlobRequest: countBlobRequests(registry),
-    limits: storeLimitsOf(settings),
-  });
-  stack.defer(() => store.close());
-  const move = moveInBackground(store, log);
-  stack.defer(() => move.close());
-  await store.webhooks.start({ allowPrivateNetworks: settings.webhookPrivateNetworks });
+  const store = await openServedStore(stack, settings, { root: folder.storePath, database, registry, log });
 
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
   const manager = await createManager({

@@ -1,12 +1,10 @@
-import { openStore } from "@waybill/artifact-store";
 import type { SettingsOf } from "@waybill/foundation/config";
 import { createRegistry, type Logger } from "@waybill/foundation/telemetry";
 import { openDataFolder } from "../data-folder/index.ts";
 import { authenticatorOf, exposureOf, startService, tokenAuthorityOf, type RunningService } from "../service/index.ts";
-import { placesOf, type storeServiceSettings } from "../settings/index.ts";
-import { countBlobRequests } from "./blob-metrics.ts";
-import { moveInBackground } from "./blob-move.ts";
-import { registryOf, storeLimitsOf } from "./registry.ts";
+import type { storeServiceSettings } from "../settings/index.ts";
+import { registryOf } from "./registry.ts";
+import { openServedStore } from "./served-store.ts";
 
 /** The store alone: `/v2/`, its events and health. */
 export async function startStoreService(
@@ -19,17 +17,7 @@ export async function startStoreService(
   const folder = await openDataFolder(settings.root);
   stack.defer(() => folder.close());
   const registry = createRegistry({ processMetrics: true });
-  const store = await openStore({
-    root: folder.storePath,
-    ...placesOf(settings),
-    ...(settings.secretKeys === undefined ? {} : { secretKeys: settings.secretKeys }),
-    onBlobRequest: countBlobRequests(registry),
-    limits: storeLimitsOf(settings),
-  });
-  stack.defer(() => store.close());
-  const move = moveInBackground(store, log);
-  stack.defer(() => move.close());
-  await store.webhooks.start({ allowPrivateNetworks: settings.webhookPrivateNetworks });
+  const store = await openServedStore(stack, settings, { root: folder.storePath, registry, log });
   const authority = await tokenAuthorityOf({ ...settings, dataFolder: folder.path });
   const authenticator = authenticatorOf(authority);
   const service = await startService({
