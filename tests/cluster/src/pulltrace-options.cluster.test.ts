@@ -39,8 +39,9 @@ interface Service {
   readonly spec: { readonly ports: readonly { readonly name: string }[] };
 }
 interface Slice {
-  readonly ports: readonly { readonly name: string; readonly port: number }[];
-  readonly endpoints: readonly { readonly addresses: readonly string[] }[];
+  // Null while there is nothing to lead to.
+  readonly ports: readonly { readonly name: string; readonly port: number }[] | null;
+  readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null;
 }
 interface Pod {
   readonly metadata: { readonly name: string };
@@ -176,13 +177,23 @@ describe.skipIf(missing !== undefined)(`options of the chart on a cluster of two
         const found = services.filter((service) => service.spec.ports.some(({ name }) => name === port));
         // With two, Prometheus would read everything twice.
         expect(found).toHaveLength(1);
-        const slices = await list<Slice>("endpointslices", {
-          "kubernetes.io/service-name": found[0]?.metadata.name ?? "",
-        });
-        const targets = slices.flatMap(({ ports, endpoints }) =>
-          endpoints.map(({ addresses: [address] }) => `${address}:${ports.find(({ name }) => name === port)?.port}`),
+        const wanted = metadata.name === "pulltrace-agent" ? 2 : 1;
+        let targets: readonly string[] = [];
+        // The cluster writes these slices some time after the pods are ready.
+        await until(
+          `${wanted} address(es) behind ${metadata.name}`,
+          async () => {
+            targets = (
+              await list<Slice>("endpointslices", { "kubernetes.io/service-name": found[0]?.metadata.name ?? "" })
+            ).flatMap(({ ports, endpoints }) =>
+              (endpoints ?? []).map(
+                ({ addresses: [address] }) => `${address}:${ports?.find(({ name }) => name === port)?.port}`,
+              ),
+            );
+            return targets.length === wanted;
+          },
+          { state: () => Promise.resolve(JSON.stringify(targets)) },
         );
-        expect(targets).toHaveLength(metadata.name === "pulltrace-agent" ? 2 : 1);
         for (const target of targets)
           expect(await (await fetch(`http://${target}/metrics`)).text()).toMatch(/^pulltrace_\w+/m);
       }
