@@ -31,6 +31,8 @@ interface Counts {
 
 const one = <T>(list: readonly T[]): T => list[randomInt(list.length)]!;
 
+const secondsSince = (begin: number): number => Math.round((performance.now() - begin) / 1000);
+
 /** A layer that is new, one that all share, or one that some client pushed lately, maybe to another repository. */
 function makeLayer(lately: readonly Buffer[]): Buffer {
   const dice = randomInt(4);
@@ -146,14 +148,20 @@ export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestP
       collect(),
       ...Array.from({ length: clients }, (_, number) => client(store, number, until, lately, counts)),
     ]);
-    const told = { ...counts, failures: counts.failures.length };
-    process.stdout.write(`${kind}, ${place.kind}: ${JSON.stringify(told)}\n`);
+    const tell = (what: string, figures: object): void => {
+      process.stdout.write(`${kind}, ${place.kind}, ${what}: ${JSON.stringify(figures)}\n`);
+    };
+    tell("load", { ...counts, failures: counts.failures.length });
     expect(counts.failures).toEqual([]);
     expect(counts.pushes).toBeGreaterThan(100);
     expect(counts.mounts).toBeGreaterThan(counts.pushes / 100);
     expect(counts.freed).toBeGreaterThan(0);
-    expect((await store.collection.audit()).findings).toEqual([]);
+    const auditBegins = performance.now();
+    const { findings, ...audited } = await store.collection.audit();
+    tell("audit", { ...audited, findings: findings.length, seconds: secondsSince(auditBegins) });
+    expect(findings).toEqual([]);
 
+    const removalBegins = performance.now();
     for (const repository of repositories) {
       for (const tag of (await store.tags.list(repository, { limit: 100 })).tags) {
         const { digest } = await store.manifests
@@ -171,5 +179,6 @@ export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestP
       locked: false,
     });
     await expectEmpty(store, place);
+    tell("space back", { seconds: secondsSince(removalBegins) });
   });
 }
