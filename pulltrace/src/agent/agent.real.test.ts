@@ -172,6 +172,21 @@ describe.skipIf(programs.length === 0).each(programs)(
       await expect(node.agent.health.check(AbortSignal.timeout(1000))).resolves.toBeUndefined();
     });
 
+    it("tells an image whose manifest says markup where media types stand, and none of the markup", async () => {
+      const mediaType = `<img src=x onerror="alert(1)">\u202e`;
+      const hostile = registry.add("team/hostile", "v1", [{ seed: 66, bytes: 6 * MiB }], { mediaType });
+      await using node = await newNode();
+      const pull = node.containerd.pull(node.name(hostile));
+      const report = await node.until((one) => pullsOf(one, "team/hostile").some((seen) => bytesOf(seen) > MiB));
+      expect(pullsOf(report, "team/hostile")[0]?.layers).toMatchObject([
+        { digest: hostile.layers[0]?.digest, mediaType: "", totalBytes: hostile.layers[0]?.size, totalKnown: true },
+      ]);
+      node.proxy.setRate(100 * MiB);
+      await pull.finished;
+      await node.until((one) => pullsOf(one, "team/hostile").some((seen) => seen.completedAt !== undefined));
+      expect(JSON.stringify(node.reports)).not.toContain("onerror");
+    });
+
     it("shows nothing of what was on the node or left over before it came", async () => {
       await using node = await newNode();
       await node.stopAgent();

@@ -5,6 +5,7 @@ import {
   attribute,
   type AttributionState,
   emptyState,
+  fitted,
   glance,
   questionsOf,
   reportedPulls,
@@ -15,8 +16,6 @@ import type { Observer } from "./observation/index.ts";
 const keepFinishedMs = 60_000;
 /** How often downloads are looked at between two reports, while there are any: see attribution/writers.ts. */
 const glanceEveryMs = 250;
-/** The server takes 1,000 pulls of 1,000 layers per report; a node has a handful. */
-const pullLimit = 200;
 
 /** containerd speaks of Go's names. */
 const platform = `linux/${({ x64: "amd64", ia32: "386", mipsel: "mipsle", ppc64: "ppc64le" } as Record<string, string>)[process.arch] ?? process.arch}`;
@@ -56,6 +55,7 @@ class Rounds implements Monitor {
   private readonly running: Promise<void>;
   private state: AttributionState = emptyState;
   private seen = false;
+  private cut = false;
 
   constructor(options: MonitorOptions) {
     this.options = options;
@@ -105,10 +105,14 @@ class Rounds implements Monitor {
     // An agent that was just started knows of no pull: an empty report would say that there is none.
     if (!this.seen) return;
     const at = Date.now();
+    const { pulls, cut } = fitted(reportedPulls(this.state, at, keepFinishedMs));
+    if (cut && !this.cut)
+      this.options.log.warn("more is pulled than fits into a report: some of it is told without layers");
+    this.cut = cut;
     this.options.report({
       nodeName,
       timestamp: new Date(at).toISOString(),
-      pulls: reportedPulls(this.state, at, keepFinishedMs).slice(0, pullLimit),
+      pulls,
       reportIntervalMs,
       ...(agentVersion === undefined ? {} : { agentVersion }),
     });

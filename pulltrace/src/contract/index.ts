@@ -31,4 +31,5 @@ export { type Delay, type PageWaits, registryOf, sumWaits, type Trouble, type Wa
 export { isFailing, isOver, isRunning } from "./phases.ts";
 export { pullEventTypes } from "./pull.ts";
 export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
+export { reportForms } from "./report-forms.ts";
 export type { PodPart, PodReference, PullWait, PullWaitKind, WaitingPod, WaitingPodList } from "./waiting.ts";

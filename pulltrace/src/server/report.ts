@@ -1,4 +1,11 @@
-import type { AgentReport, LayerPhase, PullPhase, ReportedLayer, ReportedPull } from "../contract/index.ts";
+import {
+  type AgentReport,
+  type LayerPhase,
+  type PullPhase,
+  type ReportedLayer,
+  type ReportedPull,
+  reportForms,
+} from "../contract/index.ts";
 import { keyOf } from "./identity.ts";
 import type { ServerLimits } from "./limits.ts";
 import { absent, FieldReader, isFields, isWholeNumber, mostFaults, type Fields } from "./report-fields.ts";
@@ -30,9 +37,7 @@ const layerPhases: ReadonlySet<LayerPhase> = new Set([
 
 const nodeNameForm = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
 const digestForm = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}|blake3:[0-9a-f]{64})$/;
-/** Printable ASCII without blanks, quotes, angle brackets and backslash: no reference has them, every injection does. */
-const plainForm = /^[!#-&(-;=?-[\]^_a-~]+$/;
-const mediaTypeForm = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
+const { plain: plainForm, mediaType: mediaTypeForm, longestReference } = reportForms;
 
 /**
  * Takes only what the contract names out of a parsed body, and checks each part of it; unknown fields are ignored, so
@@ -130,7 +135,12 @@ function readPull(
   const attempts = absent(item["attempts"]) ? undefined : read.wholeNumber("attempts");
   const namespace = read.optionalText("containerdNamespace", plainForm, 76, "1 to 76 printable characters");
   return {
-    imageRef: read.text("imageRef", plainForm, 1_024, "1 to 1024 printable characters without blanks and quotes"),
+    imageRef: read.text(
+      "imageRef",
+      plainForm,
+      longestReference,
+      "1 to 1024 printable characters without blanks and quotes",
+    ),
     layers,
     startedAt: read.time("startedAt"),
     totalKnown: read.flag("totalKnown"),

@@ -11,12 +11,13 @@ export interface MadeRegistry {
   /**
    * Builds an image and serves it as `name:tag`. Layers that are equal in seed and size are the same blob. With `index`
    * it stands under an index, beside an image of a platform that no test runs on; with `foreign` that one is alone there.
+   * `mediaType` is what the manifest says of its layers, whatever they are.
    */
   add(
     name: string,
     tag: string,
     layers: readonly MadeLayer[],
-    options?: { index?: boolean; foreign?: boolean },
+    options?: { index?: boolean; foreign?: boolean; mediaType?: string },
   ): MadeImage;
   /** Pushes everything that was added into another registry, as a client does. */
   pushTo(url: string): Promise<void>;
@@ -60,7 +61,7 @@ export async function startMadeRegistry(): Promise<MadeRegistry> {
   return {
     port: address.port,
     add(name, tag, layers, options = {}) {
-      const image = keepImage(keep, native, layers);
+      const image = keepImage(keep, native, layers, options.mediaType);
       let root = image.manifest;
       if (options.index === true || options.foreign === true) {
         const foreign = keepImage(keep, "s390x", [{ seed: 390, bytes: 64 * 1024 }]);
@@ -159,9 +160,10 @@ function keepImage(
   keep: (bytes: Buffer, mediaType: string) => Descriptor,
   architecture: string,
   layers: readonly MadeLayer[],
+  mediaType = ociLayer,
 ): KeptImage {
   const made = layers.map((layer) => makeLayer(layer));
-  const descriptors = made.map((layer) => keep(layer.compressed, ociLayer));
+  const descriptors = made.map((layer) => keep(layer.compressed, mediaType));
   const rootfs = { type: "layers", diff_ids: made.map((layer) => layer.diffId) };
   const config = keep(json({ architecture, os: "linux", config: {}, rootfs }), ociConfig);
   const manifest = keep(json({ schemaVersion: 2, mediaType: ociManifest, config, layers: descriptors }), ociManifest);

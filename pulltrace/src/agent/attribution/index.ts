@@ -12,5 +12,5 @@
  *   were tried on a real containerd.
  */
 export { attribute, glance } from "./attribute.ts";
-export { questionsOf, reportedPulls } from "./report.ts";
+export { fitted, questionsOf, reportedPulls } from "./report.ts";
 export { type AttributionState, emptyState } from "./state.ts";

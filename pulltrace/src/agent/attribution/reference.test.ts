@@ -46,6 +46,15 @@ describe("the name of the image", () => {
     expect(imageReference({ ...question, records })).toBe(`registry.example/team/a@${digest}`);
   });
 
+  it("is none that the server would refuse the node's report for, whatever somebody called an image", () => {
+    for (const tag of ["<script>", "v 1", "v\n1", "v\u202e1", 'v"', "x".repeat(1_024)]) {
+      const records = [record(`registry.example/team/a:${tag}`, 3000), record("registry.example/team/a:v1", 2000)];
+      expect(imageReference({ ...question, records })).toBe("registry.example/team/a:v1");
+    }
+    const sources = [{ hostname: "registry.example", repositories: ["team/<b>"] }];
+    expect(imageReference({ ...question, sources })).toBeUndefined();
+  });
+
   it("is unknown while not even the repository is known", () => {
     expect(imageReference({ ...question, sources: [] })).toBeUndefined();
   });

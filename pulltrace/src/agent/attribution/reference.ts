@@ -1,3 +1,4 @@
+import { reportForms } from "../../contract/index.ts";
 import type { ContentInfo, ImageRecord } from "../containerd/index.ts";
 
 const sourceLabel = "containerd.io/distribution.source.";
@@ -64,12 +65,18 @@ export function imageReference(question: {
   if (source === undefined || repository === undefined) return undefined;
   const forms = question.knownHosts[source.hostname] ?? [];
   const host = forms.length === 1 ? (forms[0] ?? source.hostname) : source.hostname;
-  return `${host}/${repository}@${question.rootDigest}`;
+  const name = `${host}/${repository}@${question.rootDigest}`;
+  return isTellable(name) ? name : undefined;
+}
+
+/** A client may give an image any name and label it with anything; the server refuses a report that has it. */
+function isTellable(name: string): boolean {
+  return name.length <= reportForms.longestReference && reportForms.plain.test(name);
 }
 
 function fits(name: string, sources: readonly Source[]): boolean {
   const parts = referenceParts(name);
-  if (parts === undefined) return false;
+  if (parts === undefined || !isTellable(name)) return false;
   if (sources.length === 0) return true;
   const hostname = parts.host.replace(/:\d+$/, "");
   return sources.some((source) => source.hostname === hostname && source.repositories.includes(parts.repository));

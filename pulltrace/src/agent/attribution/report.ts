@@ -13,6 +13,34 @@ export function reportedPulls(state: AttributionState, at: number, keepFinishedM
     .map((pull) => reported(pull, state));
 }
 
+/** What the server takes of one pull. */
+const layersPerPull = 1_000;
+/** The longest that a layer can be written, so often, stays under the server's 4 MiB, and under 1 MiB gzip'ed. */
+const layersPerReport = 4_000;
+/** The server takes 1,000; a node has a handful. */
+const pullsPerReport = 200;
+
+/**
+ * As much as fits into a report, since the server refuses one that is too large as a whole, and somebody may pull images
+ * of a thousand layers just for that. Pulls whose layers find no room are told without them, those that ended first.
+ */
+export function fitted(pulls: readonly ReportedPull[]): {
+  readonly pulls: readonly ReportedPull[];
+  readonly cut: boolean;
+} {
+  let room = layersPerReport;
+  let cut = pulls.length > pullsPerReport;
+  const told = pulls.slice(0, pullsPerReport).map((pull) => {
+    if (pull.layers.length <= Math.min(room, layersPerPull)) {
+      room -= pull.layers.length;
+      return pull;
+    }
+    cut = true;
+    return { ...pull, totalKnown: false, layers: [] };
+  });
+  return { pulls: told, cut };
+}
+
 /** What the next look should see besides leases, for the pulls of this state. */
 export function questionsOf(state: AttributionState, at: number): Questions {
   const settledLeases = new Set<string>();

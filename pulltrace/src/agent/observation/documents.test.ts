@@ -7,7 +7,11 @@ const read = (value: unknown) => readDocument(Buffer.from(JSON.stringify(value))
 
 describe("a document of an image", () => {
   it("is a manifest with its configuration and layers in order", () => {
-    const layers = ["b", "c"].map((letter, index) => ({ digest: digest(letter), size: index + 1, mediaType: "m" }));
+    const layers = ["b", "c"].map((letter, index) => ({
+      digest: digest(letter),
+      size: index + 1,
+      mediaType: "a/b+gzip",
+    }));
     expect(read({ schemaVersion: 2, config: { digest: digest("a") }, layers })).toEqual({
       kind: "manifest",
       config: digest("a"),
@@ -60,6 +64,24 @@ describe("a document of an image", () => {
       config: digest("a"),
       layers: ["b", "c", "d"].map((letter) => ({ digest: digest(letter), size: 0, mediaType: "" })),
     });
+  });
+
+  it("has media types that are some: the server refuses the whole report of a node for one that is none", () => {
+    const given = [
+      "a/b",
+      "application/vnd.oci.image.layer.v1.tar+zstd",
+      "<img src=x>/y",
+      "a/b; c=d",
+      "a",
+      "a/\n",
+      `a/${"b".repeat(127)}`,
+    ];
+    const layers = given.map((mediaType) => ({ digest: digest("b"), size: 1, mediaType }));
+    const manifest = read({ config: { digest: digest("a") }, layers });
+    expect(manifest?.kind === "manifest" && manifest.layers.map(({ mediaType }) => mediaType)).toEqual([
+      ...given.slice(0, 2),
+      ...given.slice(2).map(() => ""),
+    ]);
   });
 
   it("has at most a thousand layers", () => {

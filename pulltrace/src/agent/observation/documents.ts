@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { reportForms } from "../../contract/index.ts";
 
 /**
  * What the agent takes from the JSON documents of an image (OCI image-spec: image index, image manifest, image
@@ -19,12 +20,14 @@ export interface LayerDescriptor {
   readonly digest: string;
   /** Bytes as transferred. */
   readonly size: number;
+  /** Empty where the manifest has none, or something that is none: containerd fetches a layer of any. */
   readonly mediaType: string;
 }
 
 /** More layers than any runtime can mount (overlayfs stops at a few hundred); the rest is cut off. */
 const layerLimit = 1_000;
-const mediaTypeLimit = 255;
+/** The longest that is in use has 69 characters. */
+const longestMediaType = 128;
 const digestPattern = /^sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})$/;
 
 export function isDigest(text: unknown): text is string {
@@ -80,10 +83,14 @@ function descriptors(list: readonly unknown[]): LayerDescriptor[] {
     found.push({
       digest: one["digest"],
       size: typeof size === "number" && Number.isSafeInteger(size) && size >= 0 ? size : 0,
-      mediaType: typeof mediaType === "string" ? mediaType.slice(0, mediaTypeLimit) : "",
+      mediaType: isMediaType(mediaType) ? mediaType : "",
     });
   }
   return found;
+}
+
+function isMediaType(value: unknown): value is string {
+  return typeof value === "string" && value.length <= longestMediaType && reportForms.mediaType.test(value);
 }
 
 function isPlatformWord(value: unknown): value is string {
