@@ -159,6 +159,18 @@ describe("working with it", () => {
     await expect.poll(() => rows(page).count()).toBe(6);
   });
 
+  it("grouped by image, a pull that waits for another's layer says whose, in the row and in its nodes", async () => {
+    const query = "?group=image&q=training-runner";
+    const { page } = await open({ ...scene("busy"), quiet: true, query, opens: "training-runner" });
+    const waits = "waits for analytics/notebook:cuda-12.6";
+    await page.locator('[data-image*="training-runner"] .cell-slowest').getByText(waits).waitFor();
+    await page
+      .getByRole("table", { name: /^Pulls of .*training-runner/ })
+      .getByText(waits)
+      .waitFor();
+    expect(await page.getByText("waits for a free slot").count()).toBe(0);
+  });
+
   it("an opened row says why it takes so long, and when each layer waited, downloaded and unpacked", async () => {
     const { page } = await open({ ...scene("opened"), quiet: true });
     const details = page.getByRole("region", { name: /^Details of payments\/fraud-model/ });

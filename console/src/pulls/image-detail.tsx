@@ -10,12 +10,12 @@ import { byUrgency, type ImageGroup, type RollOut } from "./grouping.ts";
 import { detailId } from "./image-name.tsx";
 import { LayerBar, wholePercent } from "./layer-bar.tsx";
 import { RolloutNow } from "./rollout-now.tsx";
-import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
+import { holderOf, timeLeft } from "./time-left.ts";
 
 interface ImageDetailProps {
   readonly group: ImageGroup;
   readonly rollOut: RollOut;
-  readonly entries: ReadonlyMap<string, PullEntry>;
+  readonly byNode: ReadonlyMap<string, readonly PullEntry[]>;
   readonly now: number;
   /** The pulls are those of a list that may be a minute old. */
   readonly listed: boolean;
@@ -25,11 +25,9 @@ interface ImageDetailProps {
 const mostNodes = 50;
 
 /** The opened row of an image: its pulls, node by node, those that need a look first. */
-export function ImageDetail({ group, rollOut, entries, now, listed }: ImageDetailProps) {
+export function ImageDetail({ group, rollOut, byNode, now, listed }: ImageDetailProps) {
   const name = shortImageName(group.imageRef);
   const pulls = byUrgency(rollOut.pulls).slice(0, mostNodes);
-  const nodes = new Set(pulls.map((pull) => pull.nodeName));
-  const neighbours = runningByNode([...entries.values()].filter((entry) => nodes.has(entry.pull.nodeName)));
   const more = rollOut.pulls.length - pulls.length;
   return (
     <section id={detailId(group.key)} className="detail" aria-label={`Details of ${name}`}>
@@ -55,8 +53,7 @@ export function ImageDetail({ group, rollOut, entries, now, listed }: ImageDetai
           </thead>
           <tbody>
             {pulls.map((pull) => {
-              const [holder] = layerHolders(pull, neighbours.get(pull.nodeName) ?? []).values();
-              const left = timeLeft(pull, now, holder).text;
+              const left = timeLeft(pull, now, holderOf(pull, byNode)).text;
               return <NodeOfImage key={pull.id} pull={pull} left={left} told={rollOut.failing} />;
             })}
           </tbody>

@@ -2,16 +2,18 @@
 import type { PullStatus } from "@waybill/pulltrace/contract";
 import { formatAge, formatInstant, formatSpeed, formatTimeLeft, shortImageName } from "../format/index.ts";
 import { type Phase, PhaseShape } from "../graphics/index.ts";
+import type { PullEntry } from "../live/index.ts";
 import { shortCause } from "./advice.ts";
 import type { ImageGroup, RollOut } from "./grouping.ts";
 import { detailId, ImageName } from "./image-name.tsx";
 import { wholePercent } from "./layer-bar.tsx";
-import { nextTry, timeLeft } from "./time-left.ts";
+import { holderOf, nextTry, timeLeft } from "./time-left.ts";
 import { WaitingPods } from "./waiting-pods.tsx";
 
 interface ImageRowProps {
   readonly group: ImageGroup;
   readonly rollOut: RollOut;
+  readonly byNode: ReadonlyMap<string, readonly PullEntry[]>;
   readonly now: number;
   readonly knownUntil: number;
   readonly open: boolean;
@@ -21,7 +23,7 @@ interface ImageRowProps {
 /** More nodes than this are counted by phase: no eye takes in so many marks. */
 const mostMarks = 40;
 
-export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: ImageRowProps) {
+export function ImageRow({ group, rollOut, byNode, now, knownUntil, open, rowIndex }: ImageRowProps) {
   const over = group.completedMs !== undefined;
   const classes = ["row", over ? "row-finished" : "", open ? "row-open" : ""];
   const [first] = rollOut.pulls;
@@ -66,7 +68,9 @@ export function ImageRow({ group, rollOut, now, knownUntil, open, rowIndex }: Im
         ) : (
           <>
             <span className="line">{rollOut.slowest.nodeName}</span>
-            <span className="line quiet">{timeLeft(rollOut.slowest, knownUntil, undefined).text}</span>
+            <span className="line quiet">
+              {timeLeft(rollOut.slowest, knownUntil, holderOf(rollOut.slowest, byNode)).text}
+            </span>
           </>
         )}
       </div>

@@ -10,6 +10,7 @@ interface ImageTableProps {
   readonly list: HTMLDivElement | null;
   readonly listRef: (element: HTMLDivElement | null) => void;
   readonly entries: ReadonlyMap<string, PullEntry>;
+  readonly byNode: ReadonlyMap<string, readonly PullEntry[]>;
   readonly groups: ReadonlyMap<string, ImageGroup>;
   /** Keys of the groups in their order. */
   readonly rows: readonly string[];
@@ -28,7 +29,7 @@ const estimate = { wide: 3.25, narrow: 6.5 };
 
 /** One row per image: on how many nodes it is, and which one is behind. */
 export function ImageTable(props: ImageTableProps) {
-  const { entries, groups, rows, opened, now, knownUntil } = props;
+  const { entries, byNode, groups, rows, opened, now, knownUntil } = props;
   return (
     <VirtualRows
       handle={props.handle}
@@ -46,6 +47,7 @@ export function ImageTable(props: ImageTableProps) {
             <ImageRow
               group={group}
               rollOut={rollOut}
+              byNode={byNode}
               now={now}
               knownUntil={knownUntil}
               open={open}
@@ -56,13 +58,7 @@ export function ImageTable(props: ImageTableProps) {
               <div role="row" className="row-detail" aria-rowindex={rowIndex}>
                 {/* oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- as above */}
                 <div role="cell" aria-colspan={columns.length}>
-                  <ImageDetail
-                    group={group}
-                    rollOut={rollOut}
-                    entries={entries}
-                    now={knownUntil}
-                    listed={props.listed}
-                  />
+                  <ImageDetail group={group} rollOut={rollOut} byNode={byNode} now={knownUntil} listed={props.listed} />
                 </div>
               </div>
             ) : null}

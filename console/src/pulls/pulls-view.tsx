@@ -135,6 +135,7 @@ export function PullsView(props: PullsViewProps) {
                 list={list}
                 listRef={setList}
                 entries={entries}
+                byNode={byNode}
                 groups={groups}
                 listed={summarised !== undefined}
                 rows={arrangement.rows}

@@ -8,7 +8,7 @@ import { filterChoices, filterEntries, isFiltering, readSearch, toggleGroups, wi
 import { byUrgency, groupByImage, groupsWith, rollOutOf } from "./grouping.ts";
 import { segmentsOf } from "./segments.ts";
 import { createWaitsReader, summarize, waitsOf } from "./summary.ts";
-import { layerHolders, runningByNode, timeLeft } from "./time-left.ts";
+import { holderOf, layerHolders, runningByNode, timeLeft } from "./time-left.ts";
 import { timelineOf } from "./timeline.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
@@ -146,6 +146,14 @@ describe("the time left", () => {
     expect(text(byId("p05"))).toBe("waits for a free slot");
   });
 
+  it("says no slot where none is known to be missing: without layers, or when the server says who is waited for", () => {
+    const row: PullStatus = { ...byId("p05"), layers: [] };
+    expect(text(row)).toBe("no bytes coming in");
+    const cause = { kind: "other-pull" as const, sentence: "Another pull downloads it.", share: 90 };
+    expect(text({ ...row, cause })).toBe("waits for another pull");
+    expect(text({ ...byId("p05"), cause })).toBe("waits for another pull");
+  });
+
   it("is not told from old reports", () => {
     expect(text(byId("p01"), now + 34_000)).toBe("no report for 34 s");
   });
@@ -156,6 +164,7 @@ describe("the time left", () => {
     expect([...holders.values()]).toEqual(["analytics/notebook:cuda-12.6"]);
     const [holder] = holders.values();
     expect(timeLeft(byId("p05"), now, holder).text).toBe("waits for analytics/notebook:cuda-12.6");
+    expect(holderOf(byId("p05"), nodes)).toBe(holder);
     expect(layerHolders(byId("p05"), nodes.get("worker-01")!).size).toBe(0);
     expect(nodes.has("worker-06")).toBe(false);
   });

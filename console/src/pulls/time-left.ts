@@ -36,9 +36,11 @@ export function timeLeft(pull: PullStatus, now: number, holder: string | undefin
   if (pull.phase === "resolving") return { known: false, text: "reading manifest" };
   if (!pull.totalKnown) return { known: false, text: "size not known yet" };
   if (pull.etaSeconds >= 0 && pull.bytesPerSec > 0) return { known: true, text: formatTimeLeft(pull.etaSeconds) };
-  if (holder !== undefined) return { known: false, text: `waits for ${holder}` };
-  if (pull.layers.some((layer) => layer.phase === "downloading")) return { known: false, text: "no bytes coming in" };
-  return { known: false, text: "waits for a free slot" };
+  if (holder !== undefined || pull.cause?.kind === "other-pull")
+    return { known: false, text: `waits for ${holder ?? "another pull"}` };
+  // Of very many pulls the page has no layers, and cannot tell what holds one up.
+  const slots = pull.layers.length > 0 && !pull.layers.some((layer) => layer.phase === "downloading");
+  return { known: false, text: slots ? "waits for a free slot" : "no bytes coming in" };
 }
 
 /**
@@ -69,6 +71,12 @@ export function runningByNode(entries: Iterable<PullEntry>): ReadonlyMap<string,
     else list.push(entry);
   }
   return nodes;
+}
+
+/** Name of a pull that fetches a layer which `pull` waits for; `byNode` has all running pulls. */
+export function holderOf(pull: PullStatus, byNode: ReadonlyMap<string, readonly PullEntry[]>): string | undefined {
+  const [holder] = layerHolders(pull, byNode.get(pull.nodeName) ?? []).values();
+  return holder;
 }
 
 /**
