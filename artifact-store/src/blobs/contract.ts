@@ -61,6 +61,8 @@ export interface StageWriter {
  */
 export interface BlobReader {
   readonly size: number;
+  /** All of its bytes, where they are in memory already: for who can send them at once. Not to be written to or transferred. */
+  readonly held?: Uint8Array;
   /** The bytes of a range, or all. Errors on the stream when the medium fails. Closes the reader in the end. */
   stream(range?: ByteRange): Readable;
   /**
@@ -103,7 +105,10 @@ export interface BlobBackend {
   dropStage(id: string): Promise<void>;
   /** Every stage, in no order; one that has a writer in this process may be missing. */
   stages(): AsyncIterable<Stage>;
-  /** Undefined when there is no such blob. */
+  /**
+   * Undefined when there is no such blob. Who reads all of it first to see whether it is what its key says rejects with
+   * BLOB_DAMAGED when it is not; others leave that to the reader.
+   */
   openBlob(key: BlobKey): Promise<BlobReader | undefined>;
   /** Size in bytes, undefined when there is no such blob. */
   blobSize(key: BlobKey): Promise<number | undefined>;

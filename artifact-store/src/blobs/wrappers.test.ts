@@ -135,6 +135,58 @@ describe("wrappers of a place for blobs", () => {
     expect(await cached.openBlob(c)).toBeUndefined();
   });
 
+  it("a cache keeps and gives nothing but what its key says, and a push heals what was damaged", async () => {
+    await using folder = await place();
+    const cached = withCache(folder.backend, { bytes: 1000, blobBytes: 1000 });
+    const [bytes, wrong] = [Buffer.from("right"), Buffer.from("wrong")];
+    const commit = async (content: Uint8Array): Promise<void> => {
+      const writer = await folder.backend.beginStage(randomUUID());
+      await writer.write([content]);
+      await writer.commit(digestOf(bytes));
+    };
+    await commit(wrong);
+    await expect(cached.openBlob(digestOf(bytes))).rejects.toMatchObject({ code: "BLOB_DAMAGED" });
+    await expect(cached.openBlob(digestOf(bytes))).rejects.toMatchObject({ code: "BLOB_DAMAGED" });
+    await commit(bytes);
+    expect((await cached.openBlob(digestOf(bytes)))?.held).toEqual(Uint8Array.from(bytes));
+    await commit(wrong);
+    expect((await cached.openBlob(digestOf(bytes)))?.held).toEqual(Uint8Array.from(bytes));
+  });
+
+  it("a cache reads once for all who ask at the same time, and keeps nothing that was removed meanwhile", async () => {
+    await using folder = await place();
+    let opened = 0;
+    let goOn = (): void => undefined;
+    let isHeldUp = false;
+    const cached = withCache(
+      {
+        ...folder.backend,
+        async openBlob(key) {
+          opened++;
+          const reader = await folder.backend.openBlob(key);
+          if (isHeldUp) await new Promise<void>((resolve) => (goOn = resolve));
+          return reader;
+        },
+      },
+      { bytes: 1000, blobBytes: 1000 },
+    );
+    const bytes = randomBytes(100);
+    const key = digestOf(bytes);
+    const writer = await cached.beginStage(randomUUID());
+    await writer.write([bytes]);
+    await writer.commit(key);
+    isHeldUp = true;
+    const asked = [cached.openBlob(key), cached.openBlob(key), cached.openBlob(key)];
+    await expect.poll(() => opened).toBe(1);
+    await cached.removeBlob(key);
+    isHeldUp = false;
+    expect(await cached.openBlob(key)).toBeUndefined();
+    goOn();
+    for (const reader of await Promise.all(asked)) expect(reader?.held).toEqual(Uint8Array.from(bytes));
+    expect(opened).toBe(2);
+    expect(await cached.openBlob(key)).toBeUndefined();
+  });
+
   it("waits are within bounds that double up to the longest", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 500 }), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, random) => {

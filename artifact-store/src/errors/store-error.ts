@@ -20,7 +20,7 @@
  * - `WEBHOOK_UNKNOWN`, `WEBHOOK_INVALID`: no such subscription, or one that cannot be.
  * - `PLAN_INVALID`: no plan of a collection. `PLAN_OVERTAKEN`: the world has moved on since it was made.
  * - `POLICY_UNKNOWN`: there is no tag policy of this name.
- * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put.
+ * - `BLOB_DAMAGED`: the catalog names a blob whose bytes are not where they were put, or are other ones.
  */
 export type StoreErrorCode =
   | "ARCHIVE_INVALID"

@@ -1,4 +1,4 @@
-import { ALREADY_SENT, type HttpContext } from "@waybill/foundation/http";
+import { ALREADY_SENT, answerAtOnce, type HttpContext } from "@waybill/foundation/http";
 import type { Logger } from "@waybill/foundation/telemetry";
 import { resolveRange } from "../blobs/index.ts";
 import type { OpenBlob } from "../store/index.ts";
@@ -34,9 +34,13 @@ export async function sendBlob(
   }
   const { outgoing } = c.env;
   const length = range === undefined ? blob.size : range.end - range.start + 1;
-  const headers = { ...headersOf(blob.digest, length), ...more };
-  if (range === undefined) outgoing.writeHead(200, headers);
-  else outgoing.writeHead(206, { ...headers, "content-range": `bytes ${range.start}-${range.end}/${blob.size}` });
+  const headers: Record<string, string> = { ...headersOf(blob.digest, length), ...more };
+  const { held } = blob.reader;
+  if (range !== undefined) {
+    headers["content-range"] = `bytes ${range.start}-${range.end}/${blob.size}`;
+    if (held !== undefined) return answerAtOnce(c, 206, headers, held.subarray(range.start, range.end + 1));
+  } else if (held !== undefined) return answerAtOnce(c, 200, headers, held);
+  outgoing.writeHead(range === undefined ? 200 : 206, headers);
   try {
     await blob.reader.copyTo(outgoing, range);
     outgoing.end();

@@ -36,7 +36,7 @@ export interface PlaceOptions {
   readonly credentials?: S3Credentials;
   /** Told of each request to S3, also of each further attempt, when it has ended. */
   readonly onBlobRequest?: (request: BlobRequest) => void;
-  /** Small blobs of S3 that are read again and again are kept in so much memory, in bytes; 32 MiB, 0 keeps none. */
+  /** Small blobs that are read again and again are kept in so much memory, in bytes; 16 MiB, 0 keeps none. */
   readonly blobCacheBytes?: number;
   /** For how long requests to S3 are tried again, and how soon. */
   readonly retry?: RetryPolicy;
@@ -46,9 +46,12 @@ export interface PlaceOptions {
 
 /** At once, of requests to S3 that are no streams: more would only wait for each other in front of the gateway. */
 const mostBucketOperations = 128;
-const defaultCacheBytes = 32 * 1024 * 1024;
-/** Configs, manifests of packages and small layers; what is larger flows past. */
-const mostCachedBlobBytes = 256 * 1024;
+const defaultCacheBytes = 16 * 1024 * 1024;
+/**
+ * Configs, manifests of packages and small layers; what is larger flows past. A request to S3 is worth more memory than a
+ * file that the system has in its own.
+ */
+const mostCachedBlobBytes = { file: 64 * 1024, s3: 256 * 1024 };
 /** A file system of this machine or of the network that is out of handles or stale for a moment. */
 const folderRetry: RetryPolicy = { giveUpAfterMs: 2000, firstWaitMs: 10, longestWaitMs: 200 };
 
@@ -112,9 +115,9 @@ export async function openPlaces(
       left: () => leftPlace(database),
     });
   }
-  const cacheBytes = location.kind === "file" ? 0 : (options.blobCacheBytes ?? defaultCacheBytes);
+  const bytes = options.blobCacheBytes ?? defaultCacheBytes;
   const uncached = backend;
-  if (cacheBytes > 0) backend = withCache(backend, { bytes: cacheBytes, blobBytes: mostCachedBlobBytes });
+  if (bytes > 0) backend = withCache(backend, { bytes, blobBytes: mostCachedBlobBytes[location.kind] });
   const everything = stack.move();
   return { backend, uncached, relocation, lease, close: () => everything.disposeAsync() };
 }

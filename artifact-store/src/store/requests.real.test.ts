@@ -48,6 +48,9 @@ describe.skipIf(lacksCeph())("requests to S3", () => {
     seen["pull 20 MiB"] = await during(async () =>
       buffer((await store.blobs.open(home, digestOf(large))).reader.stream()),
     );
+    const pullSmall = async () => buffer((await store.blobs.open(home, digestOf(small))).reader.stream());
+    seen["pull 20 kB, three at once"] = await during(() => Promise.all([pullSmall(), pullSmall(), pullSmall()]));
+    seen["pull 20 kB again"] = await during(pullSmall);
     seen["HEAD"] = await during(() => store.blobs.stat(home, digestOf(large)));
     await store.close();
     process.stdout.write(`${JSON.stringify(seen)}\n`);
@@ -72,6 +75,8 @@ describe.skipIf(lacksCeph())("requests to S3", () => {
         DeleteObject: 1,
       },
       "pull 20 MiB": { GetObject: 1 },
+      "pull 20 kB, three at once": { GetObject: 1 },
+      "pull 20 kB again": {},
       HEAD: {},
     });
   });

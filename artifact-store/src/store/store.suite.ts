@@ -127,6 +127,15 @@ export function describeStore(kind: DatabaseKind, startPlace: () => Promise<Test
       expect((await bytesOf(digest)).equals(bytes)).toBe(true);
     });
 
+    it("a small blob whose bytes were altered is not given, and not remembered", async () => {
+      const bytes = randomBytes(5000);
+      const digest = await put(bytes);
+      await place.tamper(digest, randomBytes(5000));
+      await expect(store.blobs.open(home, digest)).rejects.toMatchObject({ code: "BLOB_DAMAGED" });
+      await place.tamper(digest, bytes);
+      expect((await bytesOf(digest)).equals(bytes)).toBe(true);
+    });
+
     it("leases a blob that it speaks of, and does not write for every question", async () => {
       let now = Date.now();
       await store.close();

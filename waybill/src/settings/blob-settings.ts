@@ -21,8 +21,8 @@ export const blobSettings = {
   blobCache: setting.bytes({
     env: "ARTIFACT_STORE_BLOB_CACHE",
     flag: "blob-cache",
-    describe: "memory for small blobs of S3 that are read again and again; 0 keeps none",
-    default: "32MiB",
+    describe: "memory for small blobs that are read again and again; 0 keeps none",
+    default: "16MiB",
     max: "64GiB",
   }),
 } as const satisfies SettingsDefinition;
