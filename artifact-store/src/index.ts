@@ -64,6 +64,7 @@ export { resolveRange, type RangeRequest } from "./blobs/index.ts";
 export {
   parseSavedPlan,
   type AuditFinding,
+  type AuditProgress,
   type AuditResult,
   type CollectionPlan,
   type CollectionProgress,

@@ -268,22 +268,29 @@ export async function sizeOfBlobs(catalog: Catalog): Promise<{ readonly blobs: n
   return { blobs: row.blobs, bytes: row.bytes ?? 0 };
 }
 
-/** Every blob by digest, for an audit. */
-export async function pageBlobs(
-  catalog: Catalog,
-  after: string,
-  limit: number,
-): Promise<{ readonly digest: Digest; readonly key: BlobKey; readonly size: number }[]> {
-  const rows = await catalog
-    .selectFrom("store_blobs")
-    .select(["digest", "storage_key", "size"])
-    .where("digest", ">", after)
-    .orderBy("digest")
-    .limit(limit)
-    .execute();
-  return rows.map((row) => ({
-    digest: row.digest as Digest,
-    key: (row.storage_key ?? row.digest) as BlobKey,
-    size: row.size,
-  }));
+/** A blob, and where its bytes lie. */
+export interface NamedBlob {
+  readonly digest: Digest;
+  readonly key: BlobKey;
+  readonly size: number;
+}
+
+const blobsAtOnce = 200;
+
+/** Every blob by digest, read in pages while they are asked for; one that comes or goes meanwhile may be missing. */
+export async function* everyBlob(catalog: Catalog): AsyncGenerator<NamedBlob> {
+  for (let after = ""; ;) {
+    const page = await catalog
+      .selectFrom("store_blobs")
+      .select(["digest", "storage_key", "size"])
+      .where("digest", ">", after)
+      .orderBy("digest")
+      .limit(blobsAtOnce)
+      .execute();
+    for (const { digest, storage_key: key, size } of page) {
+      yield { digest: digest as Digest, key: (key ?? digest) as BlobKey, size };
+      after = digest;
+    }
+    if (page.length < blobsAtOnce) return;
+  }
 }

@@ -12,11 +12,11 @@ export {
   dependantsOf,
   dueBlobs,
   dueManifests,
+  everyBlob,
   forgetBlob,
   isBeingRemoved,
   isNamedKey,
   pageAllManifests,
-  pageBlobs,
   recordRemoval,
   removals,
   settleBlobReview,
@@ -26,6 +26,7 @@ export {
   type BlobLink,
   type BlobState,
   type ManifestReview,
+  type NamedBlob,
   type Removal,
 } from "./collection.ts";
 export {

@@ -3,7 +3,7 @@
  * reference away leaves a review; `planner` decides about one reviewed thing from plain facts; the collector asks it
  * inside the transaction that then acts. docs/adr/0008-collection-by-review.md lists the races and what prevents each.
  */
-export { auditBlobs, type AuditFinding, type AuditResult } from "./audit.ts";
+export { auditBlobs, type AuditFinding, type AuditProgress, type AuditResult } from "./audit.ts";
 export { Collector, type CollectionProgress, type CollectionResult } from "./collector.ts";
 export { parseSavedPlan, stepsMovedOn, type SavedPlan } from "./saved-plan.ts";
 export { simulate, type Policy, type Simulation } from "./simulation.ts";

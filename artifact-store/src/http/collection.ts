@@ -100,8 +100,8 @@ export function collectionRoutes(store: Store, gate: Gate): HttpRoute[] {
     }),
     routeOf(collectionOperations.auditStore, async (c) => {
       gate.wholeStore(c);
-      return await told(c, async (signal) => {
-        const { blobs, bytes, findings } = await collection.audit({ signal });
+      return await told(c, async (signal, tell) => {
+        const { blobs, bytes, findings } = await collection.audit({ signal, onProgress: tell });
         return { blobs, bytes, findings: findings.map(({ kind, key, detail }) => ({ kind, key, detail })) };
       });
     }),

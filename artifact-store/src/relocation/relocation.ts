@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { BlobBackend, BlobKey } from "../blobs/index.ts";
-import { keyOfBlob, knownUploads, pageBlobs, sizeOfBlobs, type Catalog } from "../catalog/index.ts";
+import { inParallel } from "@waybill/foundation/concurrency";
+import type { BlobBackend } from "../blobs/index.ts";
+import { everyBlob, keyOfBlob, knownUploads, sizeOfBlobs, type Catalog, type NamedBlob } from "../catalog/index.ts";
 import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 
@@ -41,7 +42,6 @@ export interface RelocationParts {
   readonly left: () => Promise<void>;
 }
 
-const pageSize = 100;
 const atOnce = 4;
 
 type Outcome = { readonly kind: "copied" | "present" | "gone" } | { readonly kind: "damaged"; readonly detail: string };
@@ -84,35 +84,25 @@ export class Relocation {
     const all = await sizeOfBlobs(catalog);
     const done = { copied: 0, bytesCopied: 0, present: 0, blobs: 0, bytes: 0 };
     const damaged: { readonly digest: Digest; readonly detail: string }[] = [];
-    for (let after = ""; ;) {
-      const page = await pageBlobs(catalog, after, pageSize);
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.digest;
-      const queue = [...page];
-      const work = async (): Promise<void> => {
-        for (let blob = queue.shift(); blob !== undefined; blob = queue.shift()) {
-          signal.throwIfAborted();
-          const outcome = await this.#move(blob);
-          done.blobs++;
-          done.bytes += blob.size;
-          if (outcome.kind === "copied") {
-            done.copied++;
-            done.bytesCopied += blob.size;
-          } else if (outcome.kind === "present") done.present++;
-          else if (outcome.kind === "damaged") damaged.push({ digest: blob.digest, detail: outcome.detail });
-          onProgress?.({ blobs: done.blobs, ofBlobs: all.blobs, bytes: done.bytes, ofBytes: all.bytes });
-        }
-      };
-      await Promise.all(Array.from({ length: atOnce }, work));
-    }
+    await inParallel(everyBlob(catalog), atOnce, async (blob) => {
+      signal.throwIfAborted();
+      const outcome = await this.#move(blob);
+      done.blobs++;
+      done.bytes += blob.size;
+      if (outcome.kind === "copied") {
+        done.copied++;
+        done.bytesCopied += blob.size;
+      } else if (outcome.kind === "present") done.present++;
+      else if (outcome.kind === "damaged") damaged.push({ digest: blob.digest, detail: outcome.detail });
+      onProgress?.({ blobs: done.blobs, ofBlobs: all.blobs, bytes: done.bytes, ofBytes: all.bytes });
+    });
     const uploads = await this.#moveUploads(signal);
     await left();
     const { copied, bytesCopied, present } = done;
     return { copied, bytesCopied, present, uploads, damaged };
   }
 
-  async #move(blob: { readonly digest: Digest; readonly key: BlobKey; readonly size: number }): Promise<Outcome> {
+  async #move(blob: NamedBlob): Promise<Outcome> {
     const outcome = await this.#copy(blob);
     if (outcome.kind !== "damaged") return outcome;
     // Deleted meanwhile, or pushed again, which put it into the new place. A copy that was made for nothing is found by the
@@ -122,7 +112,7 @@ export class Relocation {
     return now === undefined ? { kind: "gone" } : { kind: "present" };
   }
 
-  async #copy({ digest, key, size }: { digest: Digest; key: BlobKey; size: number }): Promise<Outcome> {
+  async #copy({ digest, key, size }: NamedBlob): Promise<Outcome> {
     const { to, from, pool } = this.#parts;
     if ((await to.blobSize(key)) === size) return { kind: "present" };
     const reader = await from.openBlob(key);

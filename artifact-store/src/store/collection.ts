@@ -7,6 +7,7 @@ import {
   simulate,
   stepsMovedOn,
   targetOfStep,
+  type AuditProgress,
   type AuditResult,
   type CollectionPlan,
   type CollectionProgress,
@@ -29,6 +30,7 @@ export class Collection {
   readonly #patience: { readonly leaseMs: number; readonly looseMs: number };
   readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
+  readonly #audits = new Set<Promise<AuditResult>>();
   #running: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
@@ -146,15 +148,24 @@ export class Collection {
   }
 
   /** Reads every byte of the store and reports what is missing, damaged, or named by nobody. Changes nothing. */
-  async audit(options: { readonly signal?: AbortSignal } = {}): Promise<AuditResult> {
-    return await auditBlobs({ ...this.#audit, signal: this.#stopped(options.signal) });
+  async audit(
+    options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: AuditProgress) => void } = {},
+  ): Promise<AuditResult> {
+    const audit = auditBlobs({ ...this.#audit, ...options, signal: this.#stopped(options.signal) });
+    this.#audits.add(audit);
+    try {
+      return await audit;
+    } finally {
+      this.#audits.delete(audit);
+    }
   }
 
-  /** Stops between two steps what is under way. */
+  /** Stops between two steps, or two chunks of an audit, what is under way. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#closing.abort();
     await this.#running;
+    await Promise.allSettled(this.#audits);
   }
 
   async #identity(): Promise<string> {

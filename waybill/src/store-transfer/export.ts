@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { contentsOf, digestOf, type Digest, type RepositoryName } from "@waybill/artifact-store";
+import { inParallel } from "@waybill/foundation/concurrency";
 import { UserError } from "@waybill/foundation/errors";
 import { UnsoundError } from "../errors/index.ts";
 import type { Reference, StoreAccess } from "../store-access/index.ts";
@@ -21,7 +22,6 @@ import {
   type KeptRetention,
   type LayoutEntry,
 } from "./layout.ts";
-import { inParallel } from "./pool.ts";
 import { isThere, openTarget, placeFor } from "./target-folder.ts";
 
 export interface ExportOptions {

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Transform, type Writable } from "node:stream";
 import { contentsOf, type Digest } from "@waybill/artifact-store";
+import { inParallel } from "@waybill/foundation/concurrency";
 import { UserError } from "@waybill/foundation/errors";
 import { NotFoundError, UnsoundError, UsageError } from "../errors/index.ts";
 import type { StoreAccess } from "../store-access/index.ts";
@@ -13,7 +14,6 @@ import { archiveFormatOf, exists, packFiles } from "./archive-file.ts";
 import { algorithmOf } from "./digest.ts";
 import { exportLayout } from "./export.ts";
 import { fetchBlob } from "./fetch-blob.ts";
-import { inParallel } from "./pool.ts";
 import { checkedFiles, isThere, openTarget, placeFor, type NamedFile } from "./target-folder.ts";
 
 export interface GetResult {

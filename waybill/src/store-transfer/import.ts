@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { contentsOf, digestOf, parseTag, type Digest, type RepositoryName, type Tag } from "@waybill/artifact-store";
+import { inParallel } from "@waybill/foundation/concurrency";
 import { UserError } from "@waybill/foundation/errors";
 import { NotFoundError, UnsoundError, UsageError } from "../errors/index.ts";
 import type { StoreAccess } from "../store-access/index.ts";
@@ -8,7 +9,6 @@ import { algorithmOf } from "./digest.ts";
 import { openJournal } from "./journal.ts";
 import { readLayoutIndex, readRetention, refNameKey, retentionKey, type LayoutEntry } from "./layout.ts";
 import { openLayout, type LayoutSource } from "./layout-source.ts";
-import { inParallel } from "./pool.ts";
 import { sendBlob, type Sending } from "./send-blob.ts";
 
 export interface ImportAsked {

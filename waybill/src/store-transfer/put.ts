@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import type { Digest, PackageLink, RepositoryName, Tag } from "@waybill/artifact-store";
+import { inParallel } from "@waybill/foundation/concurrency";
 import { UserError } from "@waybill/foundation/errors";
 import type { PackageListing, StoreAccess } from "../store-access/index.ts";
 import { allOf } from "../store-words/index.ts";
 import type { Progress } from "../terminal/index.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { blobOfFile, type FileSet, type LocalFile } from "./local-file.ts";
-import { inParallel } from "./pool.ts";
 import { sendBlob } from "./send-blob.ts";
 
 export interface PutAsked {
