@@ -45,6 +45,9 @@ export default defineConfig({
           ...shared,
           name: "cluster",
           ...serial,
+          // When we stop hoping: a wait ends when the thing is seen, and says how things are after four minutes.
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           include: ["tests/cluster/src/**/*.cluster.test.ts"],
           globalSetup: ["tests/cluster/src/testing/cluster.setup.ts"],
         },

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./contract.ts";
 import { clusterMissing } from "./missing.ts";
 import { installPulltrace, type InstalledPulltrace, namespace } from "./testing/pulltrace.ts";
 
 /** Agents that prove their node by the token of their pod, as a real API server makes and reviews it. */
-
-// Generous: a wait ends when the thing is seen, and a busy machine proves nothing.
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const missing = await clusterMissing();
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;

@@ -7,7 +7,7 @@ import type { Daemon } from "./daemon.ts";
 import { environmentOf } from "./daemon.ts";
 import { makePki, type Pki } from "./pki.ts";
 import { makeFolders, type Scene, setScene } from "./scene.ts";
-import { until } from "./until.ts";
+import { readUntil, until } from "./until.ts";
 
 const port = 6443;
 
@@ -82,7 +82,6 @@ export async function startApiServerIn(
   };
   startServer();
   await ready();
-  scene.say("API server ready");
 
   const runWith = (program: string, parameters: readonly string[], how: KubectlOptions = {}): Promise<string> => {
     const env = environmentOf(scene.identity.id, {
@@ -93,6 +92,13 @@ export async function startApiServerIn(
   };
   const kubectl = (parameters: readonly string[], how?: KubectlOptions): Promise<string> =>
     runWith(programs.kube, ["kubectl", ...parameters], how);
+  // The server makes it in the background, and says that it is ready before.
+  await readUntil(
+    "the namespace default",
+    () => kubectl(["get", "namespace/default", "--output", "name"]),
+    (name) => name.trim() === "namespace/default",
+  );
+  scene.say("API server ready");
   const stop = (): Promise<void> => scene.keeper.release();
   const api: ApiServer = {
     id: scene.identity.id,
@@ -168,7 +174,7 @@ function apiServerFlags(scene: Scene, pki: Pki, address: string): string[] {
 async function isReady(server: string, certificateAuthority: string): Promise<boolean> {
   const agent = new Agent({ ca: certificateAuthority, keepAlive: false });
   return new Promise((resolve) => {
-    const asked = request(`${server}/readyz`, { agent, timeout: 2000 }, (response) => {
+    const asked = request(`${server}/readyz`, { agent, timeout: 10_000 }, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });

@@ -7,6 +7,7 @@ import type { ApiServer } from "./contract.ts";
 import { apiServerMissing } from "./missing.ts";
 import { findPrograms } from "./programs/index.ts";
 import { defineMonitoring, monitoringDefinitions } from "./testing/monitoring-definitions.ts";
+import { readUntil } from "./until.ts";
 
 /** What the chart of Pulltrace renders, held against the schemas of a real API server, strictly. */
 
@@ -96,11 +97,15 @@ describe.skipIf(missing !== undefined)(`the chart before a real API server${reas
     await api.kubectl(["label", "namespace", "default", level, "--overwrite"]);
     const { paths } = await findPrograms();
     const yaml = await render({ imageRegistry: "registry.example" });
-    const running = run(paths?.kube ?? "", ["kubectl", "apply", "--dry-run=server", "--filename", "-"], {
-      env: { ...process.env, KUBECONFIG: api.kubeconfig },
-    });
-    running.child.stdin?.end(yaml);
-    const warnings = (await running).stderr.split("\n").filter((line) => line.includes("PodSecurity"));
+    const warningsNow = async (): Promise<string[]> => {
+      const running = run(paths?.kube ?? "", ["kubectl", "apply", "--dry-run=server", "--filename", "-"], {
+        env: { ...process.env, KUBECONFIG: api.kubeconfig },
+      });
+      running.child.stdin?.end(yaml);
+      return (await running).stderr.split("\n").filter((line) => line.includes("PodSecurity"));
+    };
+    // The admission reads the namespace's labels from a cache, which a watch fills.
+    const warnings = await readUntil("a warning of Pod Security", warningsNow, ({ length }) => length > 0);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(
       /restricted volume types \(volume "containerd" uses restricted volume type "hostPath"\)$/,

@@ -28,7 +28,7 @@ export function command(
     const child = spawn(program, parameters, {
       stdio: ["pipe", "pipe", "pipe"],
       ...(options.env === undefined ? {} : { env: options.env }),
-      timeout: options.timeoutMs ?? 120_000,
+      timeout: options.timeoutMs ?? 240_000,
       killSignal: "SIGKILL",
     });
     const printed = { stdout: "", stderr: "" };

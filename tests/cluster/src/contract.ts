@@ -33,7 +33,7 @@ export type NodeDaemon = "containerd" | "kubelet" | "kube-proxy";
 export interface CommandOptions {
   /** Standard input. */
   readonly input?: string;
-  /** Gives up and kills the program; 120,000 unless said otherwise. */
+  /** Gives up and kills the program; 240,000 unless said otherwise. */
   readonly timeoutMs?: number;
 }
 
@@ -114,7 +114,7 @@ export interface Cluster extends ApiServer {
   helm(parameters: readonly string[], options?: KubectlOptions): Promise<string>;
   /**
    * Waits until `kubectl wait` sees it: `waitFor("node/node-1", "condition=Ready")`, `waitFor("pod/web", "delete")`.
-   * The limit (120,000 ms) is when it stops hoping, and it then says how the thing looks.
+   * The limit (240,000 ms) is when it stops hoping, and it then says how the thing looks.
    */
   waitFor(resource: string, condition: string, options?: WaitOptions): Promise<void>;
   /** Builds an image of one static program and pushes it as `repository:tag` (`team-a/web:1`). */

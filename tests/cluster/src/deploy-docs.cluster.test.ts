@@ -3,25 +3,23 @@ import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./contract.ts";
 import { clusterMissing } from "./missing.ts";
 import { findPrograms } from "./programs/index.ts";
-import { until } from "./until.ts";
+import { readUntil } from "./until.ts";
 
 /** Every command of docs/deploy-pulltrace.md, as written and in its order, on a real cluster. */
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../..");
-// Generous: a wait ends when the thing is seen, and a busy machine proves nothing.
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
-
 const missing = await clusterMissing();
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;
 const page = await readFile(join(root, "docs/deploy-pulltrace.md"), "utf8");
 const commands = [...page.matchAll(/^```sh\n([^]*?)^```/gm)].flatMap(([, block]) => (block ?? "").trim().split("\n"));
 
+const forwarded = /127\.0\.0\.1:(\d+) ->/;
 const stack = new AsyncDisposableStack();
 let cluster: Cluster;
 let environment: NodeJS.ProcessEnv;
@@ -34,6 +32,11 @@ async function asRunHere(command: string): Promise<string> {
   expect(program).toBe("node deploy/images/src/main.ts");
   const layout = join(environment["HOME"] ?? "", "images");
   return `${program} --output ${layout} ${/ARGS="(.*)"/.exec(command)?.[1] ?? ""}`;
+}
+
+async function runCommand(command: string): Promise<string> {
+  const how = { env: environment, cwd: root, timeout: 400_000 };
+  return (await run("sh", ["-c", await asRunHere(command)], how)).stdout;
 }
 
 beforeAll(async () => {
@@ -80,15 +83,16 @@ describe.skipIf(missing !== undefined)(`docs/deploy-pulltrace.md${reason}`, () =
       await portForward(command);
       return;
     }
-    const { stdout } = await run("sh", ["-c", await asRunHere(command)], {
-      env: environment,
-      cwd: root,
-      timeout: 400_000,
-    });
-    const expected = command.includes("get pods")
-      ? /(?: 1\/1 +Running [^]*){3}/
-      : /MB compressed|STATUS: deployed|created|uninstalled|successfully rolled out/;
-    expect(stdout).toMatch(expected);
+    if (command.includes("get pods")) {
+      await readUntil(
+        "all three to run",
+        () => runCommand(command),
+        (words) => /(?: 1\/1 +Running [^]*){3}/.test(words),
+      );
+      return;
+    }
+    const stdout = await runCommand(command);
+    expect(stdout).toMatch(/MB compressed|STATUS: deployed|created|uninstalled|successfully rolled out/);
   });
 
   /** On a free port instead of 8080, which somebody may use here. */
@@ -96,13 +100,21 @@ describe.skipIf(missing !== undefined)(`docs/deploy-pulltrace.md${reason}`, () =
     const stop = new AbortController();
     const free = command.replace(" 8080:", " :");
     const forward = run("sh", ["-c", `exec ${free}`], { env: environment, cwd: root, signal: stop.signal });
-    forward.catch(() => undefined);
     let printed = "";
+    let end = "";
+    forward.catch((error: unknown) => (end = String(error)));
     forward.child.stdout?.on("data", (chunk: string) => (printed += chunk));
-    const port = (): string | undefined => /127\.0\.0\.1:(\d+) ->/.exec(printed)?.[1];
-    await until("the port to be forwarded", () => Promise.resolve(port() !== undefined));
-    const answer = await fetch(`http://127.0.0.1:${port()}/`);
-    expect(await answer.text()).toContain("<title>");
-    stop.abort();
+    forward.child.stderr?.on("data", (chunk: string) => (printed += chunk));
+    try {
+      const printedAll = await readUntil(
+        "the port to be forwarded",
+        () => Promise.resolve(`${printed}${end}`),
+        (words) => forwarded.test(words) || end !== "",
+      );
+      const answer = await fetch(`http://127.0.0.1:${forwarded.exec(printedAll)?.[1] ?? printedAll}/`);
+      expect(await answer.text()).toContain("<title>");
+    } finally {
+      stop.abort();
+    }
   }
 });

@@ -12,7 +12,7 @@ import type { Cluster } from "./contract.ts";
 import { clusterMissing } from "./missing.ts";
 import { findPrograms } from "./programs/index.ts";
 import { leftovers, nothing, ownClusters } from "./testing/leftovers.ts";
-import { askFrom, readiness, webPod } from "./testing/pods.ts";
+import { reaches, webPod } from "./testing/pods.ts";
 import { until } from "./until.ts";
 
 const missing = await clusterMissing();
@@ -69,6 +69,11 @@ async function keeperOf(id: string, run: ChildProcess): Promise<number> {
 
 const isGone = async (id: string): Promise<boolean> =>
   Object.values(await leftovers(id)).every((left) => left.length === 0);
+const whatIsLeft = async (id: string): Promise<string> =>
+  id === "" ? "no cluster yet" : JSON.stringify(await leftovers(id));
+/** A start that has come so far, or further: nobody sees each of its moments. */
+const hasAtLeast = async (count: number, kind: "mounts" | "links" | "controlGroups", id: string): Promise<boolean> =>
+  (await leftovers(id))[kind].length >= count;
 
 afterEach(async () => {
   for (const run of runs) if (run.exitCode === null && run.signalCode === null) await killed(run);
@@ -92,8 +97,8 @@ describe.skipIf(missing !== undefined)(`the end of a cluster${reason}`, () => {
     await one.stop();
     expect(await leftovers(one.id)).toEqual(nothing);
     await one.stop();
-    expect(await readiness(other, other.node("node-1"))).toBe("True");
-    expect(await askFrom(other, "web", "http://127.0.0.1:8080")).toBe("web\n");
+    await other.waitFor("node/node-1", "condition=Ready=True");
+    await reaches(other, "web", "http://127.0.0.1:8080", "web");
     await other.stop();
     expect(await leftovers(other.id)).toEqual(nothing);
   });
@@ -102,30 +107,40 @@ describe.skipIf(missing !== undefined)(`the end of a cluster${reason}`, () => {
     const { run, id } = await startDoomed();
     expect(await isGone(id)).toBe(false);
     await killed(run);
-    await until("the keeper to have cleaned up", () => isGone(id));
+    await until("the keeper to have cleaned up", () => isGone(id), { state: () => whatIsLeft(id) });
   });
 
   it("comes by itself when the test's process is killed in the middle of the start", async () => {
     const moments: readonly ((id: string) => Promise<boolean>)[] = [
       async () => true,
-      async (id) => (await leftovers(id))["mounts"]?.length === 1,
-      async (id) => (await leftovers(id))["links"]?.length === 1,
-      async (id) => (await leftovers(id))["controlGroups"]?.length !== 0,
-      async (id) => (await leftovers(id))["links"]?.length === 2,
+      (id) => hasAtLeast(1, "mounts", id),
+      (id) => hasAtLeast(1, "links", id),
+      (id) => hasAtLeast(1, "controlGroups", id),
+      (id) => hasAtLeast(2, "links", id),
     ];
     for (const moment of moments) {
       const run = spawnDoomed();
       let id = "";
-      await until("the other run to come so far", async () => {
-        id = (await ownClusters(run.pid))[0] ?? "";
-        return id !== "" && moment(id);
-      });
+      await until(
+        "the other run to come so far",
+        async () => {
+          id = (await ownClusters(run.pid))[0] ?? "";
+          return id !== "" && moment(id);
+        },
+        { state: () => whatIsLeft(id) },
+      );
       await killed(run);
       // Whoever is killed before it has a keeper is cleaned up after by the next run.
-      await until("the keeper to have cleaned up", async () => {
-        if ((await processesNamed("keeper.ts", id)) === 0) await cleanUpDead(() => undefined);
-        return isGone(id);
-      });
+      await until(
+        "the keeper to have cleaned up",
+        async () => {
+          // It looks twice: a moment later, what the dead run had just begun may have come.
+          if ((await processesNamed("keeper.ts", id)) > 0) return false;
+          await cleanUpDead(() => undefined);
+          return isGone(id);
+        },
+        { state: () => whatIsLeft(id) },
+      );
       expect(await leftovers(id)).toEqual(nothing);
     }
   });

@@ -199,7 +199,7 @@ async function exists(what: number | string): Promise<boolean> {
 async function endInside(daemon: Daemon, signal: NodeJS.Signals): Promise<void> {
   const children = (await readFile(`/proc/${daemon.pid}/task/${daemon.pid}/children`, "utf8")).trim();
   for (const child of children.split(" ").filter((one) => one !== "")) process.kill(Number(child), signal);
-  await until(`${daemon.name} to end`, async () => !daemon.running, { limitMs: 30_000 });
+  await until(`${daemon.name} to end`, async () => !daemon.running);
 }
 
 async function writeFiles(

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startApiServer } from "./api-server.ts";
 import type { ApiServer } from "./contract.ts";
 import { apiServerMissing } from "./missing.ts";
-import { until } from "./until.ts";
+import { readUntil } from "./until.ts";
 
 /**
  * `waybill pulltrace server` and `waybill up` with a real API server and no nodes: the test plays kubelet by writing the status of pods.
@@ -102,14 +102,15 @@ afterAll(async () => {
 
 describe.skipIf(missing !== undefined)(`the pull server and a real API server${reason}`, () => {
   it("runs without rights, says which are missing, and follows pods once it has them", async () => {
-    await until("the warning", async () => (await kubernetesCheck())?.status === "warning");
-    await until("the missing rule", async () => {
-      const detail = (await kubernetesCheck())?.detail ?? "";
-      return /pods is forbidden: User "pulltrace" cannot list .*Grant it: a ClusterRole/.test(detail);
-    });
+    const words = /pods is forbidden: User "pulltrace" cannot list .*Grant it: a ClusterRole/;
+    await readUntil(
+      "the warning with the missing rule",
+      kubernetesCheck,
+      (check) => check?.status === "warning" && words.test(check.detail ?? ""),
+    );
     expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
     await api.apply(rights);
-    await until("the watch", async () => (await kubernetesCheck())?.status === "ok");
+    await readUntil("the watch", kubernetesCheck, (check) => check?.status === "ok");
   });
 
   it("shows the pods of a pull, and takes them out when their container has the image", async () => {
@@ -133,44 +134,45 @@ describe.skipIf(missing !== undefined)(`the pull server and a real API server${r
         ],
       },
     ];
-    const podsShown = async (count: number): Promise<boolean> => {
+    const podsShown = async (): Promise<PullStatus["pods"] | undefined> => {
       await report("node-a", pull(10));
-      const [shown] = await pullsOf("node-a");
-      return shown?.pods.length === count;
+      return (await pullsOf("node-a"))[0]?.pods;
     };
-    await until("both pods", () => podsShown(2));
+    await readUntil("both pods", podsShown, (shown) => shown?.length === 2);
     await kubeletSays("one", "registry.example/x@sha256:1", { running: { startedAt: new Date().toISOString() } });
-    await until("one pod", () => podsShown(1));
-    expect((await pullsOf("node-a"))[0]?.pods).toMatchObject([
-      { namespace: "shop", podName: "two", part: "container" },
-    ]);
+    const left = await readUntil("one pod", podsShown, (shown) => shown?.length === 1);
+    expect(left).toMatchObject([{ namespace: "shop", podName: "two", part: "container" }]);
   });
 
   it("shows what kubelet tries in vain with cause and next try, through a restart of the API server", async () => {
     await runPod("broken", "node-b");
-    await until("the waiting row", async () => (await pullsOf("node-b"))[0]?.phase === "waiting");
+    const rows = (): Promise<readonly PullStatus[]> => pullsOf("node-b");
+    const waitingPods = async () => (await get<WaitingPodList>("/api/v1/pods/waiting?node=node-b")).pods;
+    await readUntil("the waiting row", rows, ([first]) => first?.phase === "waiting");
     const message = `Failed to pull image "${image}": rpc error: code = NotFound desc = failed to pull and unpack image "${image}": failed to resolve reference "${image}": ${image}: not found`;
     await kubeletSays("broken", "", { waiting: { reason: "ErrImagePull", message } });
-    await until("the failed row", async () => (await pullsOf("node-b"))[0]?.phase === "failed");
-    const [row] = await pullsOf("node-b");
+    const [row] = await readUntil("the failed row", rows, ([first]) => first?.phase === "failed");
     expect(row).toMatchObject({ failure: { code: "not-found" }, attempts: 1, waitsFor: { kind: "back-off" } });
     expect(row?.nextTryAt).toBeDefined();
-    const { pods: waiting } = await get<WaitingPodList>("/api/v1/pods/waiting?node=node-b");
-    expect(waiting).toMatchObject([{ podName: "broken", phase: "failed", pullId: row?.id }]);
+    expect(await waitingPods()).toMatchObject([{ podName: "broken", phase: "failed", pullId: row?.id }]);
 
     await api.restart();
+    // Both states have to be seen: a list that is read anew has only the last one, so the watch has to stand before.
+    await runPod("after-the-restart", "node-d");
+    await readUntil(
+      "the watch after the restart",
+      () => pullsOf("node-d"),
+      ({ length }) => length === 1,
+    );
     await kubeletSays("broken", "", {
       waiting: { reason: "ImagePullBackOff", message: `Back-off pulling image "${image}"` },
     });
     await kubeletSays("broken", "", { waiting: { reason: "ErrImagePull", message } });
-    await until("the second try", async () => (await pullsOf("node-b"))[0]?.attempts === 2);
-    expect((await pullsOf("node-b"))[0]?.id).toBe(row?.id);
+    const [again] = await readUntil("the second try", rows, ([first]) => first?.attempts === 2);
+    expect(again?.id).toBe(row?.id);
 
     await admin.delete(pods, { namespace: "shop", name: "broken" }, { gracePeriodSeconds: 0 });
-    await until(
-      "nobody waiting",
-      async () => (await get<WaitingPodList>("/api/v1/pods/waiting?node=node-b")).pods.length === 0,
-    );
+    await readUntil("nobody waiting", waitingPods, ({ length }) => length === 0);
     expect(await pullsOf("node-b")).toMatchObject([{ id: row?.id, phase: "failed", pods: [] }]);
   });
 
@@ -186,14 +188,16 @@ describe.skipIf(missing !== undefined)(`the pull server and a real API server${r
       });
     const following = await start(await api.kubeconfigFor("pulltrace"));
     try {
-      await until("the waiting pod", async () => {
-        const { pods: waiting } = (await (
-          await fetch(`${following.url}/api/v1/pods/waiting`)
-        ).json()) as WaitingPodList;
-        return waiting.some(({ podName, nodeName }) => podName === "three" && nodeName === "node-c");
-      });
-      const { checks } = (await (await fetch(`${following.url}/readyz`)).json()) as Readiness;
-      expect(checks.find(({ name }) => name === "kubernetes")).toMatchObject({ status: "ok" });
+      await readUntil(
+        "the waiting pod",
+        async () => (await (await fetch(`${following.url}/api/v1/pods/waiting`)).json()) as WaitingPodList,
+        (waiting) => waiting.pods.some(({ podName, nodeName }) => podName === "three" && nodeName === "node-c"),
+      );
+      await readUntil(
+        "Kubernetes to be followed",
+        async () => (await (await fetch(`${following.url}/readyz`)).json()) as Readiness,
+        ({ checks }) => checks.find(({ name }) => name === "kubernetes")?.status === "ok",
+      );
     } finally {
       await following.close();
     }

@@ -1,24 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startCluster } from "./cluster.ts";
 import type { Cluster } from "./contract.ts";
 import { clusterMissing } from "./missing.ts";
 import { defineMonitoring, monitoringDefinitions } from "./testing/monitoring-definitions.ts";
 import {
+  allReport,
   deployment,
   installPulltrace,
   type InstalledPulltrace,
   namespace,
   pushLargeImage,
 } from "./testing/pulltrace.ts";
-import { until } from "./until.ts";
+import { readUntil } from "./until.ts";
 
 /**
  * What the chart does by option, live: a volume, network policies, ServiceMonitors. The cluster's network plugin (bridge)
  * enforces no policy: what is shown of them is that they choose the right pods and ports.
  */
-
-// Generous: a wait ends when the thing is seen, and a busy machine proves nothing.
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const missing = await clusterMissing();
 const definitions = await monitoringDefinitions();
@@ -59,6 +57,20 @@ async function list<Item>(kind: string, labels: Labels = {}): Promise<readonly I
       ...(selector.length > 0 ? ["-l", selector.join(",")] : []),
     ])
   ).items;
+}
+
+/** The addresses that a Service leads to by a named port, and what each answers as its metrics. */
+async function answersBehind(
+  service: string,
+  port: string,
+): Promise<readonly { readonly target: string; readonly text: string }[]> {
+  const slices = await list<Slice>("endpointslices", { "kubernetes.io/service-name": service });
+  const targets = slices.flatMap(({ ports, endpoints }) =>
+    (endpoints ?? []).map(({ addresses: [address] }) => `${address}:${ports?.find(({ name }) => name === port)?.port}`),
+  );
+  const text = async (target: string): Promise<string> =>
+    fetch(`http://${target}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) => answer.text(), String);
+  return Promise.all(targets.map(async (target) => ({ target, text: await text(target) })));
 }
 
 /** A volume on node-1's own disk, as an administrator of a cluster without a provisioner makes it. */
@@ -106,33 +118,32 @@ describe.skipIf(missing !== undefined)(`options of the chart on a cluster of two
     // Slow enough to be seen under way.
     await cluster.node("node-2").link.setRate(1024 * 1024);
     await cluster.apply(deployment("remembered", image.reference, { replicas: 1, node: "node-2" }));
-    const mine = async () =>
-      (await pulltrace.pulls().catch(() => [])).filter(({ manifestDigest }) => manifestDigest === image.digest);
-    await until("the pull to be over", async () => (await mine())[0]?.phase === "done", {
-      state: async () => JSON.stringify(await pulltrace.pulls()),
-    });
-    const [before] = await mine();
+    const mine = async () => (await pulltrace.pulls()).filter(({ manifestDigest }) => manifestDigest === image.digest);
+    const [before] = await readUntil("the pull to be over", mine, ([first]) => first?.phase === "done");
 
     // Agents tell of what ended lately: without them the volume alone can.
     const nowhere = { spec: { template: { spec: { nodeSelector: { nowhere: "yes" } } } } };
     const agents = ["daemonset", "pulltrace-agent", "--namespace", namespace];
     await cluster.kubectl(["patch", ...agents, "--patch", JSON.stringify(nowhere)]);
-    await until("the agents to be gone", async () => (await list("pods", component("agent"))).length === 0);
+    await readUntil(
+      "the agents to be gone",
+      () => list("pods", component("agent")),
+      ({ length }) => length === 0,
+    );
     const [server = ""] = await pulltrace.pods("server");
     await cluster.kubectl(["delete", "pod", server, "--namespace", namespace, "--wait=true"]);
-    await until("another server", async () => {
-      const [next] = await pulltrace.pods("server");
-      return next !== undefined && next !== server && (await mine()).length > 0;
-    });
+    await readUntil(
+      "another server",
+      () => pulltrace.pods("server"),
+      ([next]) => next !== undefined && next !== server,
+    );
+    const remembered = await readUntil("the pull on the other server", mine, ({ length }) => length > 0);
     const { id, startedAt, completedAt, phase, layers } = before!;
-    expect(await mine()).toMatchObject([{ id, startedAt, completedAt, phase, layers }]);
+    expect(remembered).toMatchObject([{ id, startedAt, completedAt, phase, layers }]);
     expect(await cluster.node("node-1").run("ls", [stateFolder])).not.toBe("");
     const back = { spec: { template: { spec: { nodeSelector: { nowhere: null } } } } };
     await cluster.kubectl(["patch", ...agents, "--patch", JSON.stringify(back)]);
-    await until("both agents to report again", async () => {
-      const nodes = await pulltrace.nodes().catch(() => []);
-      return nodes.filter(({ reporting }) => reporting).length === 2;
-    });
+    await allReport(cluster, pulltrace);
     expect(await mine()).toHaveLength(1);
   });
 
@@ -178,24 +189,12 @@ describe.skipIf(missing !== undefined)(`options of the chart on a cluster of two
         // With two, Prometheus would read everything twice.
         expect(found).toHaveLength(1);
         const wanted = metadata.name === "pulltrace-agent" ? 2 : 1;
-        let targets: readonly string[] = [];
-        // The cluster writes these slices some time after the pods are ready.
-        await until(
-          `${wanted} address(es) behind ${metadata.name}`,
-          async () => {
-            targets = (
-              await list<Slice>("endpointslices", { "kubernetes.io/service-name": found[0]?.metadata.name ?? "" })
-            ).flatMap(({ ports, endpoints }) =>
-              (endpoints ?? []).map(
-                ({ addresses: [address] }) => `${address}:${ports?.find(({ name }) => name === port)?.port}`,
-              ),
-            );
-            return targets.length === wanted;
-          },
-          { state: () => Promise.resolve(JSON.stringify(targets)) },
+        // The cluster writes these slices some time after the pods are ready, and until then those of pods before them.
+        await readUntil(
+          `${wanted} address(es) with metrics behind ${metadata.name}`,
+          () => answersBehind(found[0]?.metadata.name ?? "", port),
+          (answers) => answers.length === wanted && answers.every(({ text }) => /^pulltrace_\w+/m.test(text)),
         );
-        for (const target of targets)
-          expect(await (await fetch(`http://${target}/metrics`)).text()).toMatch(/^pulltrace_\w+/m);
       }
       expect(await list("prometheusrules")).toHaveLength(1);
     },

@@ -7,7 +7,11 @@ import { controlGroupFolders, linksOf, mountsOf, processesOf } from "../clean-up
 import { identityFor } from "../identity.ts";
 
 /** Everything on this machine that belongs to a cluster: nothing before it starts, nothing after it stops. */
-export async function leftovers(id: string): Promise<Readonly<Record<string, readonly (string | number)[]>>> {
+export async function leftovers(
+  id: string,
+): Promise<
+  Readonly<Record<"processes" | "controlGroups" | "links" | "mounts" | "folders", readonly (string | number)[]>>
+> {
   const identity = identityFor(id);
   const { controlGroup } = planAddresses(id);
   return {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { ApiServer } from "../contract.ts";
+import { readUntil } from "../until.ts";
 
 const run = promisify(execFile);
 const source = resolve(import.meta.dirname, "../../monitoring");
@@ -32,9 +33,15 @@ export async function monitoringDefinitions(): Promise<MonitoringDefinitions> {
   return { yaml: documents.join("\n---\n") };
 }
 
-/** Resolves when the API server takes objects of these kinds. */
+/** Resolves when the API server serves these kinds and its discovery says so, which is after they are Established. */
 export async function defineMonitoring(api: ApiServer, yaml: string): Promise<void> {
   await api.apply(yaml);
-  for (const kind of ["servicemonitors", "prometheusrules"])
-    await api.kubectl(["wait", `crd/${kind}.monitoring.coreos.com`, "--for=condition=Established", "--timeout=120s"]);
+  for (const kind of ["servicemonitors", "prometheusrules"]) {
+    const name = `${kind}.monitoring.coreos.com`;
+    await readUntil(
+      `${name} to be served`,
+      () => api.kubectl(["get", name, "--all-namespaces", "--output", "name"]),
+      (names) => names.trim() === "",
+    );
+  }
 }

@@ -1,4 +1,5 @@
-import type { Cluster, ClusterNode } from "../contract.ts";
+import type { Cluster } from "../contract.ts";
+import { readUntil } from "../until.ts";
 
 export const webImage = "registry.test/team-a/web:1";
 
@@ -16,16 +17,16 @@ export function webPod(name: string, node: string, image: string = webImage): st
   });
 }
 
-/** What a URL answers, asked from inside a pod. */
+/** What a URL answers, asked once from inside a pod. */
 export function askFrom(cluster: Cluster, pod: string, url: string): Promise<string> {
   return cluster.kubectl(["exec", pod, "--", "/program", "get", url]);
 }
 
-/** The status that the kubelet of a node gives for Ready: True, False, or Unknown when nobody hears of it. */
-export async function readiness(cluster: Cluster, node: ClusterNode): Promise<string> {
-  const { status } = await cluster.get<{ status: { conditions: { type: string; status: string }[] } }>([
-    "node",
-    node.name,
-  ]);
-  return status.conditions.find(({ type }) => type === "Ready")?.status ?? "absent";
+/** Waits until pod `name` answers at a URL that is asked from inside `pod`: DNS and kube-proxy hear of it some time later. */
+export async function reaches(cluster: Cluster, pod: string, url: string, name: string): Promise<void> {
+  await readUntil(
+    `${name} to answer ${pod} at ${url}`,
+    () => askFrom(cluster, pod, url),
+    (answer) => answer === `${name}\n`,
+  );
 }

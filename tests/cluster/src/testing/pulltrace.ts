@@ -8,7 +8,7 @@ import { architectureHere, describeImage, pushImage, writeLayer } from "@waybill
 import { describeLayer } from "@waybill/waybill/sample";
 import type { Cluster, ClusterNode } from "../contract.ts";
 import { findPrograms } from "../programs/index.ts";
-import { until } from "../until.ts";
+import { readUntil, until } from "../until.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../../..");
@@ -26,6 +26,8 @@ export interface InstalledPulltrace {
   waitingPods(): Promise<readonly WaitingPod[]>;
   /** A value of `/metrics`, asked from the server's pod. */
   metric(name: string): Promise<number>;
+  /** Waits until a value of `/metrics` is this one. */
+  metricIs(name: string, wanted: number): Promise<void>;
   /** Names of the pods of one part that are not being deleted. */
   pods(component: "agent" | "server", node?: string): Promise<string[]>;
 }
@@ -81,6 +83,13 @@ export async function installPulltrace(cluster: Cluster, values: readonly string
     pulls: async () => (await list()).pulls,
     nodes: async () => (await list()).nodes,
     waitingPods: async () => ((await ask("/api/v1/pods/waiting")) as WaitingPodList).pods,
+    metricIs: async (name, wanted) => {
+      await readUntil(
+        `${name} to be ${wanted}`,
+        () => installed.metric(name),
+        (value) => value === wanted,
+      );
+    },
     async metric(name) {
       const address = (await podsOf("server"))[0]?.status.podIP ?? "";
       const text = await (await fetch(`http://${address}:9090/metrics`)).text();
@@ -93,11 +102,23 @@ export async function installPulltrace(cluster: Cluster, values: readonly string
         .filter(({ spec }) => node === undefined || spec.nodeName === node)
         .map(({ metadata }) => metadata.name),
   };
-  await until("an agent to report from each node", async () => {
-    const nodes = await installed.nodes().catch(() => []);
-    return nodes.filter(({ reporting }) => reporting).length === cluster.nodes.length;
-  });
+  await allReport(cluster, installed);
   return installed;
+}
+
+/** Waits until an agent reports from each node. */
+export async function allReport(cluster: Cluster, installed: InstalledPulltrace): Promise<void> {
+  await until(
+    "an agent to report from each node",
+    async () => {
+      const nodes = await installed.nodes().catch(() => []);
+      return nodes.filter(({ reporting }) => reporting).length === cluster.nodes.length;
+    },
+    {
+      state: async () =>
+        `${JSON.stringify(await installed.nodes().catch(String))}\n${await cluster.kubectl(["describe", "pods", "--namespace", namespace])}`,
+    },
+  );
 }
 
 /** Installs the chart, or upgrades it with its values so far, and waits until Kubernetes has what it describes. */

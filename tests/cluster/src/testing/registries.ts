@@ -37,10 +37,11 @@ export async function closedRegistry(): Promise<Listening> {
   });
   let printed = "";
   child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
-  await until("the closed registry", () => {
+  const isReady = (): Promise<boolean> => {
     if (child.exitCode !== null) throw new Error(`the closed registry ended: ${printed}`);
     return Promise.resolve(printed.includes('"msg":"ready"'));
-  });
+  };
+  await until("the closed registry", isReady, { state: () => Promise.resolve(printed) });
   return {
     url: /"url":"([^"]+)"/.exec(printed)?.[1] ?? "",
     async [Symbol.asyncDispose]() {
