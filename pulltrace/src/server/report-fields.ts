@@ -1,3 +1,4 @@
+import { printable } from "./printable.ts";
 import type { ReportFault } from "./report.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -5,8 +6,6 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** More faults than these are not looked for. */
 export const mostFaults = 10;
 const timeForm = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
-/** Blanks, control and formatting characters (bidirectional overrides among them), and halves of surrogate pairs. */
-const unprintable = /[\s\p{Cc}\p{Cf}\p{Cs}]+/gu;
 const longestError = 1_000;
 
 export function isFields(value: unknown): value is Fields {
@@ -96,12 +95,8 @@ export class FieldReader {
       this.#fault(name, "must be text");
       return undefined;
     }
-    const shown = value
-      .slice(0, 4 * longestError)
-      .replace(unprintable, " ")
-      .trim();
-    const cut = shown.length > longestError ? `${shown.slice(0, longestError - 1).toWellFormed()}…` : shown;
-    return cut === "" ? undefined : cut;
+    const shown = printable(value, longestError);
+    return shown === "" ? undefined : shown;
   }
 
   list(name: string, most: number): readonly unknown[] {

@@ -22,13 +22,24 @@ describe("fullImageName", () => {
     expect(fullImageName(text)).toBe(full);
   });
 
-  it.each(["", "Nginx", "a//b", "a:", "a:b:c", "a@sha256:1", "http://a/b", "a b", `a/${"b".repeat(2_000)}`, "-/a"])(
+  it.each(["", "Nginx", "a//b", "a:", "a:b:c", "a@sha256:1", "http://a/b", "a b", "<img src=x>", "-/a"])(
     "leaves %j, which is no name, as it is",
     (text) => {
       expect(readImageName(text)).toBeUndefined();
-      expect(fullImageName(text)).toBe(text.slice(0, 1_024));
+      expect(fullImageName(text)).toBe(text);
     },
   );
+
+  it.each([
+    ["nginx\u200b", "nginx\ufffd"],
+    ["evil\u202egpj.exe\r\n\0", "evil\ufffdgpj.exe\ufffd\ufffd\ufffd"],
+    ["a\ud800", "a\ufffd"],
+    ["😀".repeat(600), "😀".repeat(512)],
+    [`x${"😀".repeat(600)}`, `x${"😀".repeat(511)}\ufffd`],
+    ["https://bob:hunter2@registry.example/a?token=hunter2", "https://registry.example/a"],
+  ])("of %j, which is no name, is what can be shown of it and gives no access: %j", (text, full) => {
+    expect(fullImageName(text)).toBe(full);
+  });
 
   it("is its own full name, whatever comes", () => {
     fc.assert(

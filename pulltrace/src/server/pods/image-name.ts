@@ -1,3 +1,5 @@
+import { withoutSecrets } from "../../answers/index.ts";
+
 /** An image's name, as containerd normalises it. */
 export interface ImageName {
   /** `docker.io` where none is written; with its port. */
@@ -14,6 +16,8 @@ const hostForm = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\
 const tagForm = /^\w[\w.-]{0,127}$/;
 const digestForm = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,128}$/;
 const longestName = 1_024;
+/** Not left out: what is left could be the name of another image. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Reads an image reference (distribution reference grammar; Docker's rules for what is a host). Undefined for what is
@@ -45,10 +49,13 @@ export function readImageName(text: string): ImageName | undefined {
   };
 }
 
-/** The whole name: `docker.io/library/nginx:1.27`. What is no name stays as it is, cut to what a reader may be sent. */
+/**
+ * The whole name: `docker.io/library/nginx:1.27`. A pod may want anything: what is no name stays what it is as far as it
+ * can be shown, and gives no access that was written into it.
+ */
 export function fullImageName(text: string): string {
   const name = readImageName(text);
-  if (name === undefined) return text.slice(0, longestName);
+  if (name === undefined) return withoutSecrets(text.slice(0, longestName).replaceAll(unprintable, "\ufffd"));
   const tag = name.tag === undefined ? "" : `:${name.tag}`;
   const digest = name.digest === undefined ? "" : `@${name.digest}`;
   return `${name.host}/${name.repository}${tag}${digest}`;

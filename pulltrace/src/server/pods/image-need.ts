@@ -1,5 +1,6 @@
 import type { PodReference } from "../../contract/index.ts";
 import type { WaitingContainer } from "./contract.ts";
+import { printable } from "../printable.ts";
 import { fullImageName, matchImage, readImageName, type ImageName } from "./image-name.ts";
 
 /** An image that containers of one node wait for. */
@@ -21,6 +22,7 @@ export interface Matched {
 }
 
 const mostPods = 200;
+const longestReason = 253;
 
 /** The images that a node's containers wait for. */
 export function needsOf(waiting: readonly WaitingContainer[]): readonly ImageNeed[] {
@@ -51,9 +53,9 @@ function referenceTo(container: WaitingContainer): PodReference {
     namespace,
     podName,
     container: container.container,
-    image,
+    image: readImageName(image) === undefined ? fullImageName(image) : image,
     part,
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason === undefined ? {} : { reason: printable(reason, longestReason) }),
     ...(since > 0 ? { since: new Date(since).toISOString() } : {}),
   };
 }
