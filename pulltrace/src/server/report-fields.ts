@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../answers/index.ts";
 import { printable } from "./printable.ts";
 import type { ReportFault } from "./report.ts";
 
@@ -87,7 +88,7 @@ export class FieldReader {
     return value === true;
   }
 
-  /** Text for people: what cannot be shown is taken out, what is too long is cut. */
+  /** Text for people: what gives access is masked, what cannot be shown is taken out, what is too long is cut. */
   sentence(name: string): string | undefined {
     const value = this.#fields[name];
     if (absent(value)) return undefined;
@@ -95,7 +96,8 @@ export class FieldReader {
       this.#fault(name, "must be text");
       return undefined;
     }
-    const shown = printable(value, longestError);
+    // containerd's words, of an older agent: registries redirect to signed URLs.
+    const shown = printable(withoutSecrets(value.slice(0, 4 * longestError)), longestError);
     return shown === "" ? undefined : shown;
   }
 

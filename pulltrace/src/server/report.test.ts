@@ -177,7 +177,7 @@ describe("checkReport", () => {
     expect("report" in result && result.report.pulls[0]?.layers).toEqual([layerOf(1, 10), layerOf(2, 0)]);
   });
 
-  it("cleans the error sentence of what cannot be shown and cuts it", () => {
+  it("cleans the error sentence of what cannot be shown and what gives access, and cuts it", () => {
     const errorOf = (error: unknown) => {
       const result = check(withPull({ error }));
       return "report" in result ? result.report.pulls[0]?.error : result.faults;
@@ -185,6 +185,7 @@ describe("checkReport", () => {
     expect(errorOf("no\r\n\tspace\u202e left\u0000")).toBe("no space left");
     expect(errorOf("x".repeat(5_000))).toHaveLength(1_000);
     expect(errorOf("😀".repeat(3_000))).toSatisfy((text: string) => text.isWellFormed() && text.length <= 1_000);
+    expect(errorOf('Get "https://bob:pw@blobs.example/x?sig=abc": EOF')).toBe('Get "https://blobs.example/x": EOF');
     expect(errorOf(" \n ")).toBeUndefined();
     expect(errorOf({})).toMatchObject([{ pointer: "/pulls/0/error" }]);
   });
