@@ -1,6 +1,7 @@
 import { access } from "@waybill/foundation/auth";
 import { z } from "zod";
 import { pageQuery, time } from "./api-schemas.ts";
+import { etagField, ifMatchField } from "./entity-tag.ts";
 import type { Operation } from "./operation.ts";
 import * as is from "./package-schemas.ts";
 import { eligibility, extended, newExtension, retention } from "./retention-schemas.ts";
@@ -34,8 +35,6 @@ const example = {
   sealedAt: "2026-11-21T08:02:19.000Z",
 };
 const { repository, producer, kind, runId, labels, links } = example;
-
-const etag = { name: "ETag", description: "Of this state of it.", example: '"q3mXf0m1yR7Xj8kqvN0p5w2a"' };
 
 /** Packages of files: the ingestion API. */
 export const packageOperations = {
@@ -73,7 +72,7 @@ export const packageOperations = {
     tag,
     access: access.everyone,
     summary: "Read a package",
-    answer: { status: 200, description: "The package.", schema: is.packageSchema, example, headers: [etag] },
+    answer: { status: 200, description: "The package.", schema: is.packageSchema, example, headers: [etagField] },
     problems: [404],
   },
   exportPackage: {
@@ -96,12 +95,12 @@ export const packageOperations = {
     summary: "Replace the labels or the links of a package",
     description:
       "Its manifest keeps those that it was sealed with. With `If-Match` it overwrites nobody else's change: 412.",
-    headers: [{ ...etag, name: "If-Match", description: "What ETag said; `*` for whatever is there." }],
+    headers: [ifMatchField],
     body: is.changedPackage,
     bodyExample: { labels: { outcome: "failed" } },
-    answer: { status: 200, description: "The package.", schema: is.packageSchema, headers: [etag] },
+    answer: { status: 200, description: "The package.", schema: is.packageSchema, headers: [etagField] },
     problems: [404, 410, 412],
-    problemHeaders: { 412: [etag] },
+    problemHeaders: { 412: [etagField] },
   },
   deletePackage: {
     id: "deletePackage",

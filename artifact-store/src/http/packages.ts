@@ -10,7 +10,7 @@ import type { Package, PackageFile, PackageState } from "../packages/index.ts";
 import type { Store } from "../store/index.ts";
 import { recordOf, verdictOf } from "./answers.ts";
 import { pageAsked, timeText } from "./api-schemas.ts";
-import { entityTagOf, requireMatch } from "./entity-tag.ts";
+import { conditionsOf, tagged } from "./entity-tag.ts";
 import type { Gate } from "./gate.ts";
 import { idempotencyKey, replayed } from "./idempotency-key.ts";
 import { routeOf } from "./operation.ts";
@@ -84,8 +84,8 @@ export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[
     }),
     routeOf(operations.changePackage, async (c, { body }) => {
       const { id } = await named(c, "push");
-      const ifMatch = c.req.header("if-match");
-      const check = (now: Package): void => requireMatch(ifMatch, entityTagOf(answerOf(now)));
+      const conditions = conditionsOf(c);
+      const check = (now: Package): void => conditions(answerOf(now));
       return tagged(answerOf(await packages.describe(id, present(body), check)));
     }),
     routeOf(operations.deletePackage, async (c, { query }) => {
@@ -148,11 +148,6 @@ export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[
       });
     }),
   ];
-}
-
-/** With the tag by which its reader may change it. */
-function tagged(answer: object): Response {
-  return Response.json(answer, { headers: { "cache-control": "no-store", etag: entityTagOf(answer) } });
 }
 
 function conflict(detail: string): Problem {

@@ -5,9 +5,15 @@ const door = await openDoor();
 afterAll(() => door.close());
 
 const json = { "content-type": "application/json" };
-const send = (method: string, path: string, body?: unknown, as?: Who): Promise<Response> =>
+const send = (
+  method: string,
+  path: string,
+  body?: unknown,
+  as?: Who,
+  conditions: Readonly<Record<string, string>> = {},
+): Promise<Response> =>
   door.call(method, `/api/v1/${path}`, {
-    headers: json,
+    headers: { ...json, ...conditions },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     ...(as === undefined ? {} : { as }),
   });
@@ -67,12 +73,46 @@ describe("plans and policies over /api/v1", () => {
     expect((await send("DELETE", "tag-policies/few")).status).toBe(404);
   });
 
+  it.each([
+    ["tag-policies/shared", (last: number) => ({ matching: "acme/*", rules: { last } })],
+    ["retention-classes/shared", (untaggedMs: number) => ({ untaggedMs })],
+  ] as const)("%s is changed by those who saw what is there, and nobody's change is lost", async (path, bodyOf) => {
+    const change = (value: number, conditions: Readonly<Record<string, string>>) =>
+      send("PUT", path, bodyOf(value), undefined, conditions);
+    const tagOf = (answer: Response | undefined): string => answer?.headers.get("etag") ?? "none";
+
+    expect((await change(1, { "if-match": "*" })).status).toBe(412);
+    const made = await Promise.all([1, 2].map((value) => change(value, { "if-none-match": "*" })));
+    expect(made.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412]);
+    const seen = await send("GET", path);
+    expect(made.map(tagOf)).toEqual([tagOf(seen), tagOf(seen)]);
+
+    const both = await Promise.all([3, 4].map((value) => change(value, { "if-match": tagOf(seen) })));
+    const [won, lost] = both.toSorted((a, b) => a.status - b.status);
+    expect([won?.status, lost?.status]).toEqual([200, 412]);
+    expect(await lost?.json()).toMatchObject({ code: "PRECONDITION_FAILED" });
+    const now = await send("GET", path);
+    expect(await now.json()).toEqual(await won?.json());
+    expect([tagOf(won), tagOf(lost)]).toEqual([tagOf(now), tagOf(now)]);
+    expect(tagOf(now)).not.toBe(tagOf(seen));
+
+    expect((await send("DELETE", path, undefined, undefined, { "if-match": tagOf(seen) })).status).toBe(412);
+    expect((await change(5, { "if-match": `W/${tagOf(now)}` })).status).toBe(412);
+    expect((await change(5, { "if-match": `"other", ${tagOf(now)}` })).status).toBe(200);
+    expect((await change(6, {})).status).toBe(200);
+    const last = tagOf(await send("GET", path));
+    expect((await send("DELETE", path, undefined, undefined, { "if-match": last })).status).toBe(204);
+    expect((await send("DELETE", path, undefined, undefined, { "if-match": last })).status).toBe(404);
+    expect((await send("GET", path)).status).toBe(404);
+  });
+
   it("is for those above tenants; another tenant's repository does not exist", async () => {
     for (const [method, path, body] of [
       ["GET", "collection/saved-plan", undefined],
       ["POST", "collection/apply", {}],
       ["POST", "collection/simulate", { at: "2099-01-01T00:00:00Z" }],
       ["GET", "tag-policies", undefined],
+      ["GET", "tag-policies/x", undefined],
       ["PUT", "tag-policies/x", { matching: "*", rules: {} }],
       ["DELETE", "tag-policies/x", undefined],
     ] as const) {

@@ -6,6 +6,7 @@ import type { Store } from "../store/index.ts";
 import { planOf } from "./answers.ts";
 import { time } from "./api-schemas.ts";
 import { plan, streamed, told } from "./collection.ts";
+import { conditionsOf, etagField, ifMatchField, ifNoneMatchField, tagged } from "./entity-tag.ts";
 import type { Gate } from "./gate.ts";
 import { routeOf, type Operation } from "./operation.ts";
 import {
@@ -95,6 +96,16 @@ export const policyOperations = {
     summary: "Tag rules that the store applies by itself",
     answer: { status: 200, description: "All of them.", schema: z.object({ items: z.array(tagPolicy) }) },
   },
+  getTagPolicy: {
+    id: "getTagPolicy",
+    method: "GET",
+    path: "/api/v1/tag-policies/{policy}",
+    tag: "retention",
+    access: access.operators,
+    summary: "One tag policy",
+    answer: { status: 200, description: "The policy.", schema: tagPolicy, headers: [etagField] },
+    problems: [404],
+  },
   putTagPolicy: {
     id: "putTagPolicy",
     method: "PUT",
@@ -102,9 +113,13 @@ export const policyOperations = {
     tag: "retention",
     access: access.operators,
     summary: "Have the store apply tag rules before each collection",
+    description: "One of the same name is replaced. With `If-Match` it overwrites nobody else's change.",
+    headers: [ifMatchField, ifNoneMatchField],
     body: z.strictObject({ matching: pattern, rules: tagRules }),
     bodyExample: { matching: "team-a/*", rules: { last: 20, matching: ["v*"] } },
-    answer: { status: 200, description: "The policy.", schema: tagPolicy },
+    answer: { status: 200, description: "The policy.", schema: tagPolicy, headers: [etagField] },
+    problems: [412],
+    problemHeaders: { 412: [etagField] },
   },
   deleteTagPolicy: {
     id: "deleteTagPolicy",
@@ -113,8 +128,10 @@ export const policyOperations = {
     tag: "retention",
     access: access.operators,
     summary: "End a tag policy",
+    headers: [ifMatchField],
     answer: { status: 204, description: "It is gone." },
-    problems: [404],
+    problems: [404, 412],
+    problemHeaders: { 412: [etagField] },
   },
   judgeTags: {
     id: "judgeTags",
@@ -158,16 +175,26 @@ export function policyRoutes(store: Store, gate: Gate): HttpRoute[] {
       gate.wholeStore(c);
       return { items: (await tagPolicies.list()).map(tagPolicyOf) };
     }),
+    routeOf(policyOperations.getTagPolicy, async (c) => {
+      gate.wholeStore(c);
+      const name = c.req.param("policy") ?? "";
+      const found = await tagPolicies.find(name);
+      if (found === undefined) throw noPolicy(name);
+      return tagged(tagPolicyOf(found));
+    }),
     routeOf(policyOperations.putTagPolicy, async (c, { body }) => {
       gate.wholeStore(c);
       const name = c.req.param("policy") ?? "";
-      return tagPolicyOf(await tagPolicies.put({ name, matching: body.matching, rules: rulesIn(body.rules) }));
+      const conditions = conditionsOf(c);
+      const policy = { name, matching: body.matching, rules: rulesIn(body.rules) };
+      return tagged(tagPolicyOf(await tagPolicies.put(policy, (now) => conditions(now && tagPolicyOf(now)))));
     }),
     routeOf(policyOperations.deleteTagPolicy, async (c) => {
       gate.wholeStore(c);
       const name = c.req.param("policy") ?? "";
-      if (await tagPolicies.remove(name)) return undefined;
-      throw new StoreError("POLICY_UNKNOWN", `there is no tag policy ${JSON.stringify(name.slice(0, 64))}`);
+      const conditions = conditionsOf(c);
+      if (await tagPolicies.remove(name, (now) => conditions(tagPolicyOf(now)))) return undefined;
+      throw noPolicy(name);
     }),
     routeOf(policyOperations.judgeTags, async (c) => {
       const repository = gate.repository(c, "pull");
@@ -175,4 +202,8 @@ export function policyRoutes(store: Store, gate: Gate): HttpRoute[] {
       return { items: [...(await tagPolicies.judge(repository))] };
     }),
   ];
+}
+
+function noPolicy(name: string): StoreError {
+  return new StoreError("POLICY_UNKNOWN", `there is no tag policy ${JSON.stringify(name.slice(0, 64))}`);
 }

@@ -1,6 +1,7 @@
 import { access } from "@waybill/foundation/auth";
 import { z } from "zod";
 import { pageQuery, time } from "./api-schemas.ts";
+import { etagField, ifMatchField, ifNoneMatchField } from "./entity-tag.ts";
 import type { Operation } from "./operation.ts";
 import * as is from "./retention-schemas.ts";
 
@@ -98,7 +99,7 @@ export const retentionOperations = {
     tag,
     access: access.everyone,
     summary: "One retention class",
-    answer: { status: 200, description: "The class.", schema: is.retentionClass },
+    answer: { status: 200, description: "The class.", schema: is.retentionClass, headers: [etagField] },
     problems: [404],
   },
   putRetentionClass: {
@@ -108,10 +109,14 @@ export const retentionOperations = {
     tag,
     access: access.operators,
     summary: "Define a retention class, or define it anew",
-    description: "What is in it keeps the expiry that it has; the rest holds at once.",
+    description:
+      "What is in it keeps the expiry that it has; the rest holds at once. With `If-Match` it overwrites nobody else's change.",
+    headers: [ifMatchField, ifNoneMatchField],
     body: is.classRules,
     bodyExample: { lifetimeMs: 2_592_000_000, longestMs: 31_536_000_000, untaggedMs: 604_800_000, locked: false },
-    answer: { status: 200, description: "The class.", schema: is.retentionClass },
+    answer: { status: 200, description: "The class.", schema: is.retentionClass, headers: [etagField] },
+    problems: [412],
+    problemHeaders: { 412: [etagField] },
   },
   deleteRetentionClass: {
     id: "deleteRetentionClass",
@@ -120,8 +125,10 @@ export const retentionOperations = {
     tag,
     access: access.operators,
     summary: "Forget a retention class that nothing is in",
+    headers: [ifMatchField],
     answer: { status: 204, description: "It is gone." },
-    problems: [404, 409],
+    problems: [404, 409, 412],
+    problemHeaders: { 412: [etagField] },
   },
 } as const satisfies Record<string, Operation>;
 

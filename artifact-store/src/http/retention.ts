@@ -6,6 +6,7 @@ import type { RetentionClass } from "../retention/index.ts";
 import type { Store } from "../store/index.ts";
 import { recordOf, rulesOf, verdictOf } from "./answers.ts";
 import { timeText } from "./api-schemas.ts";
+import { conditionsOf, tagged } from "./entity-tag.ts";
 import type { Gate } from "./gate.ts";
 import { existing } from "./manifests.ts";
 import { routeOf } from "./operation.ts";
@@ -65,17 +66,20 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
       return await record(manifest);
     }),
     routeOf(operations.listRetentionClasses, async () => ({ items: (await retention.classes()).map(rulesOf) })),
-    routeOf(operations.getRetentionClass, async (c) => rulesOf(await classOf(store, c.req.param("class") ?? ""))),
+    routeOf(operations.getRetentionClass, async (c) =>
+      tagged(rulesOf(await classOf(store, c.req.param("class") ?? ""))),
+    ),
     routeOf(operations.putRetentionClass, async (c, { body }) => {
       gate.wholeStore(c);
+      const conditions = conditionsOf(c);
       const rules = { name: c.req.param("class") ?? "", ...body };
-      await retention.defineClass(rules);
-      return rules;
+      return tagged(rulesOf(await retention.defineClass(rules, (now) => conditions(now && rulesOf(now)))));
     }),
     routeOf(operations.deleteRetentionClass, async (c) => {
       gate.wholeStore(c);
       const name = c.req.param("class") ?? "";
-      if (!(await retention.removeClass(name)))
+      const conditions = conditionsOf(c);
+      if (!(await retention.removeClass(name, (now) => conditions(rulesOf(now)))))
         throw notThere(`there is no class ${JSON.stringify(name.slice(0, 80))}`);
       return undefined;
     }),

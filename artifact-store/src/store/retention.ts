@@ -83,22 +83,32 @@ export class Retention {
 
   /**
    * Defines a class, or defines it anew: what is in it keeps the expiry that it has; the rest holds at once.
+   * @param check is shown the class as it is, in the transaction that changes it; when it throws, nothing changes
    * @throws StoreError RETENTION_INVALID
    */
-  async defineClass(rules: RetentionClass): Promise<void> {
+  async defineClass(
+    rules: RetentionClass,
+    check?: (present: RetentionClass | undefined) => void,
+  ): Promise<RetentionClass> {
     const checked = parseRetentionClass(rules);
     await this.#commits.commit(async (tx, tell) => {
+      check?.(await findClass(tx, checked.name));
       await defineClass(tx, checked, this.#now());
       tell({ type: "class.defined", class: checked.name });
     });
+    return checked;
   }
 
   /**
    * Forgets a class that nothing is in. Answers whether it was defined; `standard` then is what it was at first.
+   * @param check is shown the class, if there is one, in the transaction that removes it; when it throws, it stays
    * @throws StoreError HELD
    */
-  async removeClass(name: string): Promise<boolean> {
+  async removeClass(name: string, check?: (present: RetentionClass) => void): Promise<boolean> {
     return await this.#commits.commit(async (tx, tell) => {
+      const present = await findClass(tx, name);
+      if (present === undefined) return false;
+      check?.(present);
       if (name !== standardClass.name && (await classInUse(tx, name))) {
         throw new StoreError(
           "HELD",

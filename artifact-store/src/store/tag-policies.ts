@@ -32,8 +32,16 @@ export class TagPolicies {
     return await allTagPolicies(this.#catalog);
   }
 
-  /** Makes a policy, or replaces the one of this name. @throws StoreError RETENTION_INVALID */
-  async put(policy: TagPolicy): Promise<TagPolicy> {
+  async find(name: string): Promise<TagPolicy | undefined> {
+    return (await this.list()).find((one) => one.name === name);
+  }
+
+  /**
+   * Makes a policy, or replaces the one of this name.
+   * @param check is shown the policy as it is, in the transaction that changes it; when it throws, nothing changes
+   * @throws StoreError RETENTION_INVALID
+   */
+  async put(policy: TagPolicy, check?: (present: TagPolicy | undefined) => void): Promise<TagPolicy> {
     const { name, matching, rules } = policy;
     if (!namePattern.test(name) || name.length > 64) {
       throw invalid("a policy's name has up to 64 lower-case letters, digits, and - . _ between them");
@@ -43,7 +51,9 @@ export class TagPolicies {
     const checked = { name, matching, rules };
     await this.#commits.commit(async (tx) => {
       const known = await allTagPolicies(tx);
-      if (known.length >= mostPolicies && known.every((one) => one.name !== name)) {
+      const present = known.find((one) => one.name === name);
+      check?.(present);
+      if (known.length >= mostPolicies && present === undefined) {
         throw invalid(`there are ${mostPolicies} policies already`);
       }
       await putTagPolicy(tx, checked);
@@ -51,9 +61,17 @@ export class TagPolicies {
     return checked;
   }
 
-  /** Says whether there was one. */
-  async remove(name: string): Promise<boolean> {
-    return await this.#commits.commit((tx) => deleteTagPolicy(tx, name));
+  /**
+   * Says whether there was one.
+   * @param check is shown the policy, if there is one, in the transaction that removes it; when it throws, it stays
+   */
+  async remove(name: string, check?: (present: TagPolicy) => void): Promise<boolean> {
+    return await this.#commits.commit(async (tx) => {
+      const present = (await allTagPolicies(tx)).find((one) => one.name === name);
+      if (present === undefined) return false;
+      check?.(present);
+      return await deleteTagPolicy(tx, name);
+    });
   }
 
   /** What the policies that are would do to a repository's tags now. A tag that any of them keeps stays. */
