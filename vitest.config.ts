@@ -2,7 +2,13 @@ import { defineConfig } from "vitest/config";
 
 const shared = { isolate: false, environment: "node", restoreMocks: true } as const;
 
-const serial = { isolate: true, fileParallelism: false, testTimeout: 180_000, hookTimeout: 180_000 } as const;
+const serial = {
+  isolate: true,
+  fileParallelism: false,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  expect: { poll: { timeout: 120_000 } },
+} as const;
 
 /**
  * Runs with different promises:
@@ -22,7 +28,10 @@ export default defineConfig({
           name: "unit",
           include: ["*/src/**/*.test.{ts,tsx}", "tests/cluster/src/**/*.test.ts"],
           exclude: ["**/*.{real,cluster,long}.test.ts", "tests/src/**", "**/node_modules/**"],
-          testTimeout: 20_000,
+          // When we stop hoping, on a busy machine too; `expect.poll` gives up before, and says what it saw last.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 45_000 } },
           // Many wait for timers and sockets: more workers than cores.
           maxWorkers: 4,
         },

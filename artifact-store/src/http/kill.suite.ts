@@ -135,6 +135,11 @@ export function describePushKills(startPlace: () => Promise<TestPlace>, rounds: 
           const pushing = Promise.all(
             Array.from({ length: 6 }, () => pushUntilItDies(client, known, () => alive, sizes.next)),
           );
+          // Some work at least, however slow the machine is; then a moment that nobody knows.
+          const begun = async (): Promise<void> => {
+            while (known.acknowledged.length < 2) await sleep(5);
+          };
+          await Promise.race([begun(), pushing]);
           await sleep(isBucket ? randomInt(20, 500) : randomInt(5, 250));
           alive = false;
           await server.kill();

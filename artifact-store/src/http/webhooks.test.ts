@@ -44,12 +44,10 @@ describe("webhooks over HTTP", () => {
       const opened = { repository: `${who}/runs`, producer: "guide-board", kind: "cmis" };
       expect((await call("POST", "/packages", { as: who, json: opened })).status).toBe(201);
     }
-    await expect.poll(() => got.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => got.length).toBe(1);
     expect(got[0]?.body).toMatchObject({ type: "io.waybill.store.package.opened", tenant: "globex" });
     await expect
-      .poll(async () => (await call("GET", `/webhooks/${id}`, { as: "globex" })).json["lastDeliveredAt"], {
-        timeout: 15_000,
-      })
+      .poll(async () => (await call("GET", `/webhooks/${id}`, { as: "globex" })).json["lastDeliveredAt"])
       .toBeDefined();
     expect((await call("GET", "/webhooks", { as: "globex" })).json["items"]).toHaveLength(1);
     expect(JSON.stringify((await call("GET", "/webhooks", { as: "globex" })).json)).not.toContain("whsec_");

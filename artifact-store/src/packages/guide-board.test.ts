@@ -89,7 +89,7 @@ describe("real conformance runs of guide-board", () => {
     }
     const records = [...printed].map(([run, line]) => [run.split("run-").at(-1) ?? "", line.split(" ")[1]] as const);
     for (const [run, digest] of records) {
-      await expect.poll(() => hub.records.get(run), { timeout: 15_000 }).toMatchObject({ state: "sealed", digest });
+      await expect.poll(() => hub.records.get(run)).toMatchObject({ state: "sealed", digest });
     }
     await hub.down();
     await door.close();

@@ -10,6 +10,7 @@ import type { TestPlace } from "../testing/index.ts";
 import { openStore, type Store } from "./index.ts";
 
 const clients = 8;
+const fewestPushes = 100;
 const repositories = ["acme/one", "acme/two", "acme/three"].map(parseRepositoryName);
 /** So few that clients push and drop the same ones all the time. */
 const pool = Array.from({ length: 24 }, () => randomBytes(randomInt(100, 40_000)));
@@ -61,8 +62,14 @@ async function ensureBlob(
   return digest;
 }
 
-async function client(store: Store, number: number, until: number, lately: Buffer[], counts: Counts): Promise<void> {
-  while (Date.now() < until) {
+async function client(
+  store: Store,
+  number: number,
+  goesOn: () => boolean,
+  lately: Buffer[],
+  counts: Counts,
+): Promise<void> {
+  while (goesOn()) {
     const repository = one(repositories);
     const layers = Array.from({ length: randomInt(1, 4) }, () => makeLayer(lately));
     const startedAt = performance.now();
@@ -137,8 +144,10 @@ export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestP
     const counts: Counts = { pushes: 0, late: 0, mounts: 0, deletes: 0, freed: 0, runs: 0, failures: [] };
     const lately: Buffer[] = [];
     const until = Date.now() + seconds * 1000;
+    // Longer on a machine that does little in that time.
+    const goesOn = (): boolean => Date.now() < until || (counts.pushes <= fewestPushes && counts.failures.length === 0);
     const collect = async (): Promise<void> => {
-      while (Date.now() < until) {
+      while (goesOn()) {
         counts.freed += (await store.collection.run()).bytesFreed;
         counts.runs++;
         await nextTurn();
@@ -146,14 +155,13 @@ export function describeLoad(kind: DatabaseKind, startPlace: () => Promise<TestP
     };
     await Promise.all([
       collect(),
-      ...Array.from({ length: clients }, (_, number) => client(store, number, until, lately, counts)),
+      ...Array.from({ length: clients }, (_, number) => client(store, number, goesOn, lately, counts)),
     ]);
     const tell = (what: string, figures: object): void => {
       process.stdout.write(`${kind}, ${place.kind}, ${what}: ${JSON.stringify(figures)}\n`);
     };
     tell("load", { ...counts, failures: counts.failures.length });
     expect(counts.failures).toEqual([]);
-    expect(counts.pushes).toBeGreaterThan(100);
     expect(counts.mounts).toBeGreaterThan(counts.pushes / 100);
     expect(counts.freed).toBeGreaterThan(0);
     const auditBegins = performance.now();

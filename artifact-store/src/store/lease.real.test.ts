@@ -7,7 +7,7 @@ import { parseRepositoryName } from "../names/index.ts";
 import { openStore } from "./index.ts";
 
 const home = parseRepositoryName("acme/leased");
-const lease = { beatMs: 100, silenceMs: 2000 };
+const lease = { beatMs: 100, silenceMs: 5000 };
 
 describe.skipIf(lacksCeph())("a store with its catalog on PostgreSQL and its blobs in a bucket", () => {
   it("belongs to one process: a second one is refused while the first shows itself, succeeds it when it is silent, and the first one changes nothing when it wakes up", async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryFolder, type TemporaryFolder } from "@waybill/foundation/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { digestOf, type Digest } from "../digest/index.ts";
@@ -240,8 +239,7 @@ describe("tag policies", () => {
     now += 1000;
     await push(app, "v2");
     await store.tagPolicies.put({ name: "last", matching: "*", rules: { last: 1 } });
-    for (let wait = 0; wait < 500 && (await tagsOf(app)).length > 1; wait++) await sleep(10);
-    expect(await tagsOf(app)).toEqual(["v2"]);
+    await expect.poll(() => tagsOf(app)).toEqual(["v2"]);
   });
 
   it("are replaced by name, listed, removed, and refused when they are none", async () => {

@@ -75,7 +75,7 @@ describe("a page with more pulls than it can follow", () => {
     await server.close();
   });
   async function until(what: (snapshot: FeedSnapshot) => boolean): Promise<FeedSnapshot> {
-    for (let turn = 0; turn < 2000; turn += 1) {
+    for (let turn = 0; turn < 9_000; turn += 1) {
       if (what(feed.snapshot())) return feed.snapshot();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

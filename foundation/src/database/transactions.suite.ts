@@ -101,10 +101,10 @@ export function transactionSuite(here: ParcelDatabase): void {
     });
 
     it("are rolled back when they send no statement for too long, and hold nobody up", async () => {
-      const impatient = await here.openAgain({ idleTransactionTimeoutMs: 150 });
+      const impatient = await here.openAgain({ idleTransactionTimeoutMs: 1_000 });
       const asleep = impatient.transaction(async (tx) => {
         await tx.insertInto("depot").values(depot(1)).execute();
-        await sleep(700);
+        await sleep(3_000);
         await tx.insertInto("depot").values(depot(2)).execute();
       });
       const awake = impatient.transaction((tx) => tx.insertInto("depot").values(depot(3)).execute());
@@ -114,7 +114,7 @@ export function transactionSuite(here: ParcelDatabase): void {
     });
 
     it("that find no free connection in time say so", async () => {
-      const narrow = await here.openAgain({ acquireTimeoutMs: 100, connections: 1 });
+      const narrow = await here.openAgain({ acquireTimeoutMs: 1_000, connections: 1 });
       const end = gate();
       const holding = narrow.transaction(async (tx) => {
         await tx.insertInto("depot").values(depot(1)).execute();

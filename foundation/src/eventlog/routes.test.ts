@@ -38,7 +38,7 @@ class Listener {
   }
 
   async until(count: number): Promise<number[]> {
-    await vi.waitUntil(() => this.numbers.length >= count, { timeout: 10_000, interval: 5 });
+    await vi.waitUntil(() => this.numbers.length >= count, { timeout: 45_000, interval: 5 });
     return this.numbers;
   }
 

@@ -48,9 +48,9 @@ function keep(kubernetes: Kubernetes, more: Partial<KeepListOptions<Pod, string>
 }
 
 async function until(done: () => boolean): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 45_000;
   while (!done()) {
-    if (performance.now() > end) throw new Error("waited 15 s in vain");
+    if (performance.now() > end) throw new Error("waited 45 s in vain");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -113,10 +113,10 @@ describe("keepList", () => {
   it("begins a list anew that expires between its pages", async () => {
     const { server, kubernetes } = await fake();
     for (let i = 0; i < 9; i += 1) server.put("pods", pod(`p${i}`, "red"));
-    server.trouble.delayMs = 20;
     const { list, mirror, faults } = keep(kubernetes, { pageSize: 3 });
-    await until(() => server.requests.length === 2);
-    server.compact();
+    server.trouble.onRequest = (count) => {
+      if (count === 2) server.compact();
+    };
     await list.synced;
     expect(mirror.size).toBe(9);
     expect(faults).toEqual([]);
@@ -131,18 +131,21 @@ describe("keepList", () => {
     await until(() => server.openWatches() === 1);
     server.put("pods", pod("elsewhere", "red", "b"));
     server.put("pods", pod("elsewhere", "blue", "b"));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    server.cutWatches();
-    await until(() => list.state().watches === 2 && server.openWatches() === 1);
-    expect(server.requests.at(-1)?.url).toContain("resourceVersion=102&");
+    // A watch that lives until a bookmark has come is followed by one from there; how long that takes is not known.
+    for (let watch = 2; server.requests.at(-1)?.url.includes("resourceVersion=102&") !== true; watch += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      server.cutWatches();
+      await until(() => list.state().watches >= watch && server.openWatches() === 1);
+    }
+    expect(list.state().lists).toBe(1);
   });
 
   it("notices a peer that is half dead, and leaves one alone that is merely idle", async () => {
     const { server, kubernetes } = await fake();
     server.trouble.bookmarkMs = 40;
-    const { list } = keep(kubernetes, { timing: { ...quick, silenceMs: 400 } });
+    const { list } = keep(kubernetes, { timing: { ...quick, silenceMs: 2_000 } });
     await list.synced;
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(list.state().watches).toBe(1);
     server.trouble.silent = true;
     await until(() => list.state().watches >= 2);

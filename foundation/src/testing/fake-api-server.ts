@@ -16,8 +16,8 @@ export interface FakeApiTrouble {
   silent?: boolean | undefined;
   /** Milliseconds between bookmarks. */
   bookmarkMs?: number | undefined;
-  /** Milliseconds before each answer. */
-  delayMs?: number | undefined;
+  /** Told of each request before it is answered, with its number from 1. */
+  onRequest?: ((count: number) => void) | undefined;
 }
 
 /**
@@ -150,7 +150,7 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
       url: request.url ?? "",
       authorization: request.headers.authorization,
     });
-    if (trouble.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, trouble.delayMs));
+    trouble.onRequest?.(requests.length);
     const next = trouble.answers.shift();
     if (next !== undefined) return answer(response, next.status, next.body ?? {}, next.headers);
     const [, namespace, plural = ""] =

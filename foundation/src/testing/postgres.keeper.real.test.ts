@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 
 describe("the PostgreSQL of a test run", () => {
   it.each(["its holder ends", "it is told to end"])("leaves nothing behind when %s", async (how) => {
@@ -23,7 +23,7 @@ describe("the PostgreSQL of a test run", () => {
     if (how === "its holder ends") keeper.stdin.end();
     else keeper.kill("SIGTERM");
     expect(await gone).toEqual([0, null]);
-    await vi.waitUntil(() => cut.length > 0);
+    await expect.poll(() => cut.length).toBeGreaterThan(0);
     expect(existsSync(folder)).toBe(false);
     await expect(new Client({ connectionString: url }).connect()).rejects.toThrow();
   });

@@ -27,11 +27,11 @@ export function directorySuite(kind: DatabaseKind): void {
       const one = await startTestManager(database.url);
       const other = await startTestManager(database.url);
       const tenant = await one.newTenant(await one.newCluster(), { name: "acme" });
-      await expect.poll(() => other.manager.tenantOf.known("acme"), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => other.manager.tenantOf.known("acme")).toBe(true);
       const late = await startTestManager(database.url);
       expect(late.manager.tenantOf.known("acme")).toBe(true);
       await one.call("DELETE", `/api/v1/clusters/${tenant.clusterId}/tenants/${tenant.id}`, { token: one.admin });
-      await expect.poll(() => other.manager.tenantOf.known("acme"), { timeout: 10_000 }).toBe(false);
+      await expect.poll(() => other.manager.tenantOf.known("acme")).toBe(false);
       await Promise.all([one.close(), other.close(), late.close()]);
       await database.drop();
     });
@@ -45,8 +45,8 @@ export function directorySuite(kind: DatabaseKind): void {
       await one.newTenant(cluster, { name: "acme" });
       await one.events.trim({ before: (await one.events.newest()) + 1 });
       await one.newTenant(cluster, { name: "beta" });
-      await expect.poll(() => other.manager.tenantOf.known("acme"), { timeout: 10_000 }).toBe(true);
-      await expect.poll(() => other.manager.tenantOf.known("beta"), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => other.manager.tenantOf.known("acme")).toBe(true);
+      await expect.poll(() => other.manager.tenantOf.known("beta")).toBe(true);
       await Promise.all([one.close(), other.close()]);
       await database.drop();
     });

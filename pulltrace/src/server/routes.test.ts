@@ -151,14 +151,14 @@ describe("GET /api/v1/events", () => {
     expect(await running.metric("pulltrace_sse_clients_active")).toBe(2);
     await expect(readEvents(running.url)).rejects.toThrow(/503.*PT-503/);
     for (const reader of readers) await reader.close();
-    await expect.poll(() => running.metric("pulltrace_sse_clients_active"), { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => running.metric("pulltrace_sse_clients_active")).toBe(0);
   });
 
   it("ends when the server closes", async () => {
     const running = await runningServer();
     const reader = await readEvents(running.url);
     await running.close();
-    await expect.poll(() => reader.ended(), { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => reader.ended()).toBe(true);
   });
 });
 

@@ -23,10 +23,13 @@ export interface ReportingNode extends AsyncDisposable {
   /** Each report of the repository's pulls, oldest first. */
   history(repository: string): ReportedPull[];
   /** The first report, from the last one on, that is as asked. */
-  until(what: (report: AgentReport) => boolean, withinMs?: number): Promise<AgentReport>;
+  until(what: (report: AgentReport) => boolean): Promise<AgentReport>;
   stopAgent(): Promise<void>;
   startAgent(): Promise<void>;
 }
+
+/** When a wait is given up. */
+const hopeMs = 150_000;
 
 export function pullsOf(report: AgentReport, repository: string): ReportedPull[] {
   return report.pulls.filter((pull) => pull.imageRef.includes(`/${repository}`));
@@ -76,8 +79,8 @@ export async function startReportingNode(options: {
     reports,
     name: (image) => `${proxy.address}/${image.reference}`,
     history: (repository) => reports.flatMap((report) => pullsOf(report, repository)),
-    async until(what, withinMs = 60_000) {
-      const end = Date.now() + withinMs;
+    async until(what) {
+      const end = Date.now() + hopeMs;
       for (let seen = Math.max(0, reports.length - 1); Date.now() < end;) {
         for (; seen < reports.length; seen += 1) {
           const report = reports[seen];

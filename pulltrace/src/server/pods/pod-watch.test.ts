@@ -27,9 +27,9 @@ async function scene(
   return { api, source, told };
 }
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 45_000;
   while (!(await done())) {
-    if (performance.now() > end) throw new Error("waited 15 s in vain");
+    if (performance.now() > end) throw new Error("waited 45 s in vain");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -100,7 +100,7 @@ export async function readEvents(
         if (done(messages)) finish();
         else if (over) finish(new Error(`the stream ended after ${messages.length} messages`));
       };
-      const timer = setTimeout(() => finish(new Error(`waited 15 s in vain; ${messages.length} messages`)), 15_000);
+      const timer = setTimeout(() => finish(new Error(`waited 45 s in vain; ${messages.length} messages`)), 45_000);
       waiting.add(look);
       look();
     });
