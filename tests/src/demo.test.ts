@@ -61,7 +61,10 @@ function startDemo(flags: readonly string[] = [], environment: Readonly<Record<s
     output: () => printed,
     url,
     pulls,
-    pull: (what, wanted) => until(`${what}; printed so far:\n${printed}`, async () => (await pulls()).find(wanted)),
+    pull: (what, wanted) =>
+      until(what, async () => (await pulls()).find(wanted), {
+        state: async () => `${JSON.stringify(await pulls())}\n${printed}`,
+      }),
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) {
         const gone = once(child, "exit");
@@ -130,7 +133,8 @@ describe.skipIf(missing !== undefined)("waybill demo with a containerd", () => {
     const first = startDemo(["--rate", "2MiB"]);
     await first.pull("a live pull", downloading);
     const second = startDemo();
-    await once(second.child, "exit");
+    // Its words have come, too.
+    await once(second.child, "close");
     expect(second.child.exitCode).toBe(3);
     expect(second.output()).toContain(`in use by another Waybill (process ${first.child.pid})`);
     const before = (await first.pulls()).reduce((sum, pull) => sum + pull.downloadedBytes, 0);
@@ -179,7 +183,7 @@ describe("waybill demo without a containerd", () => {
     const first = startDemo(["--recording"]);
     const address = new URL(await first.url()).host;
     const second = startDemo(["--recording", "--data", join(folder, "data/other"), "--http", address]);
-    await once(second.child, "exit");
+    await once(second.child, "close");
     expect(second.child.exitCode).toBe(3);
     expect(second.output()).toMatch(/already in use\n.*--http/);
     expect(await first.end("SIGINT")).toBe(0);

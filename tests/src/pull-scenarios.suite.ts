@@ -296,6 +296,15 @@ export function describePulls(from: "docker-registry" | "our store"): void {
       });
 
       it("had one beginning and one end for each pull, and metrics that say the same", async () => {
+        const endings = () =>
+          events.received.filter(
+            ({ event }) => event.nodeName === node.name && /^pull\.(?:completed|failed)$/.test(event.type),
+          );
+        // An event is on its way for a moment when its pull is over on the server already.
+        const over = new Set(node.looks.at(-1)?.pulls.map(({ id }) => id));
+        await until("the events of all that is over", () =>
+          new Set(endings().map(({ event }) => event.pull?.id)).size >= over.size ? true : undefined,
+        );
         const own = events.received.filter(({ event }) => event.nodeName === node.name && event.pull !== undefined);
         const ids = new Set(own.map(({ event }) => event.pull?.id));
         for (const id of ids) {

@@ -187,8 +187,8 @@ describe("two images pulled at once from our store by a real containerd", () => 
   });
 
   it("are counted in the metrics", async () => {
-    expect(await stage.metric("pulltrace_pulls_active")).toBe(0);
-    expect(await stage.metric("pulltrace_agents_connected")).toBe(1);
+    await expect.poll(() => stage.metric("pulltrace_pulls_active")).toBe(0);
+    await expect.poll(() => stage.metric("pulltrace_agents_connected")).toBe(1);
     expect(await stage.metric("pulltrace_agent_reports_total")).toBeGreaterThan(10);
   });
 });
@@ -212,6 +212,6 @@ describe("a pull that its client gives up", () => {
     expect(failed.event.pull?.phase).toMatch(/failed|cancelled/);
     expect(failed.event.pull?.error).toMatch(/\w+ \w+/);
     expect(failed.event.pull?.percent).toBeLessThan(100);
-    expect(await stage.metric("pulltrace_pull_errors_total")).toBe(1);
+    await expect.poll(() => stage.metric("pulltrace_pull_errors_total")).toBe(1);
   });
 });

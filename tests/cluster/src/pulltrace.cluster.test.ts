@@ -107,11 +107,11 @@ describe.skipIf(missing !== undefined)(`Pulltrace on a cluster of two nodes${rea
     const mine = async () => (await pulltrace.pulls()).filter(({ manifestDigest }) => manifestDigest === image.digest);
 
     beforeAll(async () => {
-      image = await pushLargeImage(cluster, "team-a/large", [10, 16, 6, 4]);
+      image = await pushLargeImage(cluster, "team-a/large", [10, 16, 6, 40]);
       bytesBefore = await pulltrace.metric("pulltrace_pull_bytes_total");
       pullsBefore = await pulltrace.metric("pulltrace_pulls_total");
-      // What is to be seen in flight lasts until the limit is taken away, however long the looking takes.
-      await limit(slow);
+      // Minutes: what is to be seen in flight lasts until the limit is taken away, however long the looking takes.
+      await limit(mebibyte / 2);
       await cluster.apply(deployment("large", image.reference, { replicas: 2 }));
     });
 

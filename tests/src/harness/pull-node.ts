@@ -111,7 +111,7 @@ export async function startPullNode(options: {
           const row = (await rows(repository)).at(-1);
           return row !== undefined && what(row) ? row : undefined;
         },
-        70_000,
+        { state: async () => JSON.stringify(await rows(repository), undefined, 1) },
       ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -88,7 +88,7 @@ export async function soak(seconds: number): Promise<SoakOutcome> {
         after = await holdings();
         return after.sockets <= before.sockets && after.timers <= before.timers ? true : undefined;
       },
-      60_000,
+      { limitMs: 60_000 },
     ).catch(() => false);
     return { before, during, after, ...counts };
   } finally {

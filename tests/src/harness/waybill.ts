@@ -127,8 +127,10 @@ export async function startWaybill(
     },
     output: () => printed,
     waitForLine: (text) =>
-      until(`a line with ${text}`, () =>
-        printed.split("\n").find((line) => (typeof text === "string" ? line.includes(text) : text.test(line))),
+      until(
+        `a line with ${text}`,
+        () => printed.split("\n").find((line) => (typeof text === "string" ? line.includes(text) : text.test(line))),
+        { state: () => printed.slice(-10_000) },
       ),
     async peakMemory() {
       const status = await readFile(`/proc/${child.pid}/status`, "utf8");
