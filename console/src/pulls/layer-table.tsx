@@ -1,6 +1,7 @@
 import { isRunning, type LayerStatus, type PullStatus } from "@waybill/pulltrace/contract";
 import { formatBytes, formatSpeed, shortDigest, shortMediaType } from "../format/index.ts";
 import { PhaseMark } from "../graphics/index.ts";
+import { layerWaitWords } from "./time-left.ts";
 
 interface LayerTableProps {
   readonly pull: PullStatus;
@@ -54,7 +55,11 @@ export function LayerTable({ pull, holders }: LayerTableProps) {
               <td className="right">{downloadedText(layer)}</td>
               <td className="right">{layer.phase === "downloading" ? formatSpeed(layer.bytesPerSec) : "–"}</td>
               <td>
-                <LayerPhaseCell layer={layer} holder={holders.get(layer.digest)} ended={!isRunning(pull)} />
+                {layer.phase === "waiting" ? (
+                  <PhaseMark phase="waiting" word={layerWaitWords(pull, layer.digest, holders)} />
+                ) : (
+                  <PhaseMark phase={layer.phase} />
+                )}
               </td>
             </tr>
           ))}
@@ -70,17 +75,4 @@ function downloadedText(layer: LayerStatus): string {
   const bytes = formatBytes(layer.downloadedBytes);
   if (!layer.totalKnown || layer.totalBytes <= 0) return bytes;
   return `${bytes}, ${Math.min(100, Math.floor((layer.downloadedBytes / layer.totalBytes) * 100))} %`;
-}
-
-interface LayerPhaseProps {
-  readonly layer: LayerStatus;
-  readonly holder: string | undefined;
-  /** The pull is over: what still waits will not begin. */
-  readonly ended: boolean;
-}
-
-function LayerPhaseCell({ layer, holder, ended }: LayerPhaseProps) {
-  if (layer.phase !== "waiting") return <PhaseMark phase={layer.phase} />;
-  if (ended) return <PhaseMark phase="waiting" word="not begun" />;
-  return <PhaseMark phase="waiting" word={holder === undefined ? "waiting for a slot" : `waits for ${holder}`} />;
 }

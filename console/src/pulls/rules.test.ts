@@ -8,7 +8,7 @@ import { filterChoices, filterEntries, isFiltering, readSearch, toggleGroups, wi
 import { byUrgency, groupByImage, groupsWith, rollOutOf } from "./grouping.ts";
 import { segmentsOf } from "./segments.ts";
 import { createWaitsReader, summarize, waitsOf } from "./summary.ts";
-import { holderOf, layerHolders, runningByNode, timeLeft } from "./time-left.ts";
+import { holderOf, layerHolders, layerWaitWords, runningByNode, timeLeft } from "./time-left.ts";
 import { timelineOf } from "./timeline.ts";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
@@ -165,6 +165,13 @@ describe("the time left", () => {
     const [holder] = holders.values();
     expect(timeLeft(byId("p05"), now, holder).text).toBe("waits for analytics/notebook:cuda-12.6");
     expect(holderOf(byId("p05"), nodes)).toBe(holder);
+    const words = (pull: PullStatus): string[] =>
+      pull.layers.map(({ digest, phase }) => (phase === "waiting" ? layerWaitWords(pull, digest, holders) : phase));
+    const p05 = byId("p05");
+    expect(words(p05)).toEqual(["cached", "waits for analytics/notebook:cuda-12.6", "waiting its turn"]);
+    const own = { ...p05.layers[0]!, digest: "own", phase: "downloading" as const };
+    expect(words({ ...p05, layers: [...p05.layers, own] })[2]).toBe("waiting for a slot");
+    expect(words({ ...p05, phase: "cancelled" })).toEqual(["cached", "not begun", "not begun"]);
     expect(layerHolders(byId("p05"), nodes.get("worker-01")!).size).toBe(0);
     expect(nodes.has("worker-06")).toBe(false);
   });

@@ -107,3 +107,16 @@ export function layerHolders(pull: PullStatus, neighbours: readonly PullEntry[])
   }
   return holders;
 }
+
+/**
+ * Why a layer of a pull waits. Where another pull fetches one of its layers and nothing of its own is fetched, containerd
+ * begins with the others when that one is there: no slot is missing.
+ * @param holders what `layerHolders` says of the pull
+ */
+export function layerWaitWords(pull: PullStatus, digest: string, holders: ReadonlyMap<string, string>): string {
+  if (!isRunning(pull)) return "not begun";
+  const holder = holders.get(digest);
+  if (holder !== undefined) return `waits for ${holder}`;
+  const idle = holders.size > 0 && !pull.layers.some(({ phase }) => phase === "downloading");
+  return idle ? "waiting its turn" : "waiting for a slot";
+}
