@@ -128,6 +128,17 @@ describe("the index of pods", () => {
     }
   });
 
+  it("finds what kubelet says of a static pod, whose mirror in the API has another UID", () => {
+    const index = createPodIndex();
+    const pod = podOf({ statuses: [waitingFor("c0", "ImagePullBackOff", 'Back-off pulling image "nginx:1"')] });
+    const annotations = { "kubernetes.io/config.mirror": "hash-of-the-file" };
+    const mirror = keptPod({ ...pod, metadata: { ...pod.metadata, annotations } })!;
+    index.podChanged({ type: "added", key: "k", value: mirror }, 0);
+    const event = keptEvent(eventOf("Failed", failed, 2_000, { uid: "hash-of-the-file", count: 4 }))!;
+    expect(index.eventChanged({ type: "added", key: "e", value: event })).toEqual(["node-1"]);
+    expect(index.podsOn("node-1", 0).waiting).toMatchObject([{ tries: 4, failedAt: 2_000, message: failed }]);
+  });
+
   it("counts tries by the pod's status where events are missing, and forgets events as Kubernetes does", () => {
     const index = createPodIndex();
     let previous = kept({});

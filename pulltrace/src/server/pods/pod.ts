@@ -58,6 +58,7 @@ export interface PodWait {
 export interface KeptPod {
   readonly namespace: string;
   readonly podName: string;
+  /** By which kubelet's events name it. */
   readonly podUid: string;
   readonly nodeName: string;
   readonly waits: readonly PodWait[];
@@ -84,6 +85,12 @@ export function isImageFault(reason: string | undefined): boolean {
   return reason !== undefined && imageFaults.has(reason);
 }
 
+/**
+ * A static pod stands in the API as its mirror, with a UID of its own; kubelet's events name the static pod's, which is
+ * this annotation of the mirror.
+ */
+const mirrorAnnotation = "kubernetes.io/config.mirror";
+
 /** From a pod to what is kept of it. Undefined when no node has it, or when it is over. */
 export function keptPod(pod: Pod): KeptPod | undefined {
   const nodeName = pod.spec?.nodeName;
@@ -93,7 +100,8 @@ export function keptPod(pod: Pod): KeptPod | undefined {
   if (deletionTimestamp !== undefined || phase === "Succeeded" || phase === "Failed") return undefined;
   const waits = waitsOf(pod);
   if (waits.length === 0) return nothingWaits;
-  return { namespace, podName: name, podUid: uid, nodeName, waits };
+  const podUid = pod.metadata.annotations?.[mirrorAnnotation] ?? uid;
+  return { namespace, podName: name, podUid, nodeName, waits };
 }
 
 function waitsOf(pod: Pod): readonly PodWait[] {
