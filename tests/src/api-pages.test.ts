@@ -40,13 +40,13 @@ it("the commands of docs/packages.md run as they are written, one after the othe
   expect(ended).toBe("kept because it is held by me (case-7: evidence)\nHELD\ndeleted: superseded\n");
   const { stdout: listed } = await run("tar", ["--zstd", "-tf", "run-17.tar.zst"], { cwd: folder.path });
   expect(listed).toBe("reports/junit.xml\nrun/evidence/server.log\n");
-}, 120_000);
+});
 
 it("the commands of docs/events.md run as they are written: events are read, a subscription is one", async () => {
   const [asked = "", told = ""] = await runPage("events.md", { cwd: folder.path, environment });
   expect(asked).toBe("package.opened\n0\n");
   expect(told).toBe("whsec_\npackage.* 0 false\n0\n");
-}, 120_000);
+});
 
 it("the commands of docs/uploads.md run as they are written, on both faces", async () => {
   const [draft = "", tus = ""] = await runPage("uploads.md", { cwd: folder.path, environment });
@@ -55,4 +55,4 @@ it("the commands of docs/uploads.md run as they are written, on both faces", asy
   expect(draft).toContain(`{"digest":"${digest}","size":11}`);
   expect(draft).toMatch(/\nhello world\n$/);
   expect(tus).toBe(`/v2/acme/files/blobs/${digest}\n`);
-}, 120_000);
+});

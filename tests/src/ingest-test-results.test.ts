@@ -65,4 +65,4 @@ it("the results of this project's own tests become a package, in a folder and on
   await expect(
     run(process.execPath, [script, "--results", join(folder.path, "empty"), "--root", root]),
   ).rejects.toThrow(/nothing to ingest/);
-}, 120_000);
+});

@@ -76,12 +76,12 @@ beforeAll(async () => {
   await sleep(1000);
   over.abort();
   await watched;
-}, 300_000);
+});
 
 afterAll(async () => {
   await events?.disconnect();
   await stage?.[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 describe("two images pulled at once from our store by a real containerd", () => {
   it("are large enough for the promise: at least 200 MiB in at least 5 layers", () => {

@@ -43,11 +43,11 @@ beforeAll(async () => {
     .map((line) => line.replace(/\s+# .*$/, "").trim())
     .filter((line) => line !== "");
   machine = await freshMachine();
-}, 600_000);
+});
 
 afterAll(async () => {
   await machine?.[Symbol.asyncDispose]();
-}, 120_000);
+});
 
 const reason = missing === undefined ? "" : ` (not tried: ${missing})`;
 describe.skipIf(missing !== undefined)(`the README in a fresh clone with an empty home folder${reason}`, () => {
@@ -67,7 +67,7 @@ describe.skipIf(missing !== undefined)(`the README in a fresh clone with an empt
     }
     await rm(join(machine.clone, ".data"), { recursive: true });
     expect(await machine.shell("git -c safe.directory='*' status --short 2>/dev/null || true")).toBe("");
-  }, 300_000);
+  });
 
   it("make test: is what CI runs", async () => {
     expect(await machine.shell(`${command("make test")} --dry-run`)).toContain("scripts/test.ts check unit real");
@@ -107,7 +107,7 @@ describe.skipIf(missing !== undefined)(`the README in a fresh clone with an empt
     await agent.interrupt();
     await up.interrupt();
     expect(await machine.processes()).toEqual([]);
-  }, 120_000);
+  });
 
   it("with a key: the first token is printed, and without a token nobody enters", async () => {
     const key = command("export JWT_SIGNING_KEY=").replace(/\$\(.*\)$/, "a-key-of-this-test-that-is-long-enough");
@@ -119,7 +119,7 @@ describe.skipIf(missing !== undefined)(`the README in a fresh clone with an empt
     expect(await status("")).toBe("401");
     expect(await status(`-H 'Authorization: Bearer ${token}'`)).toBe("200");
     await up.interrupt();
-  }, 120_000);
+  });
 
   it("has no command that was not run here", () => {
     expect(commands.filter((line) => !done.has(line))).toEqual([]);

@@ -67,7 +67,7 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     expect(wrong.code).not.toBe(0);
     const none = await at.run("migrate", "--root", join(at.folder, "none"), "--from", file, "--to", s3);
     expect([none.code, none.stderr.includes("there is no store in")]).toEqual([1, true]);
-  }, 180_000);
+  });
 
   it("waybill doctor says whether the bucket of --blobs can be used, and what to do when not", async () => {
     const ceph = await cephBucket();
@@ -97,7 +97,7 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     // Nothing is left behind: a store that is made there finds the place empty.
     await writeFile(join(at.folder, "small.txt"), "small\n");
     await at.good("put", "small.txt", "acme/first:v1", "--root", at.root, "--blobs", ceph.url(), "--quiet");
-  }, 180_000);
+  });
 
   it("the metrics count requests to S3 by operation and outcome, and what fails for now says when to come again", async () => {
     const ceph = await cephBucket();
@@ -157,7 +157,7 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     expect(
       await count('artifact_store_s3_requests_total{operation="PutObject",outcome="unreachable"}'),
     ).toBeGreaterThan(1);
-  }, 180_000);
+  });
 
   it("the commands of docs/s3.md run as they are written, but for addresses, folders and keys", async () => {
     const ceph = await cephBucket();
@@ -193,5 +193,5 @@ describe.skipIf(lacksCeph())("commands on a store in a bucket", () => {
     expect(await readFile(join(at.folder, "notes/note.txt"), "utf8")).toBe("kept\n");
     const moved = await runWaybill(migrate, at.environment);
     expect(moved).toMatchObject({ code: 0, stdout: "nothing to move: the blobs are there already\n" });
-  }, 180_000);
+  });
 });

@@ -124,7 +124,7 @@ describe("the same words and the same answers, for a folder and for a server", (
     expect(simulated).toContain("remove-tag acme/results:nightly: may go because no rule keeps it");
     expect(simulated).toMatch(/^acme\/copy +0 +1 +-$/m);
     expect(simulated).toMatch(/^all +1 +2 +[\d.]+ [KM]?i?B$/m);
-  }, 300_000);
+  });
 });
 
 describe.each(placeKinds)("a store in %s", (kind) => {

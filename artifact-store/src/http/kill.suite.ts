@@ -97,7 +97,7 @@ const sameMachineFor = 5;
 export function describePushKills(startPlace: () => Promise<TestPlace>, rounds: number): void {
   it(
     `${rounds} times at a random moment: what was acknowledged is whole, what was not is whole or absent, uploads go on, and nothing is left for ever`,
-    { timeout: (60 + rounds * 6) * 1000 },
+    { timeout: (600 + rounds * 20) * 1000 },
     async () => {
       await using place = await startPlace();
       const { root, ...places } = place.options;

@@ -93,7 +93,7 @@ describe("real conformance runs of guide-board", () => {
     }
     await hub.down();
     await door.close();
-  }, 60_000);
+  });
 
   it("are refused when their run.json says something else", async () => {
     await using folder = await temporaryFolder("waybill-run-");

@@ -95,7 +95,7 @@ async function moveWithKills({ root, from, to, ceph }: Move, kills: number, all:
 export function describeMoveKills(kills: number): void {
   it(
     `to S3 and back, killed with -9 ${kills} times, with pushes all the while: nothing acknowledged is lost`,
-    { timeout: (120 + kills * 8) * 1000 },
+    { timeout: (600 + kills * 30) * 1000 },
     async () => {
       await using folder = await temporaryFolder("waybill-relocation-");
       const ceph = await cephBucket();

@@ -16,7 +16,7 @@ const day = 24 * 60 * 60 * 1000;
 export function describeCollectionKills(startPlace: () => Promise<TestPlace>, rounds: number): void {
   it(
     `${rounds} times kill -9 during pushes, mounts, deletions and a collection: what is acknowledged is whole, and in the end everything deleted is given back`,
-    { timeout: (60 + rounds * 5) * 1000 },
+    { timeout: (600 + rounds * 20) * 1000 },
     async () => {
       await using place = await startPlace();
       let checked = 0;

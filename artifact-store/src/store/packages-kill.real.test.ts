@@ -71,4 +71,4 @@ it(`${rounds} × kill -9 during package writes: what is acknowledged is whole, a
   expect((await store.packages.find({ states: ["open", "expired"] })).items).toEqual([]);
   expect((await store.collection.audit()).findings).toEqual([]);
   await store.close();
-}, 170_000);
+});

@@ -83,5 +83,5 @@ export function crashSuite(kind: DatabaseKind, kills: number): void {
     expect(events.toSorted()).toEqual(made);
     await reader.close();
     await database.drop();
-  }, 170_000);
+  });
 }
