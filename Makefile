@@ -56,7 +56,7 @@ docs: ## write the generated pages of docs/
 	@bin/waybill docs settings > docs/settings.md
 	@node scripts/chart-values.ts
 
-screenshot: ## make the screenshot of the README again
+screenshot: ## make the screenshots of the README again
 	@scripts/setup.sh test
 	@npm run --silent screenshot --workspace @waybill/tests
 

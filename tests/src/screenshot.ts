@@ -1,5 +1,5 @@
 /**
- * Makes the screenshot of the README: real pulls of a real containerd, on the page of a real server.
+ * Makes the screenshots of the README, light and dark: real pulls of a real containerd, on the page of a real server.
  * `npm run screenshot --workspace @waybill/tests`
  */
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { setStage } from "./harness/stage.ts";
 import { until } from "./harness/until.ts";
 
 const mebibyte = 1024 * 1024;
-const target = join(import.meta.dirname, "../../docs/images/pulls.png");
+const images = join(import.meta.dirname, "../../docs/images");
 const layers = (...sizes: readonly (readonly [string, number])[]): { seed: string; sizeBytes: number }[] =>
   sizes.map(([seed, mebibytes]) => ({ seed, sizeBytes: mebibytes * mebibyte }));
 
@@ -25,9 +25,8 @@ try {
   const query = await stage.publish("search/query", layers(base, ["python", 34], ["query", 12]));
 
   const page = await browser.newPage({
-    viewport: { width: 1200, height: 640 },
+    viewport: { width: 1200, height: 760 },
     deviceScaleFactor: 1.5,
-    colorScheme: "light",
   });
   await page.goto(stage.waybill.url);
   await page.getByRole("button", { name: "search/indexer" }).waitFor();
@@ -35,8 +34,14 @@ try {
   for (const image of [fraud, query]) stage.containerd.pull(stage.referenceOf(image));
   await page.getByRole("button", { name: "payments/fraud-model" }).click();
   await until("a good moment", async () => ((await stage.row(fraud))?.percent ?? 0) > 55 || undefined);
-  await page.screenshot({ path: target });
-  process.stdout.write(`${target}\n`);
+  for (const [colorScheme, name] of [
+    ["light", "pulls.png"],
+    ["dark", "pulls-dark.png"],
+  ] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: join(images, name) });
+    process.stdout.write(`${join(images, name)}\n`);
+  }
 } finally {
   await browser.close();
   await stage[Symbol.asyncDispose]();
