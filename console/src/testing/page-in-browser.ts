@@ -57,6 +57,8 @@ export function pageInBrowser(): PageInBrowser {
       scenePlayed = await playScene(scene, dist);
       if (browser === undefined) throw new Error("Chromium did not start.");
       context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
+      // When a wait is given up: a busy machine proves nothing.
+      context.setDefaultTimeout(150_000);
       const page = await context.newPage();
       if (ownClock) await page.clock.install();
       const complaints: string[] = [];

@@ -51,7 +51,7 @@ export async function loadPage(seconds: number): Promise<PageLoad> {
     if (message.type() === "error") complaints.push(message.text());
   });
   const document = await page.goto(waybill.url);
-  await page.locator("[role=row][data-pull]").first().waitFor({ timeout: 60_000 });
+  await page.locator("[role=row][data-pull]").first().waitFor({ timeout: 150_000 });
   const session = await page.context().newCDPSession(page);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
   await session.send("HeapProfiler.enable");
