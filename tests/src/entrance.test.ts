@@ -4,7 +4,8 @@ import { createLogger } from "@waybill/foundation/telemetry";
 import { readSettings } from "@waybill/foundation/config";
 import type { PullList } from "@waybill/pulltrace/contract";
 import { startWaybill, type RunningWaybill } from "@waybill/waybill/assembly";
-import { upSettings } from "@waybill/waybill/settings";
+import { startPullService } from "@waybill/waybill/pull-service";
+import { pullServiceSettings, upSettings } from "@waybill/waybill/settings";
 import { buildSampleImage, writeOciLayout, type SampleImage } from "@waybill/waybill/sample";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readEvents } from "./harness/event-reader.ts";
@@ -138,6 +139,40 @@ describe("a stranger", () => {
   it("cannot report pulls", async () => {
     expect((await call(undefined, "POST", "/api/v1/report", {})).status).toBe(401);
     expect((await call(tenants["team-a"]?.owner, "POST", "/api/v1/report", {})).status).toBe(401);
+  });
+});
+
+describe("the pull server's second address, for reports alone", () => {
+  it("refuses strangers, readers' tokens and every other route; the agents' token gets in", async () => {
+    const agentToken = "agents-of-this-test";
+    const settings = readSettings(pullServiceSettings, {
+      env: {
+        JWT_SIGNING_KEY: signingKey,
+        PULLTRACE_AGENT_TOKEN: agentToken,
+        PULLTRACE_HTTP_ADDR: "127.0.0.1:0",
+        PULLTRACE_METRICS_ADDR: "127.0.0.1:0",
+        PULLTRACE_REPORT_ADDR: "127.0.0.1:0",
+        PULLTRACE_KUBERNETES: "off",
+      },
+      flags: {},
+    });
+    const service = await startPullService(settings, createLogger({ level: "silent", name: "pulltrace-server" }));
+    try {
+      const report = { nodeName: "node-1", timestamp: new Date().toISOString(), pulls: [] };
+      const statusOf = async (method: string, path: string, token?: string): Promise<number> => {
+        const headers = token === undefined ? {} : bearer(token);
+        const body = method === "POST" ? { body: JSON.stringify(report) } : {};
+        return (await fetch(`${service.reportUrl}${path}`, { method, headers, ...body })).status;
+      };
+      for (const token of [undefined, "made-up", admin, tenants["team-a"]?.owner])
+        expect(await statusOf("POST", "/api/v1/report", token)).toBe(401);
+      for (const path of ["/", "/api/v1/pulls", "/api/v1/events", "/metrics"])
+        expect([path, await statusOf("GET", path, admin)]).toEqual([path, 404]);
+      expect(await statusOf("GET", "/api/v1/report", agentToken)).toBe(405);
+      expect(await statusOf("POST", "/api/v1/report", agentToken)).toBe(204);
+    } finally {
+      await service.close();
+    }
   });
 });
 

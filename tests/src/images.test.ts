@@ -128,6 +128,7 @@ describe.skipIf(noBuild !== undefined)("the container images", () => {
     expect(configuration.config.Entrypoint).toContain("--max-old-space-size=24");
     expect(Object.keys((await inside("pulltrace-server")).configuration.config.ExposedPorts ?? {})).toEqual([
       "8080/tcp",
+      "8081/tcp",
       "9090/tcp",
     ]);
   });
@@ -144,9 +145,10 @@ describe.skipIf(noBuild !== undefined)("the container images", () => {
         "tmp/",
         "var/tmp/",
       ]);
-      expect(paths.filter((path) => /\.[cm]js$/.test(path) && path.includes("/program/"))).toEqual([
-        `opt/waybill/program/${name}/main.cjs`,
-      ]);
+      const threads = name === "pulltrace-server" ? ["report.worker.cjs"] : [];
+      expect(paths.filter((path) => /\.[cm]js$/.test(path) && path.includes("/program/"))).toEqual(
+        ["main.cjs", ...threads].map((file) => `opt/waybill/program/${name}/${file}`),
+      );
       expect(lines.filter((line) => /^-..x/.test(line)).map((line) => line.split(/\s+/)[5])).toEqual(
         expect.arrayContaining(["usr/local/bin/node"]),
       );
@@ -237,13 +239,21 @@ describe.skipIf(noContainerd !== undefined)("the container images under a real c
   });
 
   it("the server answers, serves its page, and is nobody", async () => {
-    const [http, metrics] = [await freePort(), await freePort()];
+    const [http, metrics, reports] = [await freePort(), await freePort(), await freePort()];
     await using server = await start("pulltrace-server", "server", {
       PULLTRACE_HTTP_ADDR: `127.0.0.1:${http}`,
+      PULLTRACE_REPORT_ADDR: `127.0.0.1:${reports}`,
       PULLTRACE_METRICS_ADDR: `127.0.0.1:${metrics}`,
     });
     await until("the server is healthy", () => answers(`http://127.0.0.1:${http}/healthz`));
     expect(await (await fetch(`http://127.0.0.1:${http}/`)).text()).toContain("<title>");
+    const report = { nodeName: "node-1", timestamp: new Date().toISOString(), pulls: [] };
+    const told = await fetch(`http://127.0.0.1:${reports}/api/v1/report`, {
+      method: "POST",
+      body: JSON.stringify(report),
+    });
+    expect(told.status).toBe(204);
+    expect(await (await fetch(`http://127.0.0.1:${http}/api/v1/nodes`)).text()).toContain('"node-1"');
     expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain("pulltrace_pulls_active");
     const status = await readFile(`/proc/${server.pid}/status`, "utf8");
     expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m);

@@ -37,10 +37,12 @@ export interface Outcome {
   readonly peakMiB: number;
 }
 
-async function startServer(nodeFlags: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
+async function startServer(
+  nodeFlags: readonly string[],
+): Promise<{ child: ChildProcess; port: number; reportPort: number }> {
   const child = fork(join(import.meta.dirname, "server.process.ts"), { execArgv: [...nodeFlags] });
-  const [{ port }] = (await once(child, "message")) as [{ port: number }];
-  return { child, port };
+  const [ports] = (await once(child, "message")) as [{ port: number; reportPort: number }];
+  return { child, ...ports };
 }
 
 function startHelper(file: string): ChildProcess {
@@ -83,11 +85,11 @@ export async function play(
   const readers = stack.adopt(startHelper("clients.process.ts"), (child) => stop(child));
   const agents = stack.adopt(startHelper("agents.process.ts"), (child) => stop(child));
   const epoch = Date.now();
-  const { port } = server;
+  const { port, reportPort } = server;
   const pid = server.child.pid ?? 0;
   const { clients, path, view, gzip } = scenario;
   await ask(readers, { start: { port, clients, path, view, gzip, epoch } satisfies ClientsOrder }, "started");
-  const order: AgentsOrder = { port, workload: scenario.workload, epoch };
+  const order: AgentsOrder = { port: reportPort, workload: scenario.workload, epoch };
   await ask(agents, { open: order }, "opened");
   await sleep(1_500);
   // As late as can be: a heartbeat, which each client has at its own time, would stand in its stream.

@@ -1,4 +1,7 @@
-/** The pull server as `waybill pulltrace server` runs it, without the page. Prints its address. */
+/**
+ * The pull server as the chart runs it, with an address of their own for agents, and without the page. Tells its ports.
+ * `BENCH_REPORTS=shared` has agents report to the address of all.
+ */
 import { openAuthenticator } from "@waybill/foundation/auth";
 import { createApp, healthGroup, startServer } from "@waybill/foundation/http";
 import { createLogger, createRegistry } from "@waybill/foundation/telemetry";
@@ -14,8 +17,10 @@ const app = createApp({
   registry,
 });
 const running = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log });
-process.send?.({ port: running.port });
+const reports =
+  process.env["BENCH_REPORTS"] === "shared" ? undefined : await server.takeReportsAt({ host: "127.0.0.1", port: 0 });
+process.send?.({ port: running.port, reportPort: reports?.port ?? running.port });
 process.once("SIGTERM", () => {
   server.close();
-  void running.close().then(() => process.exit(0));
+  void Promise.all([running.close(), reports?.close()]).then(() => process.exit(0));
 });

@@ -22,6 +22,8 @@ interface Definition {
   readonly program: string;
   readonly description: string;
   readonly page: boolean;
+  /** Programs of its threads, seen from the repository's root. */
+  readonly threads: readonly string[];
   /** Options of Node: how large its memory may grow. */
   readonly nodeOptions: readonly string[];
   readonly environment: readonly string[];
@@ -34,6 +36,7 @@ const definitions: readonly Definition[] = [
     program: "pulltrace-agent",
     description: "Reports the image pulls of a node's containerd",
     page: false,
+    threads: [],
     ...agentRuntime,
     ports: [],
   },
@@ -42,9 +45,10 @@ const definitions: readonly Definition[] = [
     program: "pulltrace-server",
     description: "Every image pull on every node, live: API, page and metrics",
     page: true,
+    threads: ["pulltrace/src/server/report-thread/report.worker.ts"],
     nodeOptions: [],
     environment: [],
-    ports: ["8080/tcp", "9090/tcp"],
+    ports: ["8080/tcp", "8081/tcp", "9090/tcp"],
   },
 ];
 

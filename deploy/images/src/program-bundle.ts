@@ -14,11 +14,16 @@ export interface ProgramBundle {
  * that loads an HTTP client of many MiB that nobody calls.
  * @param name of a file in waybill/src/commands/programs
  */
-export async function bundleProgram(name: string): Promise<ProgramBundle> {
+export function bundleProgram(name: string): Promise<ProgramBundle> {
+  return bundleFile(`waybill/src/commands/programs/${name}.ts`);
+}
+
+/** The same for any file, such as the program of a thread. @param source seen from the repository's root */
+export async function bundleFile(source: string): Promise<ProgramBundle> {
   const result = await build({
     absWorkingDir: root,
-    entryPoints: [`waybill/src/commands/programs/${name}.ts`],
-    outfile: `${name}.cjs`,
+    entryPoints: [source],
+    outfile: "bundle.cjs",
     write: false,
     bundle: true,
     platform: "node",
@@ -33,7 +38,7 @@ export async function bundleProgram(name: string): Promise<ProgramBundle> {
     logLevel: "error",
   });
   const bundle = result.outputFiles[0];
-  if (bundle === undefined) throw new Error(`esbuild wrote nothing for ${name}`);
+  if (bundle === undefined) throw new Error(`esbuild wrote nothing for ${source}`);
   return { bytes: bundle.contents, packages: packagesOf(result.metafile) };
 }
 

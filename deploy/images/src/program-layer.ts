@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { UserError } from "@waybill/foundation/errors";
 import type { ArchiveEntry } from "@waybill/waybill/oci-image";
-import { bundleProgram } from "./program-bundle.ts";
+import { bundleFile, bundleProgram } from "./program-bundle.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -24,13 +24,26 @@ export interface ProgramLayer {
  * One program as one file, with the licences of what it is made of, and the page if it serves it.
  * @param name of a file in waybill/src/commands/programs
  */
-export async function programLayer(name: string, options: { readonly page: boolean }): Promise<ProgramLayer> {
-  const program = `${programFolder}/${name}/main.cjs`;
+export async function programLayer(
+  name: string,
+  options: {
+    readonly page: boolean;
+    /** Programs of its threads, seen from the repository's root; each stands beside it by its own name. */
+    readonly threads: readonly string[];
+  },
+): Promise<ProgramLayer> {
+  const folder = `${programFolder}/${name}`;
+  const program = `${folder}/main.cjs`;
   const { bytes, packages } = await bundleProgram(name);
-  const entries = new Map<string, ArchiveEntry>([
-    [program, { kind: "file", content: bytes }],
-    [`${programFolder}/${name}/LICENSES.txt`, { kind: "file", content: Buffer.from(await licences(packages)) }],
-  ]);
+  const entries = new Map<string, ArchiveEntry>([[program, { kind: "file", content: bytes }]]);
+  const used = new Set(packages);
+  for (const source of options.threads) {
+    const thread = await bundleFile(source);
+    entries.set(`${folder}/${basename(source, ".ts")}.cjs`, { kind: "file", content: thread.bytes });
+    for (const one of thread.packages) used.add(one);
+  }
+  const words = await licences([...used].toSorted());
+  entries.set(`${folder}/LICENSES.txt`, { kind: "file", content: Buffer.from(words) });
   if (options.page) for await (const [path, entry] of page()) entries.set(path, entry);
   return { entries, program: `/${program}` };
 }

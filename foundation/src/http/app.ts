@@ -1,7 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { Hono } from "hono";
-import { constantTimeEqual, permits, type Access, type Authenticator, type Principal } from "../auth/index.ts";
+import {
+  constantTimeEqual,
+  permits,
+  type Access,
+  type Authenticator,
+  type Credentials,
+  type Principal,
+} from "../auth/index.ts";
 import { asProblem, Problem, problemBody } from "../errors/index.ts";
 import type { Logger, Registry } from "../telemetry/index.ts";
 import { credentialsOf } from "./credentials.ts";
@@ -33,7 +40,7 @@ function respond(problem: Problem, group: RouteGroup | undefined, c: HttpContext
   return group?.errorResponse?.(problem, c) ?? problemResponse(problem, c);
 }
 
-function unauthenticated(group: RouteGroup, c: HttpContext, sent: boolean): Problem {
+function unauthenticated(sent: boolean, challenge = "Bearer"): Problem {
   return new Problem({
     code: "UNAUTHENTICATED",
     status: 401,
@@ -41,8 +48,18 @@ function unauthenticated(group: RouteGroup, c: HttpContext, sent: boolean): Prob
     detail: sent
       ? "The credentials are not valid, or have expired."
       : "This needs a token: send it as Authorization: Bearer.",
-    headers: { "www-authenticate": group.challenge?.(c) ?? "Bearer" },
+    headers: { "www-authenticate": challenge },
   });
+}
+
+/**
+ * What `access.agent` asks for: the shared token, compared in constant time; nothing where there is none.
+ * @throws Problem 401
+ */
+export function admitAgent(expected: string | undefined, credentials: Credentials, challenge?: string): void {
+  if (expected === undefined || expected === "") return;
+  if (constantTimeEqual(credentials.bearer ?? "", expected)) return;
+  throw unauthenticated(credentials.bearer !== undefined, challenge);
 }
 
 /** Node's own response; undefined when a test calls the application without a socket. */
@@ -61,15 +78,12 @@ async function admit(
   if (rule.kind === "public") return stranger;
   const credentials = credentialsOf(c.req.raw.headers, c.req.method);
   if (rule.kind === "agent") {
-    const expected = group.agentToken ?? "";
-    if (expected !== "" && !constantTimeEqual(credentials.bearer ?? "", expected)) {
-      throw unauthenticated(group, c, credentials.bearer !== undefined);
-    }
+    admitAgent(group.agentToken, credentials, group.challenge?.(c));
     return stranger;
   }
   const { audience } = group;
   const principal = await authenticator(audience === undefined ? credentials : { ...credentials, audience });
-  if (principal === undefined) throw unauthenticated(group, c, Object.keys(credentials).length > 0);
+  if (principal === undefined) throw unauthenticated(Object.keys(credentials).length > 0, group.challenge?.(c));
   if (!permits(rule, principal)) {
     throw new Problem({
       code: "FORBIDDEN",
@@ -82,7 +96,7 @@ async function admit(
 }
 
 /** A caller may name its request; anything but a short plain word is replaced, since it ends up in logs. */
-function requestIdOf(header: string | undefined): string {
+export function requestIdOf(header: string | undefined): string {
   return header !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(header) ? header : randomUUID();
 }
 

@@ -34,17 +34,39 @@ export function clientIsGone(error: unknown): boolean {
  * @throws Problem 413 as soon as it is known to be larger than `limitBytes`, 400 when it ends before its length.
  */
 export async function readBody(c: HttpContext, limitBytes: number): Promise<Uint8Array> {
-  const declared = c.req.header("content-length");
-  if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
   const incoming = (c.env as Partial<HttpEnv["Bindings"]> | undefined)?.incoming;
+  if (incoming !== undefined) return readIncoming(incoming, limitBytes);
+  checkDeclared(c.req.header("content-length"), limitBytes);
   const chunks: Uint8Array[] = [];
   try {
-    if (incoming !== undefined) await collect(incoming, limitBytes, chunks);
-    else for await (const chunk of c.req.raw.body ?? []) add(chunk, limitBytes, chunks);
+    for await (const chunk of c.req.raw.body ?? []) add(chunk, limitBytes, chunks);
   } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw malformed("The body ended before it was complete.");
+    throw error instanceof Problem ? error : cutOff();
   }
+  return joined(chunks);
+}
+
+/** The same from Node's own request. */
+export async function readIncoming(incoming: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+  checkDeclared(incoming.headers["content-length"], limitBytes);
+  const chunks: Uint8Array[] = [];
+  try {
+    await collect(incoming, limitBytes, chunks);
+  } catch (error) {
+    throw error instanceof Problem ? error : cutOff();
+  }
+  return joined(chunks);
+}
+
+function checkDeclared(contentLength: string | undefined, limitBytes: number): void {
+  if (contentLength !== undefined && Number(contentLength) > limitBytes) throw tooLarge(limitBytes);
+}
+
+function cutOff(): Problem {
+  return malformed("The body ended before it was complete.");
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 

@@ -22,7 +22,7 @@ function parseBasic(encoded: string): Credentials {
 }
 
 /** What a request brought to prove who calls: RFC 6750 (Bearer), RFC 7617 (Basic), or the page's cookie. */
-export function credentialsOf(headers: Headers, method: string): Credentials {
+export function credentialsOf(headers: Pick<Headers, "get">, method: string): Credentials {
   const authorization = headers.get("authorization");
   if (authorization !== null) {
     const match = /^(bearer|basic) +([^\s]+)$/i.exec(authorization.trim());

@@ -20,7 +20,7 @@ function hostOf(header: string): string {
  * page could reach us through a name of its own that resolves to 127.0.0.1 (DNS rebinding), or post a form across
  * sites: both are refused here.
  */
-export function guardHost(headers: Headers, method: string): Problem | undefined {
+export function guardHost(headers: Pick<Headers, "get">, method: string): Problem | undefined {
   const host = hostOf(headers.get("host") ?? "");
   if (isIP(host) === 0 && !isLoopback(host)) {
     return new Problem({

@@ -3,8 +3,8 @@
  * time without progress (never a deadline on a body that still flows), request ids, errors as problem+json, a shutdown
  * that drains, health that tests something. Handlers are `Request → Response`; byte paths take the raw Node streams.
  */
-export { createApp, type AppOptions } from "./app.ts";
-export { clientIsGone, readBody, readJson } from "./body.ts";
+export { admitAgent, createApp, requestIdOf, type AppOptions } from "./app.ts";
+export { clientIsGone, readBody, readIncoming, readJson } from "./body.ts";
 export {
   ALREADY_SENT,
   answerAtOnce,
@@ -24,7 +24,14 @@ export {
 } from "./event-stream.ts";
 export { healthGroup, type HealthCheck } from "./health.ts";
 export { metricsGroup } from "./metrics.ts";
-export { defaultLimits, drainSignalOf, startServer, type HttpLimits, type RunningServer } from "./server.ts";
+export {
+  defaultLimits,
+  drainSignalOf,
+  startListener,
+  startServer,
+  type HttpLimits,
+  type RunningServer,
+} from "./server.ts";
 export { staticGroup } from "./static-files.ts";
-export { isLoopback } from "./host-guard.ts";
+export { guardHost, isLoopback } from "./host-guard.ts";
 export { credentialsOf, sessionCookie } from "./credentials.ts";

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import type { Hono } from "hono";
@@ -84,16 +84,15 @@ function listen(server: Server, address: Address): Promise<void> {
   });
 }
 
-/** Listens on `address` and serves `app`. */
-export async function startServer(options: {
-  readonly app: Hono<HttpEnv>;
+export interface ListenOptions {
   readonly address: Address;
   readonly log: Logger;
   readonly limits?: Partial<HttpLimits>;
   readonly drainTimeoutMs?: number;
-}): Promise<RunningServer> {
-  const limits = { ...defaultLimits, ...options.limits };
-  const draining = new AbortController();
+}
+
+/** Listens on `address` and serves `app`. */
+export function startServer(options: ListenOptions & { readonly app: Hono<HttpEnv> }): Promise<RunningServer> {
   const { fetch } = options.app;
   // A handler that wrote its answer itself is done, whatever hono makes of what it returned (for HEAD: another response).
   const answer = async (request: Request, bindings: HttpBindings): Promise<Response> => {
@@ -103,6 +102,16 @@ export async function startServer(options: {
   const handle = getRequestListener((request, bindings) => answer(request, bindings as HttpBindings), {
     autoCleanupIncoming: false,
   });
+  return startListener({ ...options, listener: (incoming, outgoing) => void handle(incoming, outgoing) });
+}
+
+/** The same for a listener that answers each request by itself: what a busy route is served with, without hono. */
+export async function startListener(
+  options: ListenOptions & { readonly listener: RequestListener },
+): Promise<RunningServer> {
+  const { listener } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const draining = new AbortController();
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytes,
@@ -117,7 +126,7 @@ export async function startServer(options: {
       if (draining.signal.aborted) outgoing.setHeader("connection", "close");
       lingerAfterEarlyAnswer(incoming, outgoing);
       stalls.watch(incoming, outgoing);
-      void handle(incoming, outgoing);
+      listener(incoming, outgoing);
     },
   );
   server.maxConnections = limits.maximumConnections;

@@ -1,7 +1,7 @@
 import { Problem } from "@waybill/foundation/errors";
 import { describe, expect, it } from "vitest";
-import { checkSpeaker, reviewedAgents, type ReviewedAgent } from "./agent-identity.ts";
-import { runningServer } from "./testing/running-server.ts";
+import { checkSpeaker, reviewedAgents, type AgentIdentityOptions, type ReviewedAgent } from "./agent-identity.ts";
+import { runningServer, type ReportAddress } from "./testing/running-server.ts";
 
 const onNode = (node: string, username = "system:serviceaccount:pulltrace:agent"): ReviewedAgent => ({
   username,
@@ -10,7 +10,7 @@ const onNode = (node: string, username = "system:serviceaccount:pulltrace:agent"
 
 function agents(known: Readonly<Record<string, ReviewedAgent>>) {
   const state = { now: 0, asked: 0, down: false, known: { ...known } as Record<string, ReviewedAgent> };
-  const identity = reviewedAgents({
+  const options: AgentIdentityOptions = {
     review: async (token) => {
       state.asked += 1;
       await Promise.resolve();
@@ -19,10 +19,11 @@ function agents(known: Readonly<Record<string, ReviewedAgent>>) {
     },
     serviceAccounts: ["pulltrace/agent"],
     clock: () => state.now,
-  });
+  };
+  const identity = reviewedAgents(options);
   const statusOf = (authorization: string | undefined): Promise<number | string> =>
     identity.nodeOf(authorization).catch((error: unknown) => (error instanceof Problem ? error.status : String(error)));
-  return { identity, state, statusOf };
+  return { options, identity, state, statusOf };
 }
 
 describe("an agent by the token of its service account", () => {
@@ -90,10 +91,10 @@ describe("an agent by the token of its service account", () => {
   });
 });
 
-describe("the server that knows its agents", () => {
+describe.each<ReportAddress>(["shared", "own"])("the server that knows its agents, at the %s address", (reports) => {
   it("takes a report for the agent's own node, and refuses all others before and after it reads them", async () => {
-    const { identity } = agents({ one: onNode("node-1") });
-    const server = await runningServer({ agents: identity });
+    const { options } = agents({ one: onNode("node-1") });
+    const server = await runningServer({ agents: options, reports });
     const send = (nodeName: string, headers: Record<string, string>): Promise<Response> =>
       server.post({ nodeName, timestamp: new Date().toISOString(), pulls: [] }, headers);
     const bearer = { authorization: "Bearer one" };

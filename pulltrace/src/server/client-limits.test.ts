@@ -6,7 +6,7 @@ import { createClientLimits } from "./client-limits.ts";
 import { createListBody, createListSharing } from "./list-body.ts";
 import { readEvents } from "./testing/event-reader.ts";
 import { pullOf, reportOf } from "./testing/reports.ts";
-import { runningServer } from "./testing/running-server.ts";
+import { runningServer, type ReportAddress } from "./testing/running-server.ts";
 import { storedPull } from "./testing/stored-pull.ts";
 
 const rates = { streamsPerClient: 2, requestsPerClient: 5, reportsPerNode: 5, badReportsPerClient: 1 };
@@ -102,16 +102,19 @@ describe("the pull server", () => {
     expect((await running.get("/api/v1/pulls", other)).status).toBe(200);
   });
 
-  it("answers 429 to a node that reports far too often, and does not read what an address with only bad reports sends", async () => {
-    const running = await runningServer({ limits: { reportsPerNode: 1, badReportsPerClient: 1 } });
-    const statuses: number[] = [];
-    for (let report = 0; report < 14; report += 1) statuses.push((await running.post(reportOf([]))).status);
-    expect([statuses.slice(0, 10).every((status) => status === 204), statuses.includes(429)]).toEqual([true, true]);
-    expect((await running.post(reportOf([], { nodeName: "other" }))).status).toBe(204);
-    const bad: number[] = [];
-    for (let report = 0; report < 30; report += 1) bad.push((await running.post("{")).status);
-    expect([bad[0], bad.at(-1)]).toEqual([400, 429]);
-  });
+  it.each<ReportAddress>(["shared", "own"])(
+    "answers 429 to a node that reports far too often, and does not read what a client with only bad reports sends, at the %s address",
+    async (reports) => {
+      const running = await runningServer({ reports, limits: { reportsPerNode: 1, badReportsPerClient: 1 } });
+      const statuses: number[] = [];
+      for (let report = 0; report < 14; report += 1) statuses.push((await running.post(reportOf([]))).status);
+      expect([statuses.slice(0, 10).every((status) => status === 204), statuses.includes(429)]).toEqual([true, true]);
+      expect((await running.post(reportOf([], { nodeName: "other" }))).status).toBe(204);
+      const bad: number[] = [];
+      for (let report = 0; report < 30; report += 1) bad.push((await running.post("{")).status);
+      expect([bad[0], bad.at(-1)]).toEqual([400, 429]);
+    },
+  );
 
   it("gives the list gzip'ed to who accepts it, the same list", async () => {
     const running = await runningServer();

@@ -4,7 +4,8 @@
  * (merging, speed, silence, attribution to a tenant) are pure; the board holds the state, the routes are thin.
  */
 export { createPullServer, type PullServer, type PullServerOptions } from "./server.ts";
-export { reviewedAgents, type AgentIdentity } from "./agent-identity.ts";
+export type { AgentIdentityOptions } from "./agent-identity.ts";
+export type { ReportThread } from "./report-thread/index.ts";
 export { watchPods, type PodSource, type PodWatchOptions } from "./pods/index.ts";
 export type { ServerLimits } from "./limits.ts";
 export { openPullState, type PullState, type PullStateOptions } from "./state/index.ts";

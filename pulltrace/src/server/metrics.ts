@@ -6,8 +6,8 @@ import type { Emission } from "./emission.ts";
 export interface PullMetrics {
   emitted(emissions: readonly Emission[]): void;
   arrived(bytes: number): void;
-  reported(): void;
-  refused(): void;
+  reported(count: number): void;
+  refused(count: number): void;
   dropped(what: "pulls" | "layers" | "history" | "nodes" | "state", count: number): void;
   clientDropped(): void;
   /** Updates of a page that slow clients did not get. */
@@ -100,8 +100,8 @@ export function createPullMetrics(registry: Registry, gauges: PullGauges): PullM
       }
     },
     arrived: (count) => bytes.inc(count),
-    reported: () => reports.inc(),
-    refused: () => refused.inc(),
+    reported: (count) => reports.inc(count),
+    refused: (count) => refused.inc(count),
     dropped: (what, count) => dropped.inc({ what }, count),
     clientDropped: () => slow.inc(),
     updatesSkipped: (count) => skipped.inc(count),

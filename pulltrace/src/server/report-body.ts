@@ -1,7 +1,6 @@
 import { promisify } from "node:util";
 import { gunzip, gunzipSync } from "node:zlib";
 import { Problem } from "@waybill/foundation/errors";
-import { readBody, type HttpContext } from "@waybill/foundation/http";
 import type { AgentReport, ReportedPull } from "../contract/index.ts";
 import type { ServerLimits } from "./limits.ts";
 import { checkReport } from "./report.ts";
@@ -11,18 +10,26 @@ const inflateAside = promisify(gunzip);
 const inflatedHereBytes = 256 * 1024;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** What of a request says what it brings. */
+export interface SentReport {
+  /** A header of the request, by its name in small letters. */
+  header(name: string): string | undefined;
+  /** The whole body. @throws Problem 413 as soon as it is known to be larger, 400 when it ends before its length. */
+  body(limitBytes: number): Promise<Uint8Array>;
+}
+
 /**
  * The report in a request's body, plain or gzip'ed; `known` gives the pulls that a node reported last.
  * @throws Problem 400 (JSON, names, numbers: `errors` says where), 403 (sent by a web page), 413 (as sent or
  * inflated), 415 (another encoding).
  */
 export async function readReport(
-  c: HttpContext,
+  request: SentReport,
   limits: ServerLimits,
   known: (nodeName: string) => readonly ReportedPull[] | undefined,
 ): Promise<AgentReport> {
   // Without a token anyone on the machine may report, but not a page in its browser: agents send neither header.
-  if (c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") !== undefined) {
+  if (request.header("origin") !== undefined || request.header("sec-fetch-site") !== undefined) {
     throw new Problem({
       code: "PT-403",
       status: 403,
@@ -30,8 +37,8 @@ export async function readReport(
       detail: "Reports are taken from agents, not from web pages.",
     });
   }
-  const sent = await readBody(c, limits.reportBytes);
-  const plain = await inflated(sent, c.req.header("content-encoding"), limits.inflatedReportBytes);
+  const sent = await request.body(limits.reportBytes);
+  const plain = await inflated(sent, request.header("content-encoding"), limits.inflatedReportBytes);
   const check = checkReport(parsed(plain), limits, known);
   if ("report" in check) return check.report;
   const first = check.faults[0];

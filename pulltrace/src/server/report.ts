@@ -154,19 +154,37 @@ function readPull(
   };
 }
 
+/** What may stand in a field before it is checked. */
+type Unchecked<T> = { readonly [Field in keyof T]?: unknown };
+
 /** Whether all but the layers is what was told before; what an agent writes differently each time is read each time. */
-function isSamePull(item: Fields, known: ReportedPull): boolean {
+export function isSamePull(item: Unchecked<ReportedPull>, known: ReportedPull): boolean {
   return (
-    item["imageRef"] === known.imageRef &&
-    item["id"] === known.id &&
-    item["startedAt"] === known.startedAt &&
-    item["totalKnown"] === known.totalKnown &&
-    item["phase"] === known.phase &&
-    item["completedAt"] === known.completedAt &&
-    item["error"] === known.error &&
-    item["manifestDigest"] === known.manifestDigest &&
-    item["attempts"] === known.attempts &&
-    item["containerdNamespace"] === known.containerdNamespace
+    item.imageRef === known.imageRef &&
+    item.id === known.id &&
+    item.startedAt === known.startedAt &&
+    item.totalKnown === known.totalKnown &&
+    item.phase === known.phase &&
+    item.completedAt === known.completedAt &&
+    item.error === known.error &&
+    item.manifestDigest === known.manifestDigest &&
+    item.attempts === known.attempts &&
+    item.containerdNamespace === known.containerdNamespace
+  );
+}
+
+/** Whether all but the bytes that have come is what was told before. */
+export function isSameLayer(item: Unchecked<ReportedLayer>, known: ReportedLayer): boolean {
+  return (
+    item.digest === known.digest &&
+    item.mediaType === known.mediaType &&
+    item.totalBytes === known.totalBytes &&
+    item.totalKnown === known.totalKnown &&
+    item.phase === known.phase &&
+    item.cached === known.cached &&
+    item.startedAt === known.startedAt &&
+    item.completedAt === known.completedAt &&
+    item.waitsFor === known.waitsFor
   );
 }
 
@@ -196,18 +214,7 @@ function readLayers(
 
 /** The layer that was told before, perhaps with other bytes; undefined when there is more to look at. */
 function nextLayer(item: Fields, known: ReportedLayer | undefined): ReportedLayer | undefined {
-  if (known === undefined) return undefined;
-  const same =
-    item["digest"] === known.digest &&
-    item["mediaType"] === known.mediaType &&
-    item["totalBytes"] === known.totalBytes &&
-    item["totalKnown"] === known.totalKnown &&
-    item["phase"] === known.phase &&
-    item["cached"] === known.cached &&
-    item["startedAt"] === known.startedAt &&
-    item["completedAt"] === known.completedAt &&
-    item["waitsFor"] === known.waitsFor;
-  if (!same) return undefined;
+  if (known === undefined || !isSameLayer(item, known)) return undefined;
   const bytes = item["downloadedBytes"];
   if (bytes === known.downloadedBytes) return known;
   return isWholeNumber(bytes) ? { ...known, downloadedBytes: bytes } : undefined;

@@ -1,8 +1,16 @@
 import { access } from "@waybill/foundation/auth";
-import { Problem, problemBody } from "@waybill/foundation/errors";
-import { acceptsGzip, eventStream, type HttpContext, type HttpRoute, type RouteGroup } from "@waybill/foundation/http";
+import { Problem } from "@waybill/foundation/errors";
+import {
+  acceptsGzip,
+  answerAtOnce,
+  eventStream,
+  readBody,
+  type HttpContext,
+  type HttpRoute,
+  type RouteGroup,
+} from "@waybill/foundation/http";
 import { type ImageList, type PullList, streamHeartbeatMs, type WaitingPodList } from "../contract/index.ts";
-import { checkSpeaker, type AgentIdentity } from "./agent-identity.ts";
+import type { AgentIdentity } from "./agent-identity.ts";
 import type { Board } from "./board.ts";
 import type { ClientLimits } from "./client-limits.ts";
 import type { EventBroadcast } from "./event-broadcast.ts";
@@ -13,7 +21,8 @@ import type { PullMetrics } from "./metrics.ts";
 import type { PageBroadcast } from "./page-broadcast.ts";
 import { waitingPodsOf } from "./pods/index.ts";
 import { filterKey, readerFilter } from "./reader-filter.ts";
-import { readReport } from "./report-body.ts";
+import { noPlace, refusalOf } from "./refusal.ts";
+import { createReportIntake } from "./report-intake.ts";
 
 export interface RouteOptions {
   readonly board: Board;
@@ -36,24 +45,24 @@ export interface RouteOptions {
 export function pullRoutes(options: RouteOptions): RouteGroup {
   const { board, ring, broadcast, pages, limits, clock, clients, lists } = options;
 
+  const intake = createReportIntake({
+    limits,
+    clients,
+    ...(options.agents === undefined ? {} : { agents: options.agents }),
+    known: (nodeName) => board.lastReported(nodeName),
+    take: (report) => board.report(report),
+    refused: () => options.metrics.refused(1),
+  });
   const report = async (c: HttpContext): Promise<Response> => {
-    const client = clientOf(c);
-    try {
-      clients.mayReport(client);
-      const ownNode = await options.agents?.nodeOf(c.req.header("authorization"));
-      const body = await readReport(c, limits, (nodeName) => board.lastReported(nodeName));
-      if (ownNode !== undefined) checkSpeaker(ownNode, body.nodeName);
-      clients.report(body.nodeName);
-      if (!board.report(body)) throw noPlace(`The server keeps at most ${limits.nodes} nodes.`);
-    } catch (error) {
-      options.metrics.refused();
-      if (error instanceof Problem && error.status < 429) clients.badReport(client);
-      throw error;
-    }
-    options.metrics.reported();
+    await intake({
+      client: clientOf(c),
+      header: (name) => c.req.header(name),
+      body: (limitBytes) => readBody(c, limitBytes),
+    });
+    options.metrics.reported(1);
     broadcast.catchUp();
     pages.catchUp();
-    return new Response(null, { status: 204 });
+    return answerAtOnce(c, 204, {});
   };
 
   const pulls = (c: HttpContext): Response => {
@@ -205,21 +214,7 @@ function lookOf(c: HttpContext): { readonly view: "events" } | { readonly view: 
   throw new Problem({ code: "PT-400", status: 400, title: "Bad view", detail });
 }
 
-function noPlace(detail: string): Problem {
-  return new Problem({
-    code: "PT-503",
-    status: 503,
-    title: "Full",
-    detail,
-    headers: { "retry-after": String(20 + Math.floor(Math.random() * 20)) },
-  });
-}
-
-/** Every error of this group has a code `PT-<status>`, also one that was found before its handler ran. */
 function errorResponse(problem: Problem, c: HttpContext): Response {
-  const body = { ...problemBody(problem, `urn:uuid:${c.var.requestId}`), code: `PT-${problem.status}` };
-  return new Response(JSON.stringify(body), {
-    status: problem.status,
-    headers: { "content-type": "application/problem+json", ...problem.headers },
-  });
+  const { body, headers } = refusalOf(problem, c.var.requestId);
+  return new Response(body, { status: problem.status, headers });
 }

@@ -1,6 +1,8 @@
 import type { HealthCheck, RouteGroup } from "@waybill/foundation/http";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
-import type { AgentIdentity } from "./agent-identity.ts";
+import type { Address } from "@waybill/foundation/config";
+import { reviewedAgents, type AgentIdentityOptions } from "./agent-identity.ts";
+import type { AgentReport } from "../contract/index.ts";
 import { createBoard } from "./board.ts";
 import { createClientLimits } from "./client-limits.ts";
 import type { Emission } from "./emission.ts";
@@ -11,6 +13,7 @@ import { createListSharing } from "./list-body.ts";
 import { createPullMetrics } from "./metrics.ts";
 import { createPageBroadcast } from "./page-broadcast.ts";
 import type { PodSource } from "./pods/index.ts";
+import { startReportThread, type Outcome, type ReportThread } from "./report-thread/index.ts";
 import { pullRoutes } from "./routes.ts";
 import type { PullState } from "./state/index.ts";
 import { tenantLookup, type TenantOf } from "./tenant.ts";
@@ -20,8 +23,8 @@ export interface PullServerOptions {
   readonly historyTtlMs: number;
   /** What agents must send as a Bearer token; empty or absent: none. */
   readonly agentToken?: string;
-  /** Who each agent is; absent: whoever has the token may speak for every node. */
-  readonly agents?: AgentIdentity;
+  /** How to know who each agent is; absent: whoever has the token may speak for every node. */
+  readonly agents?: AgentIdentityOptions;
   /** Which first path elements of repositories are tenants; absent: none. */
   readonly tenants?: TenantOf;
   /** Which pods wait for what (`watchPods`); absent without Kubernetes. The caller closes it. */
@@ -40,6 +43,12 @@ export interface PullServer {
   readonly group: RouteGroup;
   /** Fails when the server no longer makes progress; warns for a minute after something did not fit. */
   readonly health: HealthCheck;
+  /**
+   * Takes reports at an address of their own, too, with a thread of its own: for thousands of nodes. To be closed before
+   * the server.
+   * @throws UserError when the address cannot be listened on.
+   */
+  takeReportsAt(address: Address, options?: { readonly hostGuard?: boolean }): Promise<ReportThread>;
   /** Ends streams and timers and takes its metrics out of the registry. */
   close(): void;
 }
@@ -122,7 +131,37 @@ export function createPullServer(options: PullServerOptions): PullServer {
   }, sweepMs);
   sweeper.unref();
 
+  /** What the other thread read and checked. Never throws: what is wrong with one report is not the others' matter. */
+  const merge = (reports: readonly { readonly report: AgentReport }[], refused: number): Outcome => {
+    const unplaced: number[] = [];
+    const failed: number[] = [];
+    for (const [place, { report }] of reports.entries()) {
+      try {
+        if (!board.report(report)) unplaced.push(place);
+      } catch (err) {
+        log.error({ err, nodeName: report.nodeName }, "a report could not be merged");
+        failed.push(place);
+      }
+    }
+    metrics.reported(reports.length - unplaced.length - failed.length);
+    metrics.refused(refused);
+    broadcast.catchUp();
+    pages.catchUp();
+    return { unplaced, failed };
+  };
+
   return {
+    takeReportsAt: (address, { hostGuard = false } = {}) =>
+      startReportThread({
+        address,
+        hostGuard,
+        limits,
+        reports: merge,
+        review: options.agents?.review,
+        ...(options.agents === undefined ? {} : { serviceAccounts: options.agents.serviceAccounts }),
+        ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
+        log,
+      }),
     group: pullRoutes({
       board,
       ring,
@@ -136,7 +175,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
       clock,
       kubernetes: options.pods !== undefined,
       ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
-      ...(options.agents === undefined ? {} : { agents: options.agents }),
+      ...(options.agents === undefined ? {} : { agents: reviewedAgents(options.agents) }),
     }),
     health: {
       name: "pulltrace",

@@ -7,6 +7,12 @@ export const serverSettings = {
     default: ":8080",
     describe: "where the API and the page are served",
   }),
+  reportAddress: setting.address({
+    env: "PULLTRACE_REPORT_ADDR",
+    optional: true,
+    describe:
+      "a second address for agents' reports, which a thread of its own takes (for thousands of nodes); they are taken at PULLTRACE_HTTP_ADDR as well",
+  }),
   metricsAddress: setting.address({
     env: "PULLTRACE_METRICS_ADDR",
     default: ":9090",

@@ -1,6 +1,6 @@
 import { UserError } from "@waybill/foundation/errors";
 import { connectKubernetes, reviewToken } from "@waybill/foundation/kubernetes";
-import { reviewedAgents, type AgentIdentity } from "@waybill/pulltrace/server";
+import type { AgentIdentityOptions } from "@waybill/pulltrace/server";
 
 export interface AgentIdentitySettings {
   readonly agentAuth: "token" | "service-account";
@@ -19,7 +19,7 @@ export interface AgentIdentitySettings {
  */
 export async function agentIdentityOf(
   settings: AgentIdentitySettings,
-): Promise<{ readonly agents: AgentIdentity; close(): void } | undefined> {
+): Promise<{ readonly agents: AgentIdentityOptions; close(): void } | undefined> {
   if (settings.agentAuth === "token") return undefined;
   const { agentServiceAccounts: serviceAccounts, agentAudience, kubernetes: where } = settings;
   const wrong = serviceAccounts.find((name) => !/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/.test(name));
@@ -43,11 +43,11 @@ export async function agentIdentityOf(
     );
   }
   return {
-    agents: reviewedAgents({
+    agents: {
       review: (token) =>
         reviewToken(kubernetes, token, { audiences: [agentAudience], signal: AbortSignal.timeout(5_000) }),
       serviceAccounts,
-    }),
+    },
     close: () => kubernetes.close(),
   };
 }

@@ -5,6 +5,7 @@ import { UserError } from "@waybill/foundation/errors";
 import {
   authenticatorOf,
   exposureOf,
+  listen,
   pageGroup,
   startService,
   tokenAuthorityOf,
@@ -15,6 +16,11 @@ import { agentIdentityOf } from "./agent-identity.ts";
 import { podSourceOf } from "./pod-source.ts";
 import { sessionGroup } from "./session.ts";
 
+export interface RunningPullService extends RunningService {
+  /** Where agents may report, too, when reports have an address of their own. */
+  readonly reportUrl?: string;
+}
+
 /**
  * The pull server and its page alone. Its contract has it listen on every interface without callers proving who they
  * are, so it does not refuse to; it keeps warning instead.
@@ -22,7 +28,7 @@ import { sessionGroup } from "./session.ts";
 export async function startPullService(
   settings: SettingsOf<typeof pullServiceSettings>,
   log: Logger,
-): Promise<RunningService> {
+): Promise<RunningPullService> {
   const authenticated = settings.requireAuth || settings.signingKey !== undefined;
   if (authenticated && settings.signingKey === undefined) {
     throw new UserError(
@@ -51,6 +57,17 @@ export async function startPullService(
     registry,
   });
   stack.defer(() => pulls.close());
+  const { reportAddress } = settings;
+  const reports =
+    reportAddress === undefined
+      ? undefined
+      : await listen("--report-addr", () =>
+          pulls.takeReportsAt(reportAddress, { hostGuard: exposure === "open on loopback" }),
+        );
+  if (reports !== undefined) {
+    stack.defer(() => reports.close());
+    log.info({ url: reports.url }, "agents' reports are taken at an address of their own");
+  }
   const page = await pageGroup();
   const authenticator = authenticatorOf(await tokenAuthorityOf(settings));
   const service = await startService({
@@ -59,7 +76,11 @@ export async function startPullService(
       ...(authenticated ? [sessionGroup(authenticator)] : []),
       ...(page === undefined ? [] : [page]),
     ],
-    checks: [pulls.health, ...(pods === undefined ? [] : [pods.health])],
+    checks: [
+      pulls.health,
+      ...(reports === undefined ? [] : [reports.health]),
+      ...(pods === undefined ? [] : [pods.health]),
+    ],
     authenticator,
     exposure,
     http: settings.httpAddress,
@@ -69,5 +90,9 @@ export async function startPullService(
   });
   stack.defer(() => service.close());
   const everything = stack.move();
-  return { ...service, close: () => everything.disposeAsync() };
+  return {
+    ...service,
+    ...(reports === undefined ? {} : { reportUrl: reports.url }),
+    close: () => everything.disposeAsync(),
+  };
 }

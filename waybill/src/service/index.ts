@@ -2,4 +2,4 @@
 export { authenticatorOf, tokenAuthorityOf } from "./entrance.ts";
 export { exposureNote, exposureOf, type Exposure } from "./exposure.ts";
 export { pageFolder, pageGroup } from "./page.ts";
-export { startService, type RunningService } from "./service.ts";
+export { listen, startService, type RunningService } from "./service.ts";

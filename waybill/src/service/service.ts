@@ -8,7 +8,6 @@ import {
   startServer,
   type HealthCheck,
   type RouteGroup,
-  type RunningServer,
 } from "@waybill/foundation/http";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
 import { BusyError } from "../errors/index.ts";
@@ -38,7 +37,7 @@ export interface RunningService {
 }
 
 /** An address that is taken is a matter of its own: programs and people react to it differently (exit code 3). */
-async function listen(flag: string, start: () => Promise<RunningServer>): Promise<RunningServer> {
+export async function listen<T>(flag: string, start: () => Promise<T>): Promise<T> {
   try {
     return await start();
   } catch (error) {

@@ -7,9 +7,15 @@ import type { NodeStatus, PullList } from "../../contract/index.ts";
 import { createPullServer, type PullServerOptions } from "../server.ts";
 import { noon } from "./reports.ts";
 
+export type ReportAddress = "shared" | "own";
+
 /** A pull server on a free port until the test ends, with a clock that the test moves. */
 export async function runningServer(
-  options: Partial<PullServerOptions> & { readonly authenticator?: Authenticator } = {},
+  options: Partial<PullServerOptions> & {
+    readonly authenticator?: Authenticator;
+    /** Where `post` sends reports: to the address of all, or to their own with its thread. */
+    readonly reports?: ReportAddress;
+  } = {},
 ) {
   const registry = createRegistry();
   const log = silentLogger();
@@ -23,16 +29,19 @@ export async function runningServer(
     // Tests hurry as no client does; those of the rates set them.
     limits: { requestsPerClient: 1e6, reportsPerNode: 1e6, badReportsPerClient: 1e6, ...options.limits },
   });
+  const reports = options.reports === "own" ? await server.takeReportsAt({ host: "127.0.0.1", port: 0 }) : undefined;
   const app = createApp({
-    groups: [server.group, healthGroup([server.health])],
+    groups: [server.group, healthGroup([server.health, ...(reports === undefined ? [] : [reports.health])])],
     authenticator: options.authenticator ?? openAuthenticator(),
     log,
   });
   const http = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log, drainTimeoutMs: 20 });
+  const reportUrl = reports?.url ?? http.url;
   let open = true;
   const close = async (): Promise<void> => {
     if (!open) return;
     open = false;
+    await reports?.close();
     server.close();
     await http.close();
   };
@@ -41,13 +50,16 @@ export async function runningServer(
     fetch(`${http.url}${path}`, { headers });
   return {
     url: http.url,
+    /** Where `post` sends reports. */
+    reportUrl,
+    reports,
     server,
     get,
     pass: (milliseconds: number): void => {
       now += milliseconds;
     },
     post: (body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
-      fetch(`${http.url}/api/v1/report`, {
+      fetch(`${reportUrl}/api/v1/report`, {
         method: "POST",
         headers: { "content-type": "application/json", ...headers },
         body:
