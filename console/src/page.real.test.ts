@@ -291,6 +291,12 @@ describe("working with it", () => {
     expect(await ground()).toBe(dark);
   });
 
+  it.each(["signed-out", "no-pulls"])("the word on the connection is whole on a telephone: %s", async (name) => {
+    const { page } = await open({ ...scene(name), quiet: true }, { width: 360 });
+    const cut = await page.locator(".connection-words").evaluate((words) => words.scrollWidth - words.clientWidth);
+    expect(cut).toBe(0);
+  });
+
   it("signing in: a wrong token is refused in words, a right one shows the pulls", async () => {
     const { page } = await open(scene("signed-out"));
     await page.getByLabel("Token").fill("wrong");

@@ -1,15 +1,16 @@
 import { formatDuration } from "../format/index.ts";
 import { CopyButton } from "../shell/index.ts";
+import { idleWords, type Summary } from "./summary.ts";
 
 /** Agents report, nothing is pulled. With finished pulls below it is one line above them. */
 export function NoPulls({
   historySeconds,
   finished,
-  nodes,
+  summary,
 }: {
   historySeconds: number;
   finished: number;
-  nodes: number;
+  summary: Summary;
 }) {
   const window = formatDuration(historySeconds).replace(" 00 s", "");
   if (finished > 0) {
@@ -22,10 +23,7 @@ export function NoPulls({
   return (
     <section className="state" aria-labelledby="no-pulls">
       <h2 id="no-pulls">No pull is running now</h2>
-      <p>
-        {nodes === 1 ? "The node reports" : `${nodes} nodes report`}, and nothing was pulled in the last {window}. A
-        pull appears here the moment containerd begins it. To see one, on a node:
-      </p>
+      <p>{idleWords(summary, window)} A pull appears here the moment containerd begins it. To see one, on a node:</p>
       <div className="command">
         <code>crictl pull docker.io/library/busybox:latest</code>
         <CopyButton text="crictl pull docker.io/library/busybox:latest" label="Copy command" />

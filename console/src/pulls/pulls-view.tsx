@@ -110,7 +110,7 @@ export function PullsView(props: PullsViewProps) {
               onSearch={onSearch}
             />
           )}
-          {idle ? <NoPulls historySeconds={state.historySeconds} finished={entries.size} nodes={nodes.length} /> : null}
+          {idle ? <NoPulls historySeconds={state.historySeconds} finished={entries.size} summary={summary} /> : null}
           {matching.length === 0 && filtering ? (
             <NoMatch all={entries.size} onClear={() => onSearch(withoutFilter(search))} />
           ) : null}

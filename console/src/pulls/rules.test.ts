@@ -7,7 +7,7 @@ import { arrange, createArranger, emptyArrangement } from "./arrangement.ts";
 import { filterChoices, filterEntries, isFiltering, readSearch, toggleGroups, withoutFilter } from "./filter.ts";
 import { byUrgency, groupByImage, groupsWith, rollOutOf } from "./grouping.ts";
 import { segmentsOf } from "./segments.ts";
-import { createWaitsReader, summarize, waitsOf } from "./summary.ts";
+import { createWaitsReader, idleWords, summarize, waitsOf } from "./summary.ts";
 import { holderOf, layerHolders, layerWaitWords, runningByNode, timeLeft } from "./time-left.ts";
 import { timelineOf } from "./timeline.ts";
 
@@ -129,6 +129,18 @@ describe("the five figures", () => {
     expect(read({ ...state, entries: new Map() }, 1)).toBe(waits);
     expect(read({ ...state, entries: new Map() }, 2).pods).toBe(0);
     expect(read({ ...state, shape: new Map() }, 2)).toEqual(waits);
+  });
+});
+
+describe("what is said while nothing is pulled", () => {
+  it("is of the nodes that report, and of silent ones that nothing is known", () => {
+    const words = (names: string[], silent: string[]) =>
+      idleWords(summarize([], sampleNodes(names, silent, now)), "30 min");
+    expect(words(["a"], [])).toBe("The node reports, and nothing was pulled in the last 30 min.");
+    expect(words(["a", "b"], [])).toBe("2 nodes report, and nothing was pulled in the last 30 min.");
+    expect(words(["a", "b", "c"], ["c"])).toBe("2 of 3 nodes report, and nothing was pulled in the last 30 min.");
+    expect(words(["a"], ["a"])).toBe("The node is silent: what it pulls is not known.");
+    expect(words(["a", "b"], ["a", "b"])).toBe("All 2 nodes are silent: what they pull is not known.");
   });
 });
 

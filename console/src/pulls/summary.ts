@@ -49,3 +49,15 @@ export function createWaitsReader(): (state: Pick<PullsState, "entries" | "shape
     return last.waits;
   };
 }
+
+/** What is known while nothing is pulled: of silent nodes nothing is. */
+export function idleWords({ nodesReporting, nodesKnown }: Summary, window: string): string {
+  const all = nodesKnown.toLocaleString("en");
+  if (nodesReporting === 0) {
+    const who = nodesKnown === 1 ? "The node is silent: what it pulls" : `All ${all} nodes are silent: what they pull`;
+    return `${who} is not known.`;
+  }
+  const some = nodesReporting === nodesKnown ? all : `${nodesReporting.toLocaleString("en")} of ${all}`;
+  const who = nodesKnown === 1 ? "The node reports" : `${some} nodes report`;
+  return `${who}, and nothing was pulled in the last ${window}.`;
+}

@@ -12,7 +12,7 @@ export function ConnectionBadge({ connection, silentMs }: { connection: Connecti
           <circle cx="5" cy="5" r="3.2" className="ring" />
         )}
       </svg>
-      {connectionText(connection, silentMs)}
+      <span className="connection-words">{connectionText(connection, silentMs)}</span>
     </span>
   );
 }
