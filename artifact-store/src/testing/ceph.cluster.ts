@@ -18,7 +18,7 @@ export interface CephGateway {
 }
 
 const run = promisify(execFile);
-const startTimeoutMs = 60_000;
+const startTimeoutMs = 240_000;
 const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
 const environment = { ...process.env, PATH: path, CEPH_ARGS: "", LC_ALL: "C" };
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { freePort } from "@waybill/foundation/testing";
 import { signatureOf } from "../webhooks/index.ts";
 
 /** What a state hub knows of a run. */
@@ -57,9 +57,9 @@ export class StateHub {
         response.end();
       })();
     });
+    if (this.#port === 0) this.#port = await freePort();
     this.#server.listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   async down(): Promise<void> {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { access, type Authenticator, openAuthenticator, type Principal } from "../auth/index.ts";
 import { type Database, openDatabase } from "../database/index.ts";
 import { createApp, type RunningServer, startServer } from "../http/index.ts";
-import { silentLogger, testDatabaseUrl, type TestDatabase } from "../testing/index.ts";
+import { freePort, silentLogger, testDatabaseUrl, type TestDatabase } from "../testing/index.ts";
 import { createEventLog, type EventLog, eventLogMigrations, eventLogRoutes, type EventsBody } from "./index.ts";
 
 interface Message {
@@ -261,8 +261,8 @@ describe("events over HTTP", () => {
     });
 
     it("are missed by nobody and doubled for nobody when clients and servers come and go", async () => {
-      let server = await serve();
-      const port = server.port;
+      const port = await freePort();
+      let server = await serve(openAuthenticator(), port);
       const seen: number[] = [];
       const total = 300;
       const writing = (async () => {

@@ -15,7 +15,7 @@ import { type Account, serverAccount } from "./postgres.account.ts";
 import { type Binaries, findBinaries } from "./postgres.binaries.ts";
 import { type DataFolder, freshDataFolder } from "./postgres.template.ts";
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 240_000;
 
 // Asked for at once: a parent that dies during the start is noticed as well.
 const holderGone = Promise.race([

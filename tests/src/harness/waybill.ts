@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freePort } from "@waybill/foundation/testing";
 import { until } from "./until.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -67,6 +68,9 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   return child.exitCode;
 }
 
+/** Where it can be started again, too. */
+const freeAddress = async (): Promise<string> => `127.0.0.1:${await freePort()}`;
+
 /**
  * Starts Waybill as a process of its own, on free ports, and waits until it is ready. `parameters` are flags of
  * `waybill up`, or another command that serves with its flags (`["store", "serve", "--http", "127.0.0.1:0", …]`).
@@ -79,7 +83,7 @@ export async function startWaybill(
   const other = parameters[0] !== undefined && !parameters[0].startsWith("-");
   const ownFolder = other || parameters.includes("--data") ? undefined : await mkdtemp(join(tmpdir(), "waybill-up-"));
   const command = [
-    ...(other ? [] : ["up", "--no-agent", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]),
+    ...(other ? [] : ["up", "--no-agent", "--http", await freeAddress(), "--metrics", await freeAddress()]),
     ...(ownFolder === undefined ? [] : ["--data", ownFolder]),
     ...parameters,
   ];
