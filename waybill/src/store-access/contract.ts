@@ -181,7 +181,7 @@ export interface PackageAccess {
 
 /**
  * A store, wherever it is: a folder that this process opens, or a server. The same words, the same answers, the same
- * errors: `NotFoundError`, `DeniedError`, `BusyError`, `OvertakenError`, and `UserError` for everything else that a person can
+ * errors: `NotFoundError`, `DeniedError`, `BusyError`, `OvertakenError`, `UnsoundError`, and `UserError` for all else that a person can
  * mend.
  */
 export interface StoreAccess {

@@ -9,7 +9,7 @@ import { Agent as SecureAgent, request as secure } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { UserError } from "@waybill/foundation/errors";
-import { BusyError, DeniedError, NotFoundError, OvertakenError } from "../errors/index.ts";
+import { BusyError, DeniedError, NotFoundError, OvertakenError, UnsoundError } from "../errors/index.ts";
 
 /** No byte moves for so long: the other side is not there any more. There is no limit on the whole. */
 const stallMs = 60_000;
@@ -148,8 +148,8 @@ function wordsOf(text: string): Words {
   try {
     const { code, detail, errors } = JSON.parse(text) as { code?: unknown; detail?: unknown; errors?: unknown };
     if (typeof detail === "string") return { code, said: detail };
-    const [first] = Array.isArray(errors) ? (errors as readonly { readonly message?: unknown }[]) : [];
-    return typeof first?.message === "string" ? { said: first.message } : {};
+    const [first] = Array.isArray(errors) ? (errors as readonly { code?: unknown; message?: unknown }[]) : [];
+    return typeof first?.message === "string" ? { code: first.code, said: first.message } : {};
   } catch {
     return {};
   }
@@ -174,6 +174,8 @@ function refusalOf(call: Call, response: IncomingMessage, text: string, server: 
   if (status === 404) return new NotFoundError(said);
   if (code === "PLAN_OVERTAKEN") return new OvertakenError(said);
   if (status === 409 && /another request/.test(said)) return new BusyError(said, "Try again in a moment.");
+  // The registry's own codes have none for bytes that are damaged: a blob that is unknown, and the server's fault.
+  if (status === 500 && (code === "BLOB_DAMAGED" || code === "BLOB_UNKNOWN")) return new UnsoundError(said);
   if (status >= 500) return new UserError(`${server.origin} failed: ${said}`, "Its log says why; try again later.");
   return new UserError(said);
 }

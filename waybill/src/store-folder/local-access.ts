@@ -14,7 +14,7 @@ import {
   verdictOf,
 } from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
-import { BusyError, NotFoundError, OvertakenError } from "../errors/index.ts";
+import { BusyError, NotFoundError, OvertakenError, UnsoundError } from "../errors/index.ts";
 import type { Page, PageAsked, Reference, StoreAccess } from "../store-access/index.ts";
 
 /** A store that this process has open. Who acts is the user of this machine. */
@@ -204,6 +204,7 @@ function asUserError(error: unknown): unknown {
     return new NotFoundError(error.message, undefined, { cause: error });
   }
   if (error.code === "PLAN_OVERTAKEN") return new OvertakenError(error.message, undefined, { cause: error });
+  if (error.code === "BLOB_DAMAGED") return new UnsoundError(error.message, undefined, { cause: error });
   if (error.code === "UPLOAD_BUSY") return new BusyError(error.message, "Try again in a moment.", { cause: error });
   return new UserError(error.message, undefined, { cause: error });
 }
