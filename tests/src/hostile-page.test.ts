@@ -191,15 +191,16 @@ describe("text that somebody made up", () => {
   });
 });
 
-function brokenIn(page: Page) {
-  return page.evaluate(() => ({
+/** What of the markup became more than text. */
+function brokenIn(page: Page): Promise<unknown> {
+  return page.evaluate(`({
     broken: "broken" in window,
     elements: document.querySelectorAll("img[src=x], svg[onload], body script").length,
     handlers: [...document.querySelectorAll("*")].filter((one) =>
       [...one.attributes].some(({ name }) => name.startsWith("on")),
     ).length,
     links: [...document.querySelectorAll("a")].filter(({ href }) => href.startsWith("javascript:")).length,
-  }));
+  })`);
 }
 
 describe("what the server sends along", () => {

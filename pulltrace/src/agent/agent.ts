@@ -1,29 +1,17 @@
 import type { Address } from "@waybill/foundation/config";
 import type { HealthCheck } from "@waybill/foundation/http";
-import type { Logger } from "@waybill/foundation/telemetry";
-import { containerdClient, openChannel } from "./containerd/index.ts";
-import { startMonitor } from "./monitor.ts";
-import { createObserver } from "./observation/index.ts";
 import { createReporter } from "./reporter/index.ts";
-import { permittedSocket } from "./socket-path.ts";
+import { type NodeWatchOptions, watchNode } from "./node-watch.ts";
 import { startStatusServer } from "./status-server.ts";
 import { tokenFile } from "./token-file.ts";
 
-export interface AgentOptions {
-  /** 1..253 characters. */
-  readonly nodeName: string;
+export interface AgentOptions extends Omit<NodeWatchOptions, "report"> {
   readonly serverUrl: string;
-  readonly containerdSocket: string;
-  /** Sockets outside of /run/containerd/ that may be opened. */
-  readonly allowedSockets?: readonly string[];
-  readonly reportIntervalMs: number;
   readonly agentToken?: string;
   /** File with the token, read again as it changes; wins over `agentToken`. */
   readonly agentTokenFile?: string;
-  readonly agentVersion?: string;
   /** Where the agent's own metrics and health are served; nowhere when left out. */
   readonly metricsAddress?: Address;
-  readonly log: Logger;
 }
 
 export interface Agent {
@@ -41,22 +29,13 @@ export interface Agent {
  * @throws UserError when the socket's path is not permitted.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const socketPath = permittedSocket(options.containerdSocket, options.allowedSockets);
-  const containerd = containerdClient(openChannel({ socketPath }));
   const agentToken = options.agentTokenFile === undefined ? options.agentToken : tokenFile(options.agentTokenFile);
   const reporter = createReporter({
     serverUrl: options.serverUrl,
     ...(agentToken === undefined ? {} : { agentToken }),
     log: options.log,
   });
-  const monitor = startMonitor({
-    nodeName: options.nodeName,
-    reportIntervalMs: options.reportIntervalMs,
-    observer: createObserver({ containerd, socketPath }),
-    report: (report) => reporter.send(report),
-    log: options.log,
-    ...(options.agentVersion === undefined ? {} : { agentVersion: options.agentVersion }),
-  });
+  const monitor = watchNode({ ...options, report: (report) => reporter.send(report) });
   const troubles = () =>
     [
       monitor.trouble === undefined ? "" : `containerd: ${monitor.trouble}`,
@@ -65,7 +44,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const stop = async () => {
     await monitor.close();
     await reporter.close(2_000);
-    containerd.close();
   };
   const status =
     options.metricsAddress === undefined

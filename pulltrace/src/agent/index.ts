@@ -3,4 +3,5 @@
  * the server once a period. Built to be small: Node's own http2 and http, protobuf-es, and nothing else.
  */
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+export { type NodeWatchOptions, watchNode } from "./node-watch.ts";
 export { permittedSocket } from "./socket-path.ts";

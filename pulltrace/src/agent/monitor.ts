@@ -25,6 +25,8 @@ export interface MonitorOptions {
   readonly reportIntervalMs: number;
   readonly observer: Observer;
   readonly report: (report: AgentReport) => void;
+  /** Called once it is closed and looks no more. */
+  readonly ended?: () => void;
   readonly log: Logger;
   readonly agentVersion?: string;
 }
@@ -67,8 +69,10 @@ class Rounds implements Monitor {
   }
 
   async close(): Promise<void> {
+    if (this.stop.signal.aborted) return;
     this.stop.abort();
     await this.running;
+    this.options.ended?.();
   }
 
   private async run(): Promise<void> {

@@ -1,11 +1,7 @@
-import { access, openAuthenticator } from "@waybill/foundation/auth";
-import { createApp, readJson, startServer } from "@waybill/foundation/http";
 import type { Logger } from "@waybill/foundation/telemetry";
-import { startAgent } from "@waybill/pulltrace/agent";
+import { watchNode } from "@waybill/pulltrace/agent";
 import type { AgentReport } from "@waybill/pulltrace/contract";
 import { recordReports } from "@waybill/pulltrace/recording";
-
-const reportLimitBytes = 1024 * 1024;
 
 export interface RecorderInit {
   readonly file: string;
@@ -21,52 +17,56 @@ export interface RecorderInit {
 
 export interface Recorder {
   readonly reports: () => number;
+  /** @throws the file system's error when the file could not be written. */
   close(): Promise<void>;
 }
 
 /**
- * An agent whose server is this process: what it would have reported goes into the file.
- * @throws the file system's error, EEXIST when the file is there.
+ * What an agent on this machine would report goes into the file.
+ * @throws the file system's error, EEXIST when the file is there; UserError when the socket is not permitted.
  */
 export async function startRecorder(init: RecorderInit): Promise<Recorder> {
   const { log } = init;
-  await using stack = new AsyncDisposableStack();
   const recording = await recordReports(init.file, init.note === undefined ? {} : { note: init.note });
-  stack.defer(() => recording.close());
-  const app = createApp({
-    groups: [
-      {
-        name: "recorder",
-        routes: [
-          {
-            method: "POST",
-            path: "/api/v1/report",
-            access: access.agent,
-            handler: async (c) => {
-              // The only sender is the agent below; a server that gets this recording judges every field.
-              await recording.take((await readJson(c, reportLimitBytes)) as AgentReport);
-              return c.body(null, 204);
-            },
-          },
-        ],
+  let waiting: AgentReport | undefined;
+  let writing: Promise<void> | undefined;
+  let told = false;
+  /** A report is a full snapshot: while the disk takes one, the newest of the others is enough. */
+  const drain = async (): Promise<void> => {
+    for (let report = waiting; report !== undefined; report = waiting) {
+      waiting = undefined;
+      await recording.take(report);
+      if (recording.full && !told) log.warn("the recording is full: what comes now is left out");
+      told = recording.full;
+    }
+  };
+  const keep = (report: AgentReport): void => {
+    waiting = report;
+    writing ??= drain()
+      // `close` of the recording says it again, and fails.
+      .catch((err: unknown) => log.error({ err }, "the recording cannot be written"))
+      .finally(() => (writing = undefined));
+  };
+  try {
+    const watch = watchNode({
+      nodeName: init.nodeName,
+      containerdSocket: init.containerdSocket,
+      allowedSockets: init.allowedSockets,
+      reportIntervalMs: init.reportInterval,
+      agentVersion: init.version,
+      report: keep,
+      log,
+    });
+    return {
+      reports: () => recording.reports,
+      async close() {
+        await watch.close();
+        await writing;
+        await recording.close();
       },
-    ],
-    authenticator: openAuthenticator(),
-    log,
-    hostGuard: true,
-  });
-  const server = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log, drainTimeoutMs: 2000 });
-  stack.defer(() => server.close());
-  const agent = await startAgent({
-    nodeName: init.nodeName,
-    serverUrl: server.url,
-    containerdSocket: init.containerdSocket,
-    allowedSockets: init.allowedSockets,
-    reportIntervalMs: init.reportInterval,
-    agentVersion: init.version,
-    log,
-  });
-  stack.defer(() => agent.close());
-  const everything = stack.move();
-  return { reports: () => recording.reports, close: () => everything.disposeAsync() };
+    };
+  } catch (error) {
+    await recording.close();
+    throw error;
+  }
 }
