@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { createInflateRaw } from "node:zlib";
 import { encodeFrames } from "@waybill/foundation/http";
 import { LatencyCounter, type Latencies } from "./latencies.ts";
+import { createSharedStream, newPlace, type Place } from "./shared-stream.ts";
 import { createStreamCheck, type Mark, type StreamFigures } from "./stream-check.ts";
 
 export interface ClientsOrder {
@@ -31,7 +32,7 @@ export interface ClientsFigures {
 }
 
 interface Client {
-  offset: number;
+  readonly place: Place;
   /** Places of the stream with the time since the epoch at which the client was there. */
   progress: { readonly at: number; readonly offset: number }[];
   nextMark: number;
@@ -39,40 +40,20 @@ interface Client {
 }
 
 const windowBytes = 256 * 1024 * 1024;
-const window = Buffer.allocUnsafeSlow(windowBytes);
 const clients: Client[] = [];
 const latencies = new LatencyCounter();
 const marks: Mark[] = [];
-let length = 0;
 let bytes = 0;
 let begun = false;
 let measured = false;
 let read: (piece: Buffer) => void = () => {};
 let stream: { readonly figures: StreamFigures } | undefined;
+let shared: ReturnType<typeof createSharedStream> | undefined;
 
-/** Compares with what is known of the stream at the client's place, and adds what is new. */
 function take(client: Client, piece: Buffer, now: number): void {
   bytes += piece.length;
-  const known = Math.min(piece.length, length - client.offset);
-  if (length - client.offset > windowBytes) client.state = "different";
-  for (let done = 0; done < known && client.state === "reading";) {
-    const at = (client.offset + done) % windowBytes;
-    const part = Math.min(known - done, windowBytes - at);
-    if (window.compare(piece, done, done + part, at, at + part) !== 0) client.state = "different";
-    done += part;
-  }
-  if (client.state !== "reading") return;
-  if (known < piece.length) {
-    const fresh = Buffer.from(piece.subarray(known));
-    for (let done = 0; done < fresh.length;) {
-      const at = (length + done) % windowBytes;
-      done += fresh.copy(window, at, done, Math.min(fresh.length, done + windowBytes - at));
-    }
-    length += fresh.length;
-    read(fresh);
-  }
-  client.offset += piece.length;
-  client.progress.push({ at: now, offset: client.offset });
+  if (shared?.take(client.place, piece) !== true) client.state = "different";
+  else client.progress.push({ at: now, offset: client.place.offset });
 }
 
 /** Which client had which message when: as far as the messages are read. */
@@ -92,14 +73,9 @@ function evaluate(): void {
   }
 }
 
-/** Before the first message each client hears a heartbeat at its own time. */
-function afterHeartbeat(piece: Buffer, heartbeat: Buffer): Buffer {
-  return piece.subarray(0, heartbeat.length).equals(heartbeat) ? piece.subarray(heartbeat.length) : piece;
-}
-
-function open(order: ClientsOrder, heartbeat: Buffer, index: number): Promise<void> {
+function open(order: ClientsOrder, index: number): Promise<void> {
   return new Promise((resolve) => {
-    const client: Client = { offset: 0, progress: [], nextMark: 0, state: "connecting" };
+    const client: Client = { place: newPlace(), progress: [], nextMark: 0, state: "connecting" };
     clients.push(client);
     const localAddress = `127.${128 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
     const socket: Socket = connect({ port: order.port, host: "127.0.0.1", localAddress });
@@ -117,8 +93,7 @@ function open(order: ClientsOrder, heartbeat: Buffer, index: number): Promise<vo
       }
       // What comes before the first report is each client's own: its pause before reconnecting, a fresh list.
       if (client.state === "waiting" && begun) client.state = "reading";
-      const told = client.offset === 0 ? afterHeartbeat(piece, heartbeat) : piece;
-      if (client.state === "reading" && told.length > 0) take(client, told, Date.now() - order.epoch);
+      if (client.state === "reading") take(client, piece, Date.now() - order.epoch);
     });
     const gone = (): void => {
       if (client.state !== "refused" && client.state !== "different") client.state = "cut";
@@ -164,7 +139,7 @@ function figures(): ClientsFigures {
     latencies: { counts: latencies.counts },
     stream: stream?.figures ?? { messages: 0, gaps: 0, bad: 0, lastNumber: -1 },
     bytes,
-    complete: clients.filter(({ state, offset }) => state === "reading" && offset === length).length,
+    complete: clients.filter(({ state, place }) => state === "reading" && place.offset === shared?.length()).length,
     different: count("different"),
     cut: count("cut"),
     refused: count("refused"),
@@ -183,9 +158,10 @@ async function obey(message: Order): Promise<void> {
     const order = message.start;
     prepare(order);
     const heartbeat = encodeFrames(": \n\n", order.gzip ? "gzip" : "identity");
+    shared = createSharedStream({ heartbeat, windowBytes, onFresh: (fresh) => read(fresh) });
     for (let index = 0; index < order.clients; index += 100) {
       const some = Math.min(100, order.clients - index);
-      await Promise.all(Array.from({ length: some }, (_, next) => open(order, heartbeat, index + next)));
+      await Promise.all(Array.from({ length: some }, (_, next) => open(order, index + next)));
     }
     setInterval(evaluate, 100).unref();
     process.send?.({ started: true });

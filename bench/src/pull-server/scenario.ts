@@ -92,7 +92,7 @@ export async function play(
   const order: AgentsOrder = { port: reportPort, workload: scenario.workload, epoch };
   await ask(agents, { open: order }, "opened");
   await sleep(1_500);
-  // As late as can be: a heartbeat, which each client has at its own time, would stand in its stream.
+  // What comes before is each client's own: a fresh list, a pause before it would come back.
   await ask(readers, { begin: true }, "begun");
   await ask(agents, { start: order }, "started");
   await sleep(5_000);

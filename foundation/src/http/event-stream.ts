@@ -80,7 +80,8 @@ export function eventStream(
     return open && sink.write(bytes);
   };
   const heartbeat = setInterval(() => {
-    if (quiet) sink.write(encoding === "gzip" ? packedHeartbeat : heartbeatFrame);
+    // Behind what the client has not taken yet it would tell nobody anything.
+    if (quiet && sink.writableLength === 0) sink.write(encoding === "gzip" ? packedHeartbeat : heartbeatFrame);
     quiet = true;
   }, options.heartbeatMs ?? 15_000);
   heartbeat.unref();

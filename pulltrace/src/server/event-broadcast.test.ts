@@ -78,6 +78,28 @@ describe("the event broadcast", () => {
     expect(frames.length - writes).toBe(1);
   });
 
+  it("encodes each event once also for clients that are far apart", async () => {
+    const { ring, broadcast, tell } = setUp();
+    const encoded = vi.spyOn(ring, "frameOf");
+    const [ahead, behind] = [connection(), connection(false)];
+    broadcast.connect(ahead.client, {}, 0);
+    broadcast.connect(behind.client, {}, 0);
+    const all = range(1, 384);
+    // 38 MB in all, as many at a time as a chunk has at most.
+    for (let turn = 0; turn < 3; turn += 1) {
+      tell(...range(1, 128).map(() => emission("n".repeat(100_000))));
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    expect(ahead.numbers()).toEqual(all);
+    expect(behind.numbers().length).toBeLessThan(100);
+    for (let turn = 0; turn < 384 && behind.numbers().length < 384; turn += 1) {
+      behind.drain();
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    expect(behind.numbers()).toEqual(all);
+    expect(encoded).toHaveBeenCalledTimes(384);
+  });
+
   it("shares one encoding between clients that see the same", async () => {
     const { broadcast, tell } = setUp();
     const clients = [connection(), connection(), connection()];

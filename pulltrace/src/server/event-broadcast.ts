@@ -113,6 +113,9 @@ export function createEventBroadcast(options: {
     timer = undefined;
     const begun = now();
     let behind = 0;
+    let passedBy = ring.newest();
+    for (const { position } of clients) passedBy = Math.min(passedBy, position);
+    chunks.passed(passedBy);
     for (const client of clients) if (!feed(client)) behind += 1;
     lastFlushMs = now() - begun;
     if (behind > 0) schedule(pause());

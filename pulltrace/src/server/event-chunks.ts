@@ -23,6 +23,8 @@ export interface EventChunk {
 export interface EventChunks {
   /** What comes after `position`, which is not the newest. */
   after(position: number, reader: ChunkReader): EventChunk;
+  /** No client that is connected still has to get what stands up to this number. */
+  passed(position: number): void;
 }
 
 /**
@@ -31,13 +33,16 @@ export interface EventChunks {
  */
 const chunkEvents = 128;
 const chunkCharacters = 256 * 1024;
-/** What was encoded lately is kept, for those who come to that place later. */
+/** What was encoded lately is kept for those who come to that place later: less of it when all have passed it. */
 const keptBytes = 16 * 1024 * 1024;
+/** A second of 5,000 nodes. Readers of everything who are apart by more than what is kept each cost an encoding of it all. */
+const keptForClientsBytes = 64 * 1024 * 1024;
 const keptChunks = 4_096;
 
 export function createEventChunks(ring: EventRing): EventChunks {
   const kept = new Map<string, EventChunk>();
   let bytesKept = 0;
+  let passedBy = 0;
 
   const encode = (position: number, { filter, encoding }: ChunkReader): EventChunk => {
     const frames: string[] = [];
@@ -58,8 +63,9 @@ export function createEventChunks(ring: EventRing): EventChunks {
   const keep = (key: string, chunk: EventChunk): void => {
     kept.set(key, chunk);
     bytesKept += chunk.bytes?.length ?? 0;
-    for (const [oldest, { bytes }] of kept) {
-      if (bytesKept <= keptBytes && kept.size <= keptChunks) return;
+    for (const [oldest, { bytes, upTo }] of kept) {
+      const most = upTo > passedBy ? keptForClientsBytes : keptBytes;
+      if (bytesKept <= most && kept.size <= keptChunks) return;
       kept.delete(oldest);
       bytesKept -= bytes?.length ?? 0;
     }
@@ -73,6 +79,9 @@ export function createEventChunks(ring: EventRing): EventChunks {
       let chunk = kept.get(key);
       if (chunk === undefined) keep(key, (chunk = encode(position, reader)));
       return chunk;
+    },
+    passed(position) {
+      passedBy = position;
     },
   };
 }
