@@ -45,6 +45,18 @@ export async function goProgram(source: string): Promise<GoTool> {
   }));
 }
 
+/**
+ * `sh -c … sh FOLDER NAME go's parameters`: whole or not at all. Test files run side by side, and several want the same
+ * program: the second waits for the first, where there is flock, and does not build it again.
+ */
+const build = `
+folder=$1 name=$2
+shift 2
+if command -v flock >/dev/null; then exec 9>"$folder.lock"; flock 9; fi
+[ -x "$folder/$name" ] && exit
+rm -rf "$folder" "$folder.building" && mkdir "$folder.building" || exit
+nice -n 19 go "$@" && mv "$folder.building" "$folder"`;
+
 async function built(
   name: string,
   version: string,
@@ -58,11 +70,11 @@ async function built(
   } catch {
     return { missing: `${name} is built with Go, which is not installed (Debian: apt-get install golang)` };
   }
-  await mkdir(folder, { recursive: true });
+  await mkdir(cache, { recursive: true });
   process.stdout.write(`building ${name} ${version} with Go, once; this may take minutes\n`);
   try {
-    const { parameters, options } = into(folder);
-    await run("nice", ["-n", "19", "go", ...parameters], options);
+    const { parameters, options } = into(`${folder}.building`);
+    await run("sh", ["-c", build, "sh", folder, name, ...parameters], options);
     return { program };
   } catch (error) {
     const said = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
