@@ -215,9 +215,10 @@ describe.skipIf(lookFirst.length === 0).each(lookFirst)(
       expect((await node.containerd.pull(node.name(imageB)).finished).code).toBe(0);
       await node.until((report) => pullsOf(report, "team/b").some((pull) => pull.phase === "done"));
       expect(node.proxy.bytes - before).toBeLessThan(imageB.layers[0]?.size ?? 0);
-      for (const pull of node.history("team/b")) {
-        expect(pull.layers.map((layer) => layer.cached)).toEqual([true, false]);
-      }
+      // Until containerd has the config, nobody knows which snapshot is whose: all layers wait.
+      const known = node.history("team/b").filter(({ layers }) => layers.some(({ phase }) => phase !== "waiting"));
+      expect(known.length).toBeGreaterThan(0);
+      for (const pull of known) expect(pull.layers.map((layer) => layer.cached)).toEqual([true, false]);
     });
   },
 );
