@@ -74,7 +74,7 @@ required=no
 for purpose in "$@"; do
   case $purpose in
     up) needs containerd containerd; needs runc runc ;;
-    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus; needs docker-registry docker-registry; needs openssl openssl; needs strip binutils; needs jq jq; needs zstd zstd
+    test) required=yes; needs containerd containerd; needs runc runc; needs skopeo skopeo; needs chromium chromium; needs prometheus prometheus; needs docker-registry docker-registry; needs openssl openssl; needs strip binutils; needs jq jq; needs zstd zstd; needs strace strace
       wishes ceph-mon ceph-mon; wishes ceph-osd ceph-osd; wishes radosgw radosgw; wishes ceph ceph-common ;;
     cluster)
       required=yes

@@ -48,9 +48,9 @@ export interface Database<S> {
   readonly read: Kysely<S>;
 
   /**
-   * Runs `work` in one transaction: committed and durable (fsync) when the promise resolves, rolled back when `work`
-   * throws or rejects. SQLite has one writer, so transactions queue there; on PostgreSQL they run side by side
-   * (read committed): lock what you decide upon.
+   * Runs `work` in one transaction: committed and durable (fsync) when the promise resolves, and not seen by `read` before
+   * it is durable; rolled back when `work` throws or rejects. SQLite has one writer, so transactions queue there; on
+   * PostgreSQL they run side by side (read committed): lock what you decide upon.
    *
    * - All of it or nothing, also when the process is killed.
    * - A statement that fails dooms the transaction, even when its error is caught: later statements and the commit are

@@ -3,6 +3,7 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kys
 import { DatabaseMisuse, DatabaseUnavailable } from "./failure.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { isBusy } from "./sqlite-failure.ts";
+import type { SqliteLog } from "./sqlite-log.ts";
 import { WriterQueue } from "./writer-queue.ts";
 
 export interface WriterLimits {
@@ -30,14 +31,23 @@ export function createReadDriver(connection: SqliteConnection, isClosed: () => b
   };
 }
 
-/** Writes: one handle, given to one transaction after the other. */
-export function createWriteDriver(connection: SqliteConnection, limits: WriterLimits, isClosed: () => boolean): Driver {
+/**
+ * Writes: one handle, given to one transaction after the other.
+ * @param log makes commits durable; undefined where nothing needs to be
+ */
+export function createWriteDriver(
+  connection: SqliteConnection,
+  log: SqliteLog | undefined,
+  limits: WriterLimits,
+  isClosed: () => boolean,
+): Driver {
   const queue = new WriterQueue();
   return {
     init: async () => {},
     acquireConnection: async () => {
       if (isClosed()) throw closed();
-      return new WriterTurn(connection, await queue.enter(limits.acquireTimeoutMs), limits);
+      log?.assertSound();
+      return new WriterTurn(connection, log, await queue.enter(limits.acquireTimeoutMs), limits);
     },
     beginTransaction: (turn) => turnOf(turn).begin(),
     commitTransaction: (turn) => turnOf(turn).commit(),
@@ -50,13 +60,15 @@ export function createWriteDriver(connection: SqliteConnection, limits: WriterLi
 /** One transaction's time on the writing handle. It ends by itself when nothing happens for too long. */
 class WriterTurn implements DatabaseConnection {
   readonly #connection: SqliteConnection;
+  readonly #log: SqliteLog | undefined;
   readonly #leave: () => void;
   readonly #limits: WriterLimits;
   #idle: NodeJS.Timeout | undefined;
   #expired = false;
 
-  constructor(connection: SqliteConnection, leave: () => void, limits: WriterLimits) {
+  constructor(connection: SqliteConnection, log: SqliteLog | undefined, leave: () => void, limits: WriterLimits) {
     this.#connection = connection;
+    this.#log = log;
     this.#leave = leave;
     this.#limits = limits;
   }
@@ -76,7 +88,8 @@ class WriterTurn implements DatabaseConnection {
   async commit(): Promise<void> {
     this.#assertAlive();
     clearTimeout(this.#idle);
-    await this.#untilFree("commit");
+    const commit = (): Promise<void> => this.#untilFree("commit");
+    await (this.#log === undefined ? commit() : this.#log.commit(commit));
   }
 
   /** Never throws: what made the rollback necessary is the error that matters. */

@@ -64,7 +64,7 @@ describe("a database in a file", () => {
     ]);
     expect(modes.map((mode) => mode.rows[0])).toEqual([
       { journal_mode: "wal" },
-      { synchronous: 2 },
+      { synchronous: 1 },
       { foreign_keys: 1 },
     ]);
     await database.close();

@@ -17,6 +17,7 @@ import { checkParameters, guardDriver } from "./guard.ts";
 import { migrate } from "./migrate.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { createReadDriver, createWriteDriver } from "./sqlite-driver.ts";
+import { openLogFile, SqliteLog } from "./sqlite-log.ts";
 import { isUnreadable, sqliteCode, translateSqlite } from "./sqlite-failure.ts";
 import { sqliteMigrationSession } from "./sqlite-migration.ts";
 
@@ -27,7 +28,7 @@ const BUSY_MS = 20;
 
 /**
  * Opens the file, creating it with its folders, and migrates it. WAL: readers see the last commit while a writer works.
- * `synchronous = full`: a commit that has returned survives a power cut.
+ * A transaction that has resolved survives a power cut (`SqliteLog`).
  */
 export async function openSqlite(
   file: string,
@@ -41,7 +42,7 @@ export async function openSqlite(
   try {
     if (!inMemory) await createFile(place);
     await migrateFile(place, migrations, limits);
-    return openHandles(place, limits, inMemory);
+    return await openHandles(place, limits, inMemory);
   } catch (error) {
     throw startError(error, file);
   } finally {
@@ -50,14 +51,19 @@ export async function openSqlite(
   }
 }
 
-function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): Engine {
+async function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): Promise<Engine> {
   const writer = new SqliteConnection(place, { readOnly: false, foreignKeys: true, busyMs: BUSY_MS });
-  // After a commit the log is cut back to this, so that one large transaction does not keep the disk for ever.
-  writer.script(`pragma synchronous = ${inMemory ? "off" : "full"}; pragma journal_size_limit = 16777216`);
+  // `normal`: SQLite syncs the log before it begins it anew and before a checkpoint, and `SqliteLog` does all else.
+  // When the log begins anew it is cut back, so that one large transaction does not keep the disk for ever.
+  writer.script(
+    `pragma synchronous = ${inMemory ? "off" : "normal; pragma wal_autocheckpoint = 0"}; pragma journal_size_limit = 16777216`,
+  );
   const reader = new SqliteConnection(place, { readOnly: true, foreignKeys: true, busyMs: 5000 });
   // Opens the log and its index now, while they have a name.
   reader.execute("select count(*) from sqlite_master", []);
   writer.execute("select count(*) from sqlite_master", []);
+  const logFile = inMemory ? undefined : await openLogFile(place);
+  const log = logFile && new SqliteLog({ writer, reader, sync: () => logFile.datasync() });
   const file = inMemory ? undefined : statSync(place, { bigint: true });
   let closed = false;
   const isClosed = (): boolean => closed;
@@ -65,7 +71,7 @@ function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): 
   return {
     dialect: "sqlite",
     read: dialectOf(guardDriver(createReadDriver(reader, isClosed), translate)),
-    write: dialectOf(guardDriver(createWriteDriver(writer, limits, isClosed), translate)),
+    write: dialectOf(guardDriver(createWriteDriver(writer, log, limits, isClosed), translate)),
     answer(sql, parameters) {
       if (closed) throw new DatabaseUnavailable("closed", "The database has been closed.");
       checkParameters(parameters);
@@ -77,6 +83,7 @@ function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): 
     },
     async check() {
       if (closed) throw new DatabaseUnavailable("closed", "The database has been closed.");
+      log?.assertSound();
       if (file !== undefined) assertSameFile(place, file);
       try {
         reader.execute("select count(*) from sqlite_master", []);
@@ -87,6 +94,7 @@ function openHandles(place: string, limits: DatabaseLimits, inMemory: boolean): 
     async close() {
       if (closed) return;
       closed = true;
+      await logFile?.close();
       reader.close();
       writer.close();
     },
