@@ -167,9 +167,10 @@ describe("docs/pulltrace.md", () => {
 });
 
 describe("serverSettings", () => {
-  it("are the six of the contract with its defaults, where Kubernetes is, what a client may do, and where the state is", () => {
+  it("are the six of the contract with its defaults, where reports come, where Kubernetes is, what a client may do, and where the state is", () => {
     expect(Object.values(serverSettings).map(({ env }) => env)).toEqual([
       "PULLTRACE_HTTP_ADDR",
+      "PULLTRACE_REPORT_ADDR",
       "PULLTRACE_METRICS_ADDR",
       "PULLTRACE_LOG_LEVEL",
       "PULLTRACE_AGENT_TOKEN",
@@ -184,6 +185,7 @@ describe("serverSettings", () => {
     ]);
     expect(readSettings(serverSettings, { env: {} })).toEqual({
       httpAddress: { host: "", port: 8080 },
+      reportAddress: undefined,
       metricsAddress: { host: "", port: 9090 },
       logLevel: "info",
       agentToken: undefined,
