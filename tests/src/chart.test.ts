@@ -143,6 +143,22 @@ describe.skipIf(helm.program === undefined)("the chart of Pulltrace", () => {
     await expect(all).toMatchFileSnapshot(join(snapshots, "everything.yaml"));
   });
 
+  it("has agents report to a Service of their own, also after an upgrade with the values of a release without it", async () => {
+    for (const values of [[], ["--set", "server.service.reportPort=null"]]) {
+      const objects = await render(...values);
+      const agent = containerOf(only(objects, "DaemonSet"));
+      expect(valueOf(agent, "PULLTRACE_SERVER_URL")).toBe("http://pulltrace-reports.monitoring.svc:8081");
+      const server = containerOf(only(objects, "Deployment"));
+      expect(valueOf(server, "PULLTRACE_REPORT_ADDR")).toBe(":8081");
+      const service = objects.find(({ kind, metadata }) => kind === "Service" && metadata.name === "pulltrace-reports");
+      expect(service?.spec?.ports).toEqual([{ name: "reports", port: 8_081, targetPort: "reports" }]);
+    }
+    // Published with the page it would be open to whoever sees the page.
+    const published = await render("--set", "server.service.type=LoadBalancer");
+    const open = published.filter(({ spec }) => spec?.type === "LoadBalancer");
+    expect(open.map(({ spec }) => spec?.ports?.map(({ name }) => name))).toEqual([["http"]]);
+  });
+
   it("gives the agent containerd's folder read-only and nothing more", async () => {
     const pod = only(await render(), "DaemonSet").spec?.template?.spec;
     expect(pod?.hostNetwork ?? false).toBe(false);

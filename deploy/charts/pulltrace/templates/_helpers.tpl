@@ -30,6 +30,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* An upgrade with --reuse-values has the values of a chart that knew no such port. */}}
+{{- define "pulltrace.reportPort" -}}
+{{- default 8081 .Values.server.service.reportPort -}}
+{{- end -}}
+
 {{/* Called with (dict "root" $ "image" .Values.server.image). */}}
 {{- define "pulltrace.image" -}}
 {{- $registry := required "imageRegistry is needed: the registry that `make images` pushed to, such as --set imageRegistry=registry.example:5000" .root.Values.imageRegistry -}}
