@@ -43,12 +43,12 @@ export class SqliteLog {
   /** Runs `commit`, and resolves when what it has committed is durable and readers see it. One at a time. */
   async commit(commit: () => Promise<void>): Promise<void> {
     this.assertSound();
-    // A read makes the snapshot; `begin` alone does not.
-    this.#reader.script("begin; select 1 from sqlite_master limit 1");
     try {
+      // A read makes the snapshot; `begin` alone does not.
+      this.#reader.script("begin; select 1 from sqlite_master limit 1");
       await commit();
     } catch (error) {
-      this.#reader.script("commit");
+      if (this.#reader.inTransaction) this.#reader.script("commit");
       throw error;
     }
     try {
