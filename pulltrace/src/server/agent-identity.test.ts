@@ -111,4 +111,21 @@ describe.each<ReportAddress>(["shared", "own"])("the server that knows its agent
     expect((await server.post("no report", { authorization: "Bearer two" })).status).toBe(401);
     expect((await server.nodes()).map(({ nodeName }) => nodeName)).toEqual(["node-1"]);
   });
+
+  it("does not let one agent's bad reports hold up another's that comes from the same address", async () => {
+    const { options } = agents({ one: onNode("node-1"), two: onNode("node-2") });
+    const server = await runningServer({ agents: options, reports, limits: { badReportsPerClient: 1 } });
+    // As often as it takes, whatever else the machine does.
+    const statusesUntil429 = async (send: (turn: number) => Promise<Response>): Promise<readonly number[]> => {
+      const statuses: number[] = [];
+      while (statuses.at(-1) !== 429 && statuses.length < 2_000) statuses.push((await send(statuses.length)).status);
+      return statuses;
+    };
+    const bad = await statusesUntil429(() => server.post("{", { authorization: "Bearer one" }));
+    expect([bad[0], bad.at(-1)]).toEqual([400, 429]);
+    const body = { nodeName: "node-2", timestamp: new Date().toISOString(), pulls: [] };
+    expect((await server.post(body, { authorization: "Bearer two" })).status).toBe(204);
+    const strangers = await statusesUntil429((turn) => server.post(body, { authorization: `Bearer stranger-${turn}` }));
+    expect([strangers[0], strangers.at(-1)]).toEqual([401, 429]);
+  });
 });

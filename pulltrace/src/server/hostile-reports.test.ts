@@ -94,6 +94,8 @@ describe.each<ReportAddress>(["shared", "own"])("POST /api/v1/report at the %s a
       expect((await running.post(good, { authorization })).status).toBe(401);
     }
     expect((await running.post(good, { authorization: "Bearer s3cret" })).status).toBe(204);
+    expect(await running.metric("pulltrace_reports_refused_total")).toBe(6);
+    expect(await running.metric("pulltrace_agent_reports_total")).toBe(1);
   });
 
   it("takes nothing from a web page", async () => {

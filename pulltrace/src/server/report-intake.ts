@@ -32,16 +32,22 @@ export interface ReportIntakeOptions {
 export function createReportIntake(options: ReportIntakeOptions): (request: ReportRequest) => Promise<void> {
   const { limits, clients, agents, known } = options;
   return async (request) => {
+    let { client } = request;
     try {
-      clients.mayReport(request.client);
+      clients.mayReport(client);
       const ownNode = agents === undefined ? undefined : await agents.nodeOf(request.header("authorization"));
+      if (ownNode !== undefined) {
+        // Who proved its node answers for it alone: behind a proxy all agents have one address.
+        client = `node ${ownNode}`;
+        clients.mayReport(client);
+      }
       const report = await readReport(request, limits, known);
       if (ownNode !== undefined) checkSpeaker(ownNode, report.nodeName);
       clients.report(report.nodeName);
       if (!(await options.take(report))) throw noPlace(`The server keeps at most ${limits.nodes} nodes.`);
     } catch (error) {
       options.refused();
-      if (error instanceof Problem && error.status < 429) clients.badReport(request.client);
+      if (error instanceof Problem && error.status < 429) clients.badReport(client);
       throw error;
     }
   };

@@ -157,7 +157,7 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
   };
 
   const routes: readonly HttpRoute[] = [
-    { method: "POST", path: "/api/v1/report", access: access.agent, handler: report },
+    { method: "POST", path: reportPath, access: access.agent, handler: report },
     { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: counted(clients, pulls) },
     { method: "GET", path: "/api/v1/events", access: access.everyone, handler: events },
     { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: counted(clients, nodes) },
@@ -173,11 +173,17 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
   return {
     name: "pulltrace",
     routes,
-    errorResponse,
+    errorResponse(problem, c) {
+      // An agent without the token comes no further than the entrance.
+      if (problem.code === "UNAUTHENTICATED" && c.req.path === reportPath) options.metrics.refused(1);
+      const { body, headers } = refusalOf(problem, c.var.requestId);
+      return new Response(body, { status: problem.status, headers });
+    },
     ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
   };
 }
 
+const reportPath = "/api/v1/report";
 const jsonHeaders = { "content-type": "application/json", "cache-control": "no-store" };
 
 /** Asks for the whole board cost something: each counts. */
@@ -212,9 +218,4 @@ function lookOf(c: HttpContext): { readonly view: "events" } | { readonly view: 
   if (view === "page" && count >= 1 && count <= mostRows) return { view, rows: count };
   const detail = view === "page" ? `?rows= takes a number from 1 to ${mostRows}.` : "?view= takes events or page.";
   throw new Problem({ code: "PT-400", status: 400, title: "Bad view", detail });
-}
-
-function errorResponse(problem: Problem, c: HttpContext): Response {
-  const { body, headers } = refusalOf(problem, c.var.requestId);
-  return new Response(body, { status: problem.status, headers });
 }

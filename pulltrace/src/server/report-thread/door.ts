@@ -17,9 +17,11 @@ export function createReportDoor(options: {
   readonly agentToken?: string;
   /** Refuse foreign host names and cross-site requests. */
   readonly hostGuard: boolean;
+  /** A report was not let in. */
+  readonly refused: () => void;
   readonly log: Logger;
 }): RequestListener {
-  const { intake, agentToken, hostGuard, log } = options;
+  const { intake, agentToken, hostGuard, refused, log } = options;
 
   const take = async (incoming: IncomingMessage): Promise<void> => {
     const { method = "", url = "" } = incoming;
@@ -32,7 +34,12 @@ export function createReportDoor(options: {
     const headers = { get: (name: string): string | null => header(name) ?? null };
     const foreign = hostGuard ? guardHost(headers, method) : undefined;
     if (foreign !== undefined) throw foreign;
-    admitAgent(agentToken, credentialsOf(headers, method));
+    try {
+      admitAgent(agentToken, credentialsOf(headers, method));
+    } catch (error) {
+      refused();
+      throw error;
+    }
     await intake({
       client: `address ${incoming.socket.remoteAddress ?? ""}`,
       header,

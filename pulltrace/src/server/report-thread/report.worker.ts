@@ -43,7 +43,13 @@ const intake = createReportIntake({
   take: (report) => handover.take(report),
   refused: () => handover.refused(),
 });
-const listener = createReportDoor({ intake, hostGuard, log, ...(agentToken === undefined ? {} : { agentToken }) });
+const listener = createReportDoor({
+  intake,
+  hostGuard,
+  refused: () => handover.refused(),
+  log,
+  ...(agentToken === undefined ? {} : { agentToken }),
+});
 
 let server: Promise<RunningServer> | undefined;
 port.on("message", (message: ToThread) => {
