@@ -25,7 +25,7 @@ describe("30 nodes in ImagePullBackOff", () => {
       .waitFor();
     expect(await page.getByTestId("figure-pods").locator(".value").textContent()).toBe("58");
     const before = await sentence.textContent();
-    await expect.poll(() => sentence.textContent(), { timeout: 30_000 }).not.toBe(before);
+    await expect.poll(() => sentence.textContent()).not.toBe(before);
     await sentence.focus();
     await page.keyboard.press("Enter");
     await page.getByTestId("filter-count").getByText("30 of 39 pulls").waitFor();
@@ -36,7 +36,7 @@ describe("30 nodes in ImagePullBackOff", () => {
       played().server.emitPull({ ...rest, phase: "done", percent: 100, updatedAt: new Date().toISOString() });
     }
     await page.getByRole("heading", { name: "No pull matches the filter" }).waitFor();
-    expect(await page.getByTestId("trouble").count()).toBe(2);
+    await expect.poll(() => page.getByTestId("trouble").count()).toBe(2);
   });
 
   it("a row says why and when it is tried again; opened, what to do and which pods wait, and it goes on by itself", async () => {
@@ -61,7 +61,7 @@ describe("30 nodes in ImagePullBackOff", () => {
     const { failure: _, error: __, waitsFor: ___, nextTryAt: ____, completedAt: _____, ...rest } = pull;
     played().server.emitPull({ ...rest, phase: "resolving", updatedAt: new Date().toISOString() });
     await row.locator(".cell-phase").getByText("resolving").waitFor();
-    expect(await details.getByTestId("failure").count()).toBe(0);
+    await expect.poll(() => details.getByTestId("failure").count()).toBe(0);
     await page
       .getByTestId("trouble")
       .getByText(/^29 nodes cannot pull/)
