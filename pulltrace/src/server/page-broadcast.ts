@@ -37,11 +37,11 @@ export interface PageBroadcast {
   close(): void;
 }
 
-const tickMs = 600;
+const tickMs = 500;
 const longestStreamMs = 3_600_000;
 
 /**
- * What pages show, told to as many as want to look: each 0.6 s a group's view is compared with the one
+ * What pages show, told to as many as want to look: each half second a group's view is compared with the one
  * before, what changed is encoded once and the same bytes go to all of the group. A client with unsent bytes is passed over; it
  * gets one snapshot when it has taken them, however long that took, so that nothing grows.
  */
@@ -147,8 +147,8 @@ export function createPageBroadcast(options: {
       else send(group, advance(group));
     }
     const took = performance.now() - begun;
-    // Very many groups or clients make it coarser instead of taking the processor from the reports.
-    if (groups.size > 0) schedule(Math.max(tickMs - took, 2 * took));
+    // Very many groups or clients make it coarser, so that half of the time is left for reports.
+    if (groups.size > 0) schedule(Math.max(tickMs - took, took));
   };
   const schedule = (delayMs: number): void => {
     if (closed || timer !== undefined) return;
