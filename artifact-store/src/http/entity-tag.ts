@@ -19,7 +19,7 @@ export const ifNoneMatchField: HeaderField = {
 };
 
 /** Strong entity tag (RFC 9110 section 8.8.3) of what a call answers. */
-export function entityTagOf(answer: object): string {
+function entityTagOf(answer: object): string {
   return `"${createHash("sha256").update(JSON.stringify(answer)).digest("base64url").slice(0, 24)}"`;
 }
 
