@@ -132,10 +132,10 @@ export function createPullServer(options: PullServerOptions): PullServer {
   sweeper.unref();
 
   /** What the other thread read and checked. Never throws: what is wrong with one report is not the others' matter. */
-  const merge = (reports: readonly { readonly report: AgentReport }[], refused: number): Outcome => {
+  const merge = (reports: readonly AgentReport[], refused: number): Outcome => {
     const unplaced: number[] = [];
     const failed: number[] = [];
-    for (const [place, { report }] of reports.entries()) {
+    for (const [place, report] of reports.entries()) {
       try {
         if (!board.report(report)) unplaced.push(place);
       } catch (err) {

@@ -1,6 +1,6 @@
 import type { AgentReport, ReportedPull } from "../../contract/index.ts";
 import { isSameLayer, isSamePull } from "../report.ts";
-import { createKeptReports, type KeptBounds, type KeptReport } from "./kept-reports.ts";
+import { createKeptReports, type KeptBounds } from "./kept-reports.ts";
 
 /**
  * Reports on their way from one thread to the other. An agent tells each second what it told before with other bytes, and
@@ -14,12 +14,15 @@ export interface ReportBatch {
    */
   readonly numbers: Float64Array<ArrayBuffer>;
   readonly whole: readonly AgentReport[];
+  /** Numbers of nodes that the receiver has to forget before it reads: their reports were not taken. */
+  readonly forgotten: readonly number[];
 }
 
 /** The sending side: knows what the other side was told of each node. */
 export function createBatchWriter(most: KeptBounds) {
   const told = createKeptReports<string>(most);
   let nextNumber = 0;
+  let forgotten: number[] = [];
   return {
     /** The pulls of the node's last report, as long as they are known. */
     known: (nodeName: string): readonly ReportedPull[] | undefined => told.get(nodeName)?.report.pulls,
@@ -35,11 +38,20 @@ export function createBatchWriter(most: KeptBounds) {
         }
         told.set(report.nodeName, { number, report });
       }
-      return { numbers: Float64Array.from(numbers), whole };
+      const batch = { numbers: Float64Array.from(numbers), whole, forgotten };
+      forgotten = [];
+      return batch;
     },
-    /** The other side has not taken these reports: their nodes begin anew. */
+    /**
+     * These reports were not taken: their nodes begin anew. The receiver hears of it with the next batch, in the place that
+     * it has here, since more may be on its way to it by now.
+     */
     forget(reports: readonly AgentReport[]): void {
-      for (const { nodeName } of reports) told.delete(nodeName);
+      for (const { nodeName } of reports) {
+        const kept = told.get(nodeName);
+        if (kept !== undefined) forgotten.push(kept.number);
+        told.delete(nodeName);
+      }
     },
   };
 }
@@ -85,15 +97,15 @@ function writeLayers(numbers: number[], place: number, before: ReportedPull, pul
 /** The receiving side, of one writer; what is the same as before are the same objects. */
 export function createBatchReader(most: KeptBounds) {
   const told = createKeptReports<number>(most);
-  const keep = (number: number, report: AgentReport): KeptReport => {
-    const kept = { number, report };
-    told.set(number, kept);
-    return kept;
+  const keep = (number: number, report: AgentReport): AgentReport => {
+    told.set(number, { number, report });
+    return report;
   };
   return {
     /** @throws Error when it does not go on from what was read before. */
-    read({ numbers, whole }: ReportBatch): readonly KeptReport[] {
-      const reports: KeptReport[] = [];
+    read({ numbers, whole, forgotten }: ReportBatch): readonly AgentReport[] {
+      for (const number of forgotten) told.delete(number);
+      const reports: AgentReport[] = [];
       let at = 0;
       let nextWhole = 0;
       const next = (): number => {
@@ -117,10 +129,6 @@ export function createBatchReader(most: KeptBounds) {
         reports.push(keep(number, { ...known, timestamp, pulls: readChanges(known.pulls, next) }));
       }
       return reports;
-    },
-    /** As the writer's. */
-    forget(reports: readonly KeptReport[]): void {
-      for (const { number } of reports) told.delete(number);
     },
   };
 }

@@ -12,21 +12,26 @@ interface Waiting {
 }
 
 /** A batch must not hold up streams and pages for long. */
-const mostInBatch = 256;
+const mostInBatch = 128;
+/**
+ * While one is under way the next waits until it is worth a message. Several of them are on their way at a time, so that
+ * the other thread finds the next one when it is done, and does not wait for this one to come around.
+ */
+const worthwhile = 64;
+const mostUnderWay = 8;
 
 export interface Handover {
   /** Resolves when the report was merged; false when there was no place for its node. @throws Problem 500, 503 */
   take(report: AgentReport): Promise<boolean>;
   refused(): void;
   known(nodeName: string): readonly ReportedPull[] | undefined;
-  /** What became of the batch that was sent last. */
+  /** What became of the oldest batch that is under way. */
   settle(outcome: Outcome): void;
 }
 
 /**
- * Hands reports to the thread that merges them. One batch is under way at a time and what comes meanwhile is the next, so
- * that a busy thread gets fewer and larger ones; no report is answered before it was merged, so that nothing piles up here
- * but one report of each agent.
+ * Hands reports to the thread that merges them: at once when it waits, and the more at a time the busier it is. No report
+ * is answered before it was merged, so that nothing piles up here but one report of each agent.
  */
 export function createHandover(options: {
   readonly send: (batch: ReportBatch, refused: number) => void;
@@ -37,20 +42,27 @@ export function createHandover(options: {
   const { send, mostWaiting } = options;
   const writer = createBatchWriter(options.bounds);
   let waiting: Waiting[] = [];
-  let underWay: readonly Waiting[] | undefined;
+  const underWay: (readonly Waiting[])[] = [];
   let refused = 0;
   let planned: NodeJS.Immediate | undefined;
 
+  const isDue = (): boolean =>
+    underWay.length === 0
+      ? waiting.length + refused > 0
+      : waiting.length >= worthwhile && underWay.length < mostUnderWay;
   const flush = (): void => {
     planned = undefined;
-    underWay = waiting.slice(0, mostInBatch);
-    waiting = waiting.slice(mostInBatch);
-    send(writer.write(underWay.map(({ report }) => report)), refused);
-    refused = 0;
+    while (isDue()) {
+      const batch = waiting.slice(0, mostInBatch);
+      waiting = waiting.slice(mostInBatch);
+      underWay.push(batch);
+      send(writer.write(batch.map(({ report }) => report)), refused);
+      refused = 0;
+    }
   };
   /** At the end of this turn of the event loop, with all that it read. */
   const plan = (): void => {
-    if (underWay === undefined && planned === undefined && waiting.length + refused > 0) planned = setImmediate(flush);
+    if (planned === undefined && isDue()) planned = setImmediate(flush);
   };
 
   return {
@@ -67,8 +79,7 @@ export function createHandover(options: {
     },
     known: (nodeName) => writer.known(nodeName),
     settle({ unplaced, failed }) {
-      const sent = underWay ?? [];
-      underWay = undefined;
+      const sent = underWay.shift() ?? [];
       const lost = new Set([...unplaced, ...failed]);
       if (lost.size > 0) writer.forget(sent.filter((_, place) => lost.has(place)).map(({ report }) => report));
       for (const [place, { settle, fail }] of sent.entries()) {

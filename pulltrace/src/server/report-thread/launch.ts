@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { UserError } from "@waybill/foundation/errors";
 import type { Logger } from "@waybill/foundation/telemetry";
+import type { AgentReport } from "../../contract/index.ts";
 import type { AgentIdentityOptions } from "../agent-identity.ts";
 import { createBatchReader, type ReportBatch } from "./batch.ts";
-import type { KeptReport } from "./kept-reports.ts";
 import { keptBounds, type FromThread, type Outcome, type ThreadOrder, type ToThread } from "./protocol.ts";
 
 /** Bundled, the thread's program stands beside the server's. */
@@ -15,7 +15,7 @@ const program = ["report.worker.ts", "report.worker.cjs"]
 
 export interface ThreadEvents {
   /** Merges reports, each of which was checked. */
-  reports(reports: readonly KeptReport[], refused: number): Outcome;
+  reports(reports: readonly AgentReport[], refused: number): Outcome;
   readonly review: AgentIdentityOptions["review"] | undefined;
   readonly log: Logger;
 }
@@ -46,11 +46,7 @@ export async function launchThread(order: ThreadOrder, events: ThreadEvents): Pr
   let nextPing = 0;
 
   const merge = (batch: ReportBatch, refused: number): void => {
-    const reports = reader.read(batch);
-    const outcome = events.reports(reports, refused);
-    const lost = new Set([...outcome.unplaced, ...outcome.failed]);
-    if (lost.size > 0) reader.forget(reports.filter((_, place) => lost.has(place)));
-    post({ kind: "taken", ...outcome });
+    post({ kind: "taken", ...events.reports(reader.read(batch), refused) });
   };
   const ask = async (id: number, token: string): Promise<void> => {
     try {

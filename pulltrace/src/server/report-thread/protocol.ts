@@ -24,7 +24,7 @@ export type FromThread =
       /** Of the system's error, such as `EADDRINUSE`. */
       readonly code?: string;
     }
-  /** Reports that were checked, and how many were refused since the last time. The next come after `Outcome`. */
+  /** Reports that were checked, and how many were refused since the last time. Each is answered by an `Outcome`, in order. */
   | { readonly kind: "reports"; readonly batch: ReportBatch; readonly refused: number }
   /** Asks Kubernetes whose token this is. */
   | { readonly kind: "review"; readonly id: number; readonly token: string }
