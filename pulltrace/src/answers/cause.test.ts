@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CauseKind, PullPhase, PullStatus } from "../contract/index.ts";
@@ -365,4 +366,22 @@ it("whatever the facts, a cause has the data that it names, a share from 0 to 1,
     { numRuns: 3_000 },
   );
   expect(kinds.size).toBeGreaterThan(3);
+});
+
+it("each kind of cause is explained in docs/pulltrace.md", () => {
+  // Of the type's own words: a new kind does not compile before it stands here.
+  const kinds: Readonly<Record<CauseKind, true>> = {
+    "other-pull": true,
+    queue: true,
+    stalled: true,
+    "one-layer": true,
+    "shared-link": true,
+    registry: true,
+    link: true,
+    unpack: true,
+    "slow-disk": true,
+    "rate-limit": true,
+  };
+  const page = readFileSync(new URL("../../../docs/pulltrace.md", import.meta.url), "utf8");
+  expect(Object.keys(kinds).filter((kind) => !page.includes(`\n| \`${kind}\` | `))).toEqual([]);
 });
