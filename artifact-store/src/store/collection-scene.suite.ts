@@ -8,7 +8,7 @@ import { mediaTypes } from "../manifests/index.ts";
 import { parseRepositoryName, parseTag, type RepositoryName } from "../names/index.ts";
 import type { RetentionClass } from "../retention/index.ts";
 import { folderPlace, type TestPlace } from "../testing/index.ts";
-import { openStore, type Store } from "./index.ts";
+import { openStore, type Store, type StoreLimits } from "./index.ts";
 
 export const home = parseRepositoryName("acme/app");
 export const other = parseRepositoryName("acme/other");
@@ -31,6 +31,7 @@ const config = { mediaType: "application/vnd.oci.image.config.v1+json", digest: 
 /** A store with a clock of its own, new for each test, and the words that tests of its collection are written in. */
 export class CollectionScene {
   readonly kind: DatabaseKind;
+  readonly limits: Partial<StoreLimits>;
   readonly #startPlace: () => Promise<TestPlace>;
   #server: TestDatabase | undefined;
   store!: Store;
@@ -39,8 +40,13 @@ export class CollectionScene {
   /** Milliseconds since 1970, as the store sees them. */
   now = 0;
 
-  constructor(kind: DatabaseKind, startPlace: () => Promise<TestPlace>) {
+  constructor(
+    kind: DatabaseKind,
+    startPlace: () => Promise<TestPlace>,
+    patience: Pick<StoreLimits, "leaseMs" | "graceMs" | "looseBlobMs"> = limits,
+  ) {
     this.kind = kind;
+    this.limits = { ...limits, ...patience };
     this.#startPlace = startPlace;
     beforeEach(async () => {
       this.now = Date.now();
@@ -128,6 +134,6 @@ export class CollectionScene {
   };
 
   #open(): Promise<Store> {
-    return openStore({ ...this.place.options, database: this.database, limits, now: () => this.now });
+    return openStore({ ...this.place.options, database: this.database, limits: this.limits, now: () => this.now });
   }
 }

@@ -17,7 +17,9 @@ export function describeCollection(kind: DatabaseKind, startPlace: () => Promise
     describePlan(scene);
     describeRetained(scene);
     describeLeftovers(scene);
-    describeModel(scene);
+  });
+  describe(`collection with the catalog on ${kind}, against a model`, () => {
+    describeModel(kind, startPlace);
   });
 }
 
