@@ -7,7 +7,7 @@ import type { BlobKey } from "./key.ts";
  * After so many bytes the medium is told to begin: the fsync in the end then waits for the last of them only, and the
  * page cache does not fill with what is not written yet.
  */
-const flushEvery = 8 * 1024 * 1024;
+const flushEvery = 32 * 1024 * 1024;
 
 /** Appends to a stage's file. */
 export class FileStageWriter implements StageWriter {

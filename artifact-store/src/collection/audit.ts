@@ -99,7 +99,7 @@ async function readBlob(
     for await (const chunk of reader.stream()) {
       isReading = false;
       signal?.throwIfAborted();
-      await hasher.update([Uint8Array.from(chunk as Uint8Array)]);
+      await hasher.update(chunk as Uint8Array);
       isReading = true;
     }
     isReading = false;

@@ -8,11 +8,12 @@ import { HashThread } from "./hash-thread.ts";
 export interface Hasher {
   readonly algorithm: DigestAlgorithm;
   /**
-   * Takes the next bytes, in order. Takes them for good where a chunk is alone in its ArrayBuffer: such a buffer is handed
-   * to the hashing thread and is empty afterwards. Resolves when the next bytes may come, which bounds what is in flight
-   * to one call's bytes. Rejects when the hashing thread is gone: the digest is lost, begin again from the first byte.
+   * Takes the next bytes, in order. Those in a SharedArrayBuffer are read where they lie, and it resolves when they are
+   * hashed: until then nobody may write there. All others are copied, and it resolves when those before them are hashed,
+   * so that no more than two calls' bytes wait. Rejects when the hashing thread is gone: the digest is lost, begin again
+   * from the first byte.
    */
-  update(chunks: readonly Uint8Array[]): Promise<void>;
+  update(bytes: Uint8Array): Promise<void>;
   /** The digest of all bytes so far; ends this hasher. */
   digest(): Promise<Digest>;
   /** Gives up; harmless after `digest`. */
@@ -37,19 +38,12 @@ export interface SavedHash {
  */
 const worthAThread = 32 * 1024;
 
-function whole(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  // A slice of a shared buffer (Node's Buffer pool) must not be transferred: its neighbours would lose their bytes.
-  return chunk.buffer instanceof ArrayBuffer && chunk.byteLength === chunk.buffer.byteLength
-    ? (chunk as Uint8Array<ArrayBuffer>)
-    : Uint8Array.from(chunk);
-}
-
 function hashHere(algorithm: DigestAlgorithm): Hasher {
   const hash = createHash(algorithm);
   return {
     algorithm,
-    update(chunks) {
-      for (const chunk of chunks) hash.update(chunk);
+    update(bytes) {
+      hash.update(bytes);
       return Promise.resolve();
     },
     digest: () => Promise.resolve(`${algorithm}:${hash.digest("hex")}` as Digest),
@@ -71,12 +65,10 @@ export class HashPool {
     let inner: Hasher | undefined;
     return {
       algorithm,
-      update: (chunks) => {
+      update: (bytes) => {
         inner ??=
-          chunks.reduce((bytes, chunk) => bytes + chunk.byteLength, 0) < worthAThread
-            ? hashHere(algorithm)
-            : this.#hashThere(algorithm, { kind: "native" });
-        return inner.update(chunks);
+          bytes.byteLength < worthAThread ? hashHere(algorithm) : this.#hashThere(algorithm, { kind: "native" });
+        return inner.update(bytes);
       },
       digest: () => (inner ?? hashHere(algorithm)).digest(),
       drop: () => inner?.drop(),
@@ -111,11 +103,11 @@ export class HashPool {
     let before: Promise<void> = Promise.resolve();
     return {
       algorithm,
-      async update(chunks) {
-        // Hashing of these bytes overlaps with whatever the caller does until its next call (writing the next ones).
-        await before;
-        before = thread.update(id, chunks.map(whole));
+      async update(bytes) {
+        const previous = before;
+        before = thread.update(id, bytes);
         before.catch(() => undefined); // told at the next call
+        await (bytes.buffer instanceof SharedArrayBuffer ? before : previous);
       },
       async digest() {
         await before;

@@ -7,7 +7,7 @@ export type HashStart = { readonly kind: "native" } | { readonly kind: "resumabl
 export type HashRequest =
   | { readonly kind: "start"; readonly id: number; readonly algorithm: DigestAlgorithm; readonly how: HashStart }
   | { readonly kind: "save"; readonly id: number }
-  | { readonly kind: "update"; readonly id: number; readonly chunks: readonly Uint8Array<ArrayBuffer>[] }
+  | { readonly kind: "update"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: "end"; readonly id: number }
   | { readonly kind: "drop"; readonly id: number };
 

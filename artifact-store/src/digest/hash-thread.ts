@@ -46,9 +46,14 @@ export class HashThread {
     return id;
   }
 
-  async update(id: number, chunks: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
-    const buffers = chunks.map((chunk) => chunk.buffer);
-    await this.#ask(id, { kind: "update", id, chunks }, buffers);
+  /** Resolves when the bytes are hashed: those in shared memory where they lie, of others a copy. */
+  async update(id: number, bytes: Uint8Array): Promise<void> {
+    if (bytes.buffer instanceof SharedArrayBuffer) {
+      await this.#ask(id, { kind: "update", id, bytes });
+    } else {
+      const copy = Uint8Array.from(bytes);
+      await this.#ask(id, { kind: "update", id, bytes: copy }, [copy.buffer]);
+    }
   }
 
   async end(id: number): Promise<string> {

@@ -54,11 +54,10 @@ async function answer(request: HashRequest): Promise<HashReply | undefined> {
     running.delete(id);
     return { id, hex: hash.hex() };
   }
-  for (const chunk of request.chunks) {
-    hash.update(chunk);
-    // Gives the memory back now: waiting for this thread's garbage collector would let it grow with the traffic.
-    chunk.buffer.transfer(0);
-  }
+  const { bytes } = request;
+  hash.update(bytes);
+  // Gives a copy's memory back now: waiting for this thread's garbage collector would let it grow with the traffic.
+  if (bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
   return { id };
 }
 

@@ -124,10 +124,10 @@ export class Relocation {
       let isReadable = true;
       try {
         for await (const chunk of reader.stream()) {
-          const bytes = Uint8Array.from(chunk as Uint8Array);
+          const bytes = chunk as Uint8Array;
           isReadable = false;
           await writer.write([bytes]);
-          await hasher.update([bytes]);
+          await hasher.update(bytes);
           isReadable = true;
         }
       } catch (error) {

@@ -27,7 +27,7 @@ export async function takeOverStage(
     let held = 0;
     const put = async (): Promise<void> => {
       await writer.write(batch);
-      await hasher?.update(batch.map((chunk) => Uint8Array.from(chunk)));
+      for (const chunk of batch) await hasher?.update(chunk);
       batch = [];
       held = 0;
     };

@@ -32,7 +32,7 @@ export async function takeArchive(archive: {
   let bytes = 0;
   async function store(entry: ArchiveEntry, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const path = checkPath(`${under}${entry.path}`);
-    const { digest, size } = await put({ chunks, length: entry.size, givenAway: true });
+    const { digest, size } = await put({ chunks, length: entry.size });
     files.push({ path, mediaType: mediaTypeOfPath(path), size, digest });
     bytes += size;
     options.onProgress?.({ files: files.length, bytes });
@@ -68,8 +68,7 @@ async function storeWhole(
   let fault: unknown;
   async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      // A copy that can be given away: a part of the archive's own chunk cannot, and the store would copy it twice.
-      for await (const part of entry.bytes) yield Uint8Array.from(part);
+      yield* entry.bytes;
     } catch (error) {
       fault = error;
       throw error;

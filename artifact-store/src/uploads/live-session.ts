@@ -121,7 +121,7 @@ export class LiveSession {
     const resumed = await this.#resumed(size, algorithm);
     const hasher = resumed ?? this.#pool.hasher(algorithm);
     if (size > 0 && resumed === undefined) {
-      for await (const chunk of this.#backend.readStage(this.upload.id)) await hasher.update([chunk as Uint8Array]);
+      for await (const chunk of this.#backend.readStage(this.upload.id)) await hasher.update(chunk as Uint8Array);
     }
     this.#hasher = hasher;
     this.#hashed = size;

@@ -2,6 +2,7 @@ import { processFigures } from "../process-figures.ts";
 import type { RegistryClient } from "./client.ts";
 import { registryClient } from "./client.ts";
 import type { Peer } from "./peers.ts";
+import { warmMemory } from "./warm-memory.ts";
 
 /** Something that is done to each program in turn. */
 export interface Work {
@@ -14,6 +15,8 @@ export interface Work {
    * what it runs, and nobody serves with one for long. For what is over in less than a second.
    */
   readonly warmUp?: boolean;
+  /** How much new memory a run needs for what it leaves in the page cache: the machine has it ready, each time. */
+  readonly freshMiB?: number;
   /** Runs once against a peer and answers how much of `unit` it did, or with `fewerIsBetter` the figure itself. */
   run(client: RegistryClient, round: number): Promise<number>;
 }
@@ -60,6 +63,7 @@ export async function compare(peers: readonly Peer[], works: readonly Work[], ro
       for (const peer of round % 2 === 0 ? peers : [...peers].reverse()) {
         const client = clients.get(peer);
         if (client === undefined) continue;
+        if (work.freshMiB !== undefined) await warmMemory(work.freshMiB * 1.25);
         const before = await processFigures(peer.pid);
         const startedAt = performance.now();
         const done = await work.run(client, round);

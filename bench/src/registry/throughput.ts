@@ -34,11 +34,13 @@ const works: readonly Work[] = [
   {
     name: "push of 256 MiB, one PUT",
     unit: "MB/s",
+    freshMiB: 256,
     run: (client, round) => client.pushBlobByPut("bench/put", at(puts, round)).then(() => at(puts, round).size / 1e6),
   },
   {
     name: "push of 256 MiB, streamed PATCH",
     unit: "MB/s",
+    freshMiB: 256,
     run: (client, round) =>
       client.pushBlobByPatch("bench/patch", at(patches, round)).then(() => at(patches, round).size / 1e6),
   },
@@ -83,6 +85,7 @@ const giantWorks: readonly Work[] = [
   {
     name: "push of 2 GiB, one PUT",
     unit: "MB/s",
+    freshMiB: 2048,
     run: (client, round) =>
       client.pushBlobByPut("bench/giant", at(giants, round)).then(() => at(giants, round).size / 1e6),
   },

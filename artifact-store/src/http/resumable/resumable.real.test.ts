@@ -115,7 +115,7 @@ describe("an upload in mid-flight", () => {
       address.pointTo(server.url);
       const upload = uploadWith(address.url, bytes, {
         chunkSize: 1_000_000,
-        retryDelays: Array.from({ length: 60 }, () => 200),
+        retryDelays: Array.from({ length: 600 }, () => 200),
         onChunkComplete: (_, accepted) => (seen.told = Math.max(seen.told, accepted)),
         onAfterResponse: (request, response) => {
           const offset = Number(response.getHeader("upload-offset") ?? Number.NaN);
