@@ -33,13 +33,15 @@ export interface BucketOptions {
   /** Undefined: where the AWS tools look for them, too (environment, profile, web identity, instance). */
   readonly credentials?: S3Credentials;
   readonly retry?: RetryPolicy;
+  /** After so long without a byte in either direction an attempt has failed. Milliseconds. */
+  readonly idleTimeoutMs?: number;
   /** Told of each request, also of each attempt, when it has ended. */
   readonly onRequest?: (request: BlobRequest) => void;
 }
 
 /** To wait for a connection; and without a byte in either direction. A body that flows may take as long as it likes. */
 const connectionTimeoutMs = 5000;
-const idleTimeoutMs = 30_000;
+const defaultIdleTimeoutMs = 30_000;
 
 /** Of all uploads together: enough to fill a line, and each holds memory. */
 const mostPartsAtOnce = 16;
@@ -74,7 +76,7 @@ export class ObjectBucket {
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: connectionTimeoutMs,
-        socketTimeout: idleTimeoutMs,
+        socketTimeout: options.idleTimeoutMs ?? defaultIdleTimeoutMs,
         httpAgent: agent,
         httpsAgent: agent,
       },

@@ -3,7 +3,7 @@ import { StoreError } from "../errors/index.ts";
 
 /** How long to go on trying, and how long to wait in between. Milliseconds. */
 export interface RetryPolicy {
-  /** No new attempt after so long. */
+  /** No new attempt after so long; a second one in any case, because the first may have taken all of it without an answer. */
   readonly giveUpAfterMs: number;
   /** The longest wait before the second attempt; it doubles with each. */
   readonly firstWaitMs: number;
@@ -38,7 +38,8 @@ export async function retrying<T>(
       return await work(attempt);
     } catch (error) {
       const wait = waitBefore(attempt, policy, Math.random());
-      if (!isTransient(error) || signal?.aborted === true || performance.now() + wait >= giveUp) throw error;
+      const isLate = attempt > 1 && performance.now() + wait >= giveUp;
+      if (!isTransient(error) || signal?.aborted === true || isLate) throw error;
       await sleep(wait, undefined, signal === undefined ? {} : { signal });
     }
   }
