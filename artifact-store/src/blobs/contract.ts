@@ -79,7 +79,10 @@ export interface BlobReader {
  * A place for bytes. A write goes through a stage: begun, appended to any number of times, also after a restart, and
  * committed under its digest or dropped. Ids of stages are UUIDs chosen by the caller.
  *
- * All methods reject with `StoreError STORAGE_FULL` when the medium has no room.
+ * Writing rejects with `StoreError STORAGE_FULL` when the medium has no room. All methods reject with `STORAGE_UNAVAILABLE`
+ * when the place does not answer now, and the same again later is right; with `STORAGE_REFUSED` when somebody has to do
+ * something first. Dropping and removing what is not there, and asking again, do no harm; of a write that rejected nobody knows
+ * how much arrived: ask for the size.
  */
 export interface BlobBackend {
   /** Where it is, for people: a path, or an address without secrets. */
