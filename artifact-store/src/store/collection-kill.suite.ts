@@ -25,13 +25,18 @@ export function describeCollectionKills(startPlace: () => Promise<TestPlace>, ro
         const program = startProcess(new URL("../testing/collecting-store.process.ts", import.meta.url), [
           JSON.stringify(place.options),
         ]);
+        const seen = { pushes: 0 };
         program.finished().catch(() => undefined);
         program.lines.on("line", (line: string) => {
           const [word, digest = ""] = line.split(" ");
-          if (word === "push") kept.add(digest);
+          if (word === "push") {
+            kept.add(digest);
+            seen.pushes++;
+          }
           if (word === "deleting") kept.delete(digest);
         });
-        await once(program.lines, "line");
+        // Some work at least, however slow the machine is; then a moment that nobody knows.
+        while (seen.pushes < 2) await Promise.race([once(program.lines, "line"), program.finished()]);
         // A bucket answers later, and as much is to be under way.
         await sleep(place.kind === "bucket" ? randomInt(200, 1500) : randomInt(30, 250));
         expect(program.process.exitCode).toBeNull();
