@@ -43,7 +43,7 @@ describe.skipIf(missing !== undefined)("a recording of a real pull, by the comma
   });
   afterAll(() => stack.disposeAsync());
 
-  function record(file: string): { readonly child: ChildProcess; output(): string } {
+  function record(file: string): { readonly child: ChildProcess; readonly output: () => string } {
     const { PATH, HOME, TMPDIR } = process.env;
     const child = spawn(launcher, ["pulltrace", "record", file, "--note", "a slow pull"], {
       stdio: ["ignore", "pipe", "pipe"],
