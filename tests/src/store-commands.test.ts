@@ -72,6 +72,8 @@ const words: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, "import", "layout.tar", "acme/copy:other", "--json"],
   [0, "verify", "acme/copy:other"],
   [0, "verify", "--json"],
+  [0, "audit"],
+  [0, "audit", "--json", "--quiet"],
   [0, "uploads"],
   [4, "uploads", "--cancel", "00000000-0000-4000-8000-000000000000"],
   [0, "gc", "--dry-run"],
@@ -201,6 +203,12 @@ describe.each(placeKinds)("a store in %s", (kind) => {
     const hex = createHash("sha256").update("precious bytes").digest("hex");
     const blob = join(place.root, "blobs/sha256", hex.slice(0, 2), hex);
     await writeFile(blob, "PRECIOUS bytes");
+    const audited = await place.run(["audit", "--quiet"]);
+    expect([audited.code, audited.stdout, audited.stderr]).toEqual([
+      6,
+      expect.stringContaining(`corrupt sha256:${hex}: 14 bytes with the digest`),
+      expect.stringContaining("1 blob is missing or corrupt"),
+    ]);
     const damaged = await place.run(["verify", "acme/precious:v1", "--json", "--quiet"]);
     expect(damaged.code).toBe(6);
     expect(JSON.parse(damaged.stdout.split("\n")[0] ?? "")).toMatchObject({ kind: "corrupt", digest: `sha256:${hex}` });

@@ -2,7 +2,8 @@ import type { RelocationResult } from "@waybill/artifact-store";
 import type { Command } from "commander";
 import { UnsoundError } from "../errors/index.ts";
 import { storeServiceSettings, upSettings } from "../settings/index.ts";
-import { humanBytes, interruptible, progressOn } from "../terminal/index.ts";
+import { humanBytes, interruptible } from "../terminal/index.ts";
+import { blobProgress } from "./blob-progress.ts";
 import { addSettings, settingsOf } from "./settings-options.ts";
 import { print, printJson } from "./store-output.ts";
 
@@ -36,20 +37,11 @@ export function configure(command: Command): void {
       const opened = await openStoreOf(root, databaseUrl, false, { blobs: to, blobsFrom: from });
       try {
         const { relocation } = opened.store;
-        const progress = options["quiet"] === true ? undefined : progressOn(process.stderr, "migrate");
-        let seen = { bytes: 0, blobs: 0 };
+        const progress = blobProgress("migrate", options["quiet"] === true);
         const result = await interruptible("Run it again: it goes on where it was.", async (signal) =>
-          relocation?.run({
-            signal,
-            onProgress(at) {
-              if (seen.blobs === 0) progress?.expect(at.ofBytes, at.ofBlobs);
-              progress?.advance(at.bytes - seen.bytes);
-              progress?.fileDone();
-              seen = at;
-            },
-          }),
+          relocation?.run({ signal, onProgress: progress.tell }),
         );
-        progress?.end();
+        progress.end();
         tell(result, to, options["json"] === true);
       } finally {
         await opened.close();

@@ -32,6 +32,11 @@ export const commandTree: readonly CommandEntry[] = [
         load: () => import("./store-show.ts"),
       },
       { name: "verify", summary: "read bytes and check their digests", load: () => import("./store-verify.ts") },
+      {
+        name: "audit",
+        summary: "compare all that lies there with the catalog",
+        load: () => import("./store-audit.ts"),
+      },
       { name: "retain", summary: "how long something is kept", load: () => import("./store-retain.ts") },
       { name: "hold", summary: "forbid the deletion of a manifest", load: () => import("./store-hold.ts") },
       { name: "release", summary: "end a hold", load: () => import("./store-release.ts") },

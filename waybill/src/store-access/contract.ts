@@ -1,5 +1,7 @@
 import type { Readable } from "node:stream";
 import type {
+  AuditProgress,
+  AuditResult,
   CollectionProgress,
   Digest,
   PackageFile,
@@ -131,6 +133,8 @@ export interface CollectionAccess {
   savePlan(): Promise<SavedPlan>;
   /** Does what a plan says, and nothing beside it. @throws OvertakenError when a step of it would not be done now */
   applyPlan(plan: SavedPlan, onStep: OnStep, signal: AbortSignal): Promise<CollectionReport>;
+  /** Reads every byte, and changes nothing. */
+  audit(onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditResult>;
   /** @param at RFC 3339 */
   simulate(at: string, policy: Policy | undefined, signal: AbortSignal): Promise<SimulationReport>;
 }

@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
-import { digestOf, mediaTypes, parseRepositoryName, parseTag, type Digest } from "@waybill/artifact-store";
+import {
+  digestOf,
+  mediaTypes,
+  parseRepositoryName,
+  parseTag,
+  type AuditProgress,
+  type Digest,
+} from "@waybill/artifact-store";
 import { UserError } from "@waybill/foundation/errors";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NotFoundError, OvertakenError } from "../errors/index.ts";
@@ -177,6 +184,19 @@ export function describeStoreAccess(
       expect(await access.collection.plan()).toMatchObject({ bytesFreed: 0, at: expect.any(String) as string });
       const done = await access.collection.run(() => undefined, new AbortController().signal);
       expect(done).toMatchObject({ bytesFreed: 0, steps: expect.any(Array) as unknown[] });
+    });
+
+    it("audits all that lies there, and says how far it is", async () => {
+      const told: AuditProgress[] = [];
+      const audit = await access.collection.audit((progress) => told.push(progress), new AbortController().signal);
+      expect(audit).toMatchObject({ blobs: told.length, findings: [] });
+      expect(audit.bytes).toBeGreaterThan(big.byteLength);
+      expect(told.at(-1)).toEqual({
+        blobs: audit.blobs,
+        ofBlobs: audit.blobs,
+        bytes: audit.bytes,
+        ofBytes: audit.bytes,
+      });
     });
 
     it("saves a plan, refuses it when the world has moved on, and applies exactly what it says", async () => {

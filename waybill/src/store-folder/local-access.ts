@@ -139,6 +139,7 @@ export function localAccess(
       savePlan: () => store.collection.savePlan(),
       applyPlan: async (plan, onStep, signal) =>
         planOf(await store.collection.applyPlan(plan, { signal, onProgress: ({ last }) => onStep(last) })),
+      audit: (onProgress, signal) => store.collection.audit({ onProgress, signal }),
       simulate: async (at, policy, signal) => {
         const asked = { at: Date.parse(at), signal };
         return simulationOf(await store.collection.simulate(policy === undefined ? asked : { ...asked, policy }));
