@@ -51,6 +51,19 @@ function numberAt(report: unknown, key: string): number {
   return typeof value === "number" ? value : 0;
 }
 
+/** Full names: they carry the reason. */
+function skippedIn(report: unknown): string[] {
+  const { testResults = [] } = (report ?? {}) as {
+    readonly testResults?: readonly {
+      readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    }[];
+  };
+  return testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status !== "passed" && status !== "failed")
+    .map(({ fullName }) => fullName);
+}
+
 /** A file that does not even load holds no failed test, and a crash leaves no report: both count as one failure. */
 async function tests(project: string): Promise<Count> {
   const file = join(results, `${project}.json`);
@@ -65,6 +78,7 @@ async function tests(project: string): Promise<Count> {
   ];
   const code = await run("vitest", ["run", "--project", project, ...reporters], project);
   const report: unknown = await readFile(file, "utf8").then(JSON.parse, () => undefined);
+  for (const name of skippedIn(report)) process.stdout.write(`skipped: ${name}\n`);
   const failed = numberAt(report, "numFailedTests");
   return {
     passed: numberAt(report, "numPassedTests"),
