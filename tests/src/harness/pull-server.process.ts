@@ -30,6 +30,7 @@ const app = createApp({
   registry,
 });
 const running = await startServer({ app, address: { host: "127.0.0.1", port: 0 }, log });
+const reports = await server.takeReportsAt({ host: "127.0.0.1", port: 0 });
 const warnings: string[] = [];
 process.on("warning", (warning) => warnings.push(String(warning)));
 
@@ -46,5 +47,5 @@ process.on("message", () => {
   };
   process.send?.(holdings);
 });
-process.send?.({ url: running.url });
+process.send?.({ url: running.url, reportUrl: `http://127.0.0.1:${reports.port}` });
 process.once("disconnect", () => process.exit(0));

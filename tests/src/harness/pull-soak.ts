@@ -33,7 +33,7 @@ const queries = ["", "?view=page", "?node=node-1", "?view=page&rows=10", "?image
 /** Agents and clients that come, stay some seconds and leave, most of them without a word. */
 export async function soak(seconds: number): Promise<SoakOutcome> {
   const server = fork(join(import.meta.dirname, "pull-server.process.ts"), { execArgv: ["--expose-gc"] });
-  const [{ url }] = (await once(server, "message")) as [{ url: string }];
+  const [{ url, reportUrl }] = (await once(server, "message")) as [{ url: string; reportUrl: string }];
   const holdings = async (): Promise<Holdings> => {
     const answer = once(server, "message");
     server.send("holdings");
@@ -44,12 +44,14 @@ export async function soak(seconds: number): Promise<SoakOutcome> {
   const counts = { reports: 0, refused: 0, clients: 0, eventBytes: 0 };
 
   const agents = async (lane: number): Promise<void> => {
+    // Some nodes report to the address of all, others to the one that is the agents' alone and has a thread of its own.
+    const door = lane % 2 === 0 ? url : reportUrl;
     for (let life = 0; !over(); life += 1) {
       const connection = new Agent({ keepAlive: true, maxSockets: 1 });
       const nodeName = `node-${lane}-${life % 5}`;
       const last = 3 + (life % 5);
       for (let turn = 0; turn <= last && !over(); turn += 1) {
-        const status = await post(url, connection, reportOf(nodeName, life, turn, last));
+        const status = await post(door, connection, reportOf(nodeName, life, turn, last));
         if (status === 204) counts.reports += 1;
         else counts.refused += 1;
         await sleep(100);
