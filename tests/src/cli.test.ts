@@ -41,6 +41,7 @@ store get
 store ls
 store show
 store verify
+store audit
 store retain
 store hold
 store release

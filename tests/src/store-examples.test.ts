@@ -77,6 +77,7 @@ it("every example of --help runs as it is written, but for the names of servers 
     "hold",
     "uploads",
     "verify",
+    "audit",
     "get",
     "export",
     "import",

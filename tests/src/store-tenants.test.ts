@@ -79,10 +79,12 @@ describe("two tenants at the command line", () => {
     expect([released.code, released.stderr]).toEqual([0, ""]);
     expect((await as("acme", ["gc"])).code).toBe(5);
     expect((await as("acme", ["gc", "--dry-run", "--save", "plan.json"])).code).toBe(5);
+    expect((await as("acme", ["audit", "--quiet"])).code).toBe(5);
     expect((await as("acme", ["simulate", "--at", "90d"])).code).toBe(5);
     expect((await as("acme", ["tag-policy", "put", "few", "*", "--last", "1"])).code).toBe(5);
     expect((await as("acme", ["class", "mine", "--lifetime", "1d"])).code).toBe(5);
     expect((await as("admin", ["gc", "--dry-run"])).code).toBe(0);
+    expect((await as("admin", ["audit", "--quiet"])).code).toBe(0);
   });
 
   it("nobody without a token, or with a wrong one: exit code 5, and what to do", async () => {
