@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 
 interface Count {
   readonly passed: number;
@@ -17,6 +17,8 @@ interface Count {
 
 const root = resolve(import.meta.dirname, "..");
 const results = join(root, "test-results");
+/** Each failure of this run, with its reason. */
+const failures: string[] = [];
 const checks = ["typecheck", "lint", "format:check", "rules", "dead", "same-versions"] as const;
 
 /** Shows what the program prints, and keeps it in `test-results/<log>.log`. */
@@ -43,7 +45,9 @@ function run(command: string, parameters: readonly string[], log: string): Promi
 
 async function check(script: string): Promise<Count> {
   const code = await run("npm", ["run", "--silent", script], script.replace(":", "-"));
-  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  if (code === 0) return { passed: 1, failed: 0, skipped: 0 };
+  failures.push(`npm run ${script} ended with ${code}: see ${script.replace(":", "-")}.log`);
+  return { passed: 0, failed: 1, skipped: 0 };
 }
 
 function numberAt(report: unknown, key: string): number {
@@ -51,17 +55,43 @@ function numberAt(report: unknown, key: string): number {
   return typeof value === "number" ? value : 0;
 }
 
+interface FileResult {
+  readonly name: string;
+  readonly message?: string;
+  readonly assertionResults: readonly {
+    readonly status: string;
+    readonly fullName: string;
+    readonly failureMessages?: readonly string[];
+  }[];
+}
+
+function filesIn(report: unknown): readonly FileResult[] {
+  return ((report ?? {}) as { readonly testResults?: readonly FileResult[] }).testResults ?? [];
+}
+
 /** Full names: they carry the reason. */
 function skippedIn(report: unknown): string[] {
-  const { testResults = [] } = (report ?? {}) as {
-    readonly testResults?: readonly {
-      readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
-    }[];
-  };
-  return testResults
+  return filesIn(report)
     .flatMap(({ assertionResults }) => assertionResults)
     .filter(({ status }) => status !== "passed" && status !== "failed")
     .map(({ fullName }) => fullName);
+}
+
+/** What failed and why, to be said once more at the end: a log of which only the tail is kept still tells it. */
+function failuresIn(report: unknown): string[] {
+  return filesIn(report).flatMap(({ name, message, assertionResults }) => {
+    const file = relative(root, name);
+    const failed = assertionResults.filter(({ status }) => status === "failed");
+    if (failed.length === 0) return message ? [`${file}\n${message}`] : [];
+    return failed.map(({ fullName, failureMessages = [] }) => `${file} > ${fullName}\n${failureMessages.join("\n")}`);
+  });
+}
+
+/** At most so much of one failure: twenty of them still fit a screen or two. */
+const longestFailure = 2_000;
+
+function shortened(failure: string): string {
+  return failure.length <= longestFailure ? failure : `${failure.slice(0, longestFailure)} …`;
 }
 
 /** A file that does not even load holds no failed test, and a crash leaves no report: both count as one failure. */
@@ -79,6 +109,9 @@ async function tests(project: string): Promise<Count> {
   const code = await run("vitest", ["run", "--project", project, ...reporters], project);
   const report: unknown = await readFile(file, "utf8").then(JSON.parse, () => undefined);
   for (const name of skippedIn(report)) process.stdout.write(`skipped: ${name}\n`);
+  const found = failuresIn(report);
+  if (found.length === 0 && code !== 0) found.push(`${project} tests ended with ${code}: see ${project}.log`);
+  failures.push(...found.map(shortened));
   const failed = numberAt(report, "numFailedTests");
   return {
     passed: numberAt(report, "numPassedTests"),
@@ -132,5 +165,7 @@ else total.failed++;
 lines.push(`${ingested === 0 ? "ok    " : "FAILED"} results put into a store`);
 const closing = closingLine();
 await writeFile(join(results, "closing-line"), closing);
-process.stdout.write(`\n${lines.join("\n")}\n\n${closing}`);
+const failed = failures.map((failure) => `FAILED ${failure}\n`).join("\n");
+await writeFile(join(results, "failures"), failed);
+process.stdout.write(`\n${failed}\n${lines.join("\n")}\n\n${closing}`);
 process.exitCode = total.failed === 0 ? 0 : 1;
