@@ -7,7 +7,7 @@ import { describeLeftovers } from "./collection-leftovers.suite.ts";
 import { describeModel } from "./collection-model.suite.ts";
 import { describePlan } from "./collection-plan.suite.ts";
 import { describeRetained } from "./collection-retention.suite.ts";
-import { CollectionScene, home, leaseMs, other } from "./collection-scene.suite.ts";
+import { brief, CollectionScene, home, leaseMs, other } from "./collection-scene.suite.ts";
 
 /** What collection and retention promise, whichever database holds the catalog, and wherever the bytes are. */
 export function describeCollection(kind: DatabaseKind, startPlace: () => Promise<TestPlace> = folderPlace): void {
@@ -65,6 +65,34 @@ function describeReviews(scene: CollectionScene): void {
       await settle();
       expect(await files()).toEqual([]);
     }
+  });
+
+  it("whoever is told of a blob or a manifest, at any moment of its lease, may rely on half a lease from then on", async () => {
+    const justBeforeHalf = leaseMs / 2 - 1;
+    for (let age = 0; age <= leaseMs; age++) {
+      const text = `layer-${age}`;
+      const digest = await put(text);
+      scene.now += 14;
+      await scene.store.blobs.stat(home, digest);
+      // Its lease is that old; no manifest names it, and at this age of the link nothing but the lease keeps it.
+      scene.now += age;
+      await scene.store.blobs.stat(home, digest);
+      scene.now += justBeforeHalf;
+      expect((await scene.store.collection.run()).steps, `blob, asked for at ${age} ms`).toEqual([]);
+      await settle();
+    }
+    await scene.defineClass("brief", { lifetimeMs: 1 });
+    await scene.store.retention.useClass(brief, "brief");
+    for (let age = 0; age <= leaseMs - 1; age++) {
+      const digest = await putManifest([`layer-${age}`], { repository: brief });
+      scene.now += age;
+      await scene.store.manifests.get(brief, { digest });
+      scene.now += justBeforeHalf;
+      await scene.store.collection.run();
+      expect(await isThere(digest, brief), `manifest, asked for at ${age} ms`).toBe(true);
+      await settle();
+    }
+    expect(await files()).toEqual([]);
   });
 
   it("an upload of what is being deleted lies under a fresh key, and the removal does not touch it", async () => {
