@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ReportedPull } from "../contract/index.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { AgentReport, ReportedPull } from "../contract/index.ts";
 import { containerdPrograms, type MadeImage, type MadeRegistry, startMadeRegistry } from "../testing/index.ts";
 import { pullsOf, startReportingNode } from "./testing/reporting-node.ts";
 
 const MiB = 1024 * 1024;
+const hope = { timeout: 120_000, interval: 100 };
 const { programs, missing } = await containerdPrograms();
 for (const reason of missing) console.log(`agent against a real containerd: skipped in part, ${reason}`);
 
@@ -147,6 +148,30 @@ describe.skipIf(programs.length === 0).each(programs)(
       await node.until((report) => pullsOf(report, "team/a").some((one) => one.phase === "done"));
       for (const one of node.history("team/a"))
         expect(one).toMatchObject({ id: before?.id, startedAt: before?.startedAt });
+    });
+
+    it("tells an end that came while the server was away until the server has heard of it, however long ago it was", async () => {
+      const keepFinishedMs = 1_000;
+      await using node = await startReportingNode({
+        program,
+        registryPort: registry.port,
+        bytesPerSecond: 4 * MiB,
+        keepFinishedMs,
+      });
+      const pull = node.containerd.pull(node.name(imageA));
+      await node.until((report) => pullsOf(report, "team/a").some((one) => bytesOf(one) > MiB));
+      node.setServerAway(true);
+      node.proxy.setRate(20 * MiB);
+      expect((await pull.finished).code).toBe(0);
+      const agoMs = (report: AgentReport): number => {
+        const done = pullsOf(report, "team/a").find((one) => one.phase === "done")?.completedAt;
+        return done === undefined ? -1 : Date.parse(report.timestamp) - Date.parse(done);
+      };
+      await vi.waitFor(() => expect(Math.max(...node.refused.map(agoMs))).toBeGreaterThan(4 * keepFinishedMs), hope);
+      node.setServerAway(false);
+      const heard = await node.until((report) => pullsOf(report, "team/a").some((one) => one.phase === "done"));
+      expect(agoMs(heard)).toBeGreaterThan(4 * keepFinishedMs);
+      await node.until((report) => report.pulls.length === 0);
     });
 
     it("lives through a restart of containerd, tells the broken pull as failed and the next one as done", async () => {

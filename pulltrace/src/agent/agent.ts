@@ -5,7 +5,7 @@ import { type NodeWatchOptions, watchNode } from "./node-watch.ts";
 import { startStatusServer } from "./status-server.ts";
 import { tokenFile } from "./token-file.ts";
 
-export interface AgentOptions extends Omit<NodeWatchOptions, "report"> {
+export interface AgentOptions extends Omit<NodeWatchOptions, "report" | "unheardMs"> {
   readonly serverUrl: string;
   readonly agentToken?: string;
   /** File with the token, read again as it changes; wins over `agentToken`. */
@@ -35,7 +35,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     ...(agentToken === undefined ? {} : { agentToken }),
     log: options.log,
   });
-  const monitor = watchNode({ ...options, report: (report) => reporter.send(report) });
+  const monitor = watchNode({
+    ...options,
+    report: (report) => reporter.send(report),
+    unheardMs: () => reporter.unheardMs,
+  });
   const troubles = () =>
     [
       monitor.trouble === undefined ? "" : `containerd: ${monitor.trouble}`,

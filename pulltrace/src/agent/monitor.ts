@@ -12,8 +12,10 @@ import {
 } from "./attribution/index.ts";
 import type { Observer } from "./observation/index.ts";
 
-/** Finished pulls stay in the reports so long that a server which was away for a moment hears of their end. */
+/** Finished pulls stay in the reports so long that a server which was just started hears of their end. */
 const keepFinishedMs = 60_000;
+/** … and for as long again as no report has arrived, up to what a server remembers by default. */
+const longestOutageMs = 30 * 60_000;
 /** How often downloads are looked at between two reports, while there are any: see attribution/writers.ts. */
 const glanceEveryMs = 250;
 
@@ -25,6 +27,10 @@ export interface MonitorOptions {
   readonly reportIntervalMs: number;
   readonly observer: Observer;
   readonly report: (report: AgentReport) => void;
+  /** Milliseconds since a report last arrived where it should: pulls that ended since then are told until one does. */
+  readonly unheardMs?: () => number;
+  /** Milliseconds that the end of a pull is told for; a minute when left out. */
+  readonly keepFinishedMs?: number;
   /** Called once it is closed and looks no more. */
   readonly ended?: () => void;
   readonly log: Logger;
@@ -94,10 +100,11 @@ class Rounds implements Monitor {
   private async look(): Promise<void> {
     const { nodeName, observer, reportIntervalMs, agentVersion } = this.options;
     const begun = performance.now();
+    const keep = this.keepFinishedMs();
     try {
       const observation = await observer.observe(questionsOf(this.state, Date.now()));
       if (this.stop.signal.aborted) return;
-      this.state = attribute(this.state, observation, { nodeName, platform, keepFinishedMs });
+      this.state = attribute(this.state, observation, { nodeName, platform, keepFinishedMs: keep });
       this.seen = true;
       this.tell(undefined);
     } catch (error) {
@@ -109,7 +116,7 @@ class Rounds implements Monitor {
     // An agent that was just started knows of no pull: an empty report would say that there is none.
     if (!this.seen) return;
     const at = Date.now();
-    const { pulls, cut } = fitted(reportedPulls(this.state, at, keepFinishedMs));
+    const { pulls, cut } = fitted(reportedPulls(this.state, at, keep));
     if (cut && !this.cut)
       this.options.log.warn("more is pulled than fits into a report: some of it is told without layers");
     this.cut = cut;
@@ -120,6 +127,10 @@ class Rounds implements Monitor {
       reportIntervalMs,
       ...(agentVersion === undefined ? {} : { agentVersion }),
     });
+  }
+
+  private keepFinishedMs(): number {
+    return (this.options.keepFinishedMs ?? keepFinishedMs) + Math.min(longestOutageMs, this.options.unheardMs?.() ?? 0);
   }
 
   private async glance(): Promise<void> {

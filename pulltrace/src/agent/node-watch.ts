@@ -15,6 +15,10 @@ export interface NodeWatchOptions {
   readonly agentVersion?: string;
   /** Gets a full snapshot once a period. */
   readonly report: (report: AgentReport) => void;
+  /** Milliseconds since a report last arrived where it should; 0 when left out. */
+  readonly unheardMs?: () => number;
+  /** Milliseconds that the end of a pull is told for, and for as long again as no report arrives; a minute when left out. */
+  readonly keepFinishedMs?: number;
   readonly log: Logger;
 }
 
@@ -32,6 +36,8 @@ export function watchNode(options: NodeWatchOptions): Monitor {
     report: options.report,
     ended: () => containerd.close(),
     log: options.log,
+    ...(options.unheardMs === undefined ? {} : { unheardMs: options.unheardMs }),
+    ...(options.keepFinishedMs === undefined ? {} : { keepFinishedMs: options.keepFinishedMs }),
     ...(options.agentVersion === undefined ? {} : { agentVersion: options.agentVersion }),
   });
 }

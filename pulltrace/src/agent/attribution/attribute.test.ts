@@ -135,6 +135,29 @@ describe("a lease", () => {
   });
 });
 
+describe("pulls that are over", () => {
+  const recorded = {
+    leases: [],
+    images: [{ name: "registry.example/team/a:1", target: index, createdAt: start, updatedAt: start }],
+  };
+  const many = (count: number): AttributionState =>
+    Array.from({ length: count }, (_, number) => number).reduce<AttributionState>((state, number) => {
+      const running = look(number * 2, { leases: [lease(`pull-${number}`, start + number * 2, held, [base])] });
+      const over = look(number * 2 + 1, recorded);
+      return attribute(attribute(state, running, options), over, options);
+    }, emptyState);
+
+  it("are told newest end first, and beyond what a report holds those that ended first are forgotten", () => {
+    const state = many(230);
+    expect(state.pulls.size).toBe(200);
+    const told = reportedPulls(state, start + 460, options.keepFinishedMs);
+    expect(told).toHaveLength(200);
+    const ends = told.map(({ completedAt }) => Date.parse(completedAt ?? ""));
+    expect(ends).toEqual(ends.toSorted((one, other) => other - one));
+    expect(ends[0]).toBe(start + 459);
+  });
+});
+
 describe("unpacking", () => {
   const arrived = [...look(0, {}).namespaces[0]!.contents, content(base, start + 1), content(top, start + 1)];
 

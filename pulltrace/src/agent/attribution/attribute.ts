@@ -14,6 +14,7 @@ import {
 } from "./lease.ts";
 import { type Ending, ending } from "./outcome.ts";
 import { imageReference } from "./reference.ts";
+import { pullsPerReport } from "./report.ts";
 import { type AttributionState, isOnNode, isOver, type TrackedLayer, type TrackedPull } from "./state.ts";
 import { ownedBy, watchWriter, type WriterWatch } from "./writers.ts";
 
@@ -78,10 +79,7 @@ export function attribute(
     // A namespace that vanished, or one that a broken look left out.
     if (!pulls.has(key)) pulls.set(key, known);
   }
-  for (const [key, pull] of pulls) {
-    const over = pull.completedAt !== undefined && at - pull.completedAt > options.keepFinishedMs;
-    if (over && !leaseListed(observation, pull)) pulls.delete(key);
-  }
+  forget(pulls, observation, options.keepFinishedMs);
   return { pulls, writers, look: watched.look, failures: failuresAfter(before, pulls, at) };
 }
 
@@ -256,6 +254,18 @@ function failuresAfter(
 function runningPhase(manifests: readonly string[], layers: readonly TrackedLayer[]): PullPhase {
   if (manifests.length === 0 || layers.length === 0) return "resolving";
   return layers.every((layer) => isOnNode(layer.phase)) ? "unpacking" : "downloading";
+}
+
+/** Pulls that were told for long enough go, and beyond what a report holds those that ended first. */
+function forget(pulls: Map<string, TrackedPull>, observation: Observation, keepFinishedMs: number): void {
+  const over = [...pulls]
+    .filter(([, pull]) => pull.completedAt !== undefined)
+    .toSorted(([, one], [, other]) => (other.completedAt ?? 0) - (one.completedAt ?? 0));
+  for (const [index, [key, pull]] of over.entries()) {
+    const told = observation.at - (pull.completedAt ?? 0) > keepFinishedMs || index >= pullsPerReport;
+    // A lease that is still there would be taken for a new pull.
+    if (told && !leaseListed(observation, pull)) pulls.delete(key);
+  }
 }
 
 function isFresh(activeAt: number, lease: ObservedLease, observation: Observation): boolean {

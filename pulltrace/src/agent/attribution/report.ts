@@ -3,12 +3,15 @@ import type { Questions } from "../observation/index.ts";
 import { unpackQuietMs } from "./outcome.ts";
 import { type AttributionState, isOver, type TrackedLayer, type TrackedPull } from "./state.ts";
 
-/** The pulls as they are reported: those that run, oldest first, then those that ended within `keepFinishedMs`. */
+/** The pulls as they are reported: those that run, oldest first, then those of the last `keepFinishedMs`, newest end first. */
 export function reportedPulls(state: AttributionState, at: number, keepFinishedMs: number): ReportedPull[] {
   return [...state.pulls.values()]
     .filter((pull) => pull.shown && (pull.completedAt === undefined || at - pull.completedAt <= keepFinishedMs))
     .toSorted(
-      (one, other) => Number(isOver(one.phase)) - Number(isOver(other.phase)) || one.startedAt - other.startedAt,
+      (one, other) =>
+        Number(isOver(one.phase)) - Number(isOver(other.phase)) ||
+        (other.completedAt ?? 0) - (one.completedAt ?? 0) ||
+        one.startedAt - other.startedAt,
     )
     .map((pull) => reported(pull, state));
 }
@@ -18,7 +21,7 @@ const layersPerPull = 1_000;
 /** The longest that a layer can be written, so often, stays under the server's 4 MiB, and under 1 MiB gzip'ed. */
 const layersPerReport = 4_000;
 /** The server takes 1,000; a node has a handful. */
-const pullsPerReport = 200;
+export const pullsPerReport = 200;
 
 /**
  * As much as fits into a report, since the server refuses one that is too large as a whole, and somebody may pull images

@@ -22,6 +22,8 @@ export interface Reporter {
   send(report: AgentReport): void;
   readonly sent: number;
   readonly failed: number;
+  /** Milliseconds since the server last took a report, or since this began. */
+  readonly unheardMs: number;
   /** Undefined while reports arrive; else what went wrong last. */
   readonly trouble: string | undefined;
   /** Sends what waits, if the server takes it within `graceMs`, and closes the connection. */
@@ -51,6 +53,7 @@ class QueueOfOne implements Reporter {
   private connection: HttpAgent | undefined;
   private waiting: AgentReport | undefined;
   private failures = 0;
+  private heardAt = performance.now();
   private running: Promise<void> | undefined;
   private wake: (() => void) | undefined;
 
@@ -59,6 +62,10 @@ class QueueOfOne implements Reporter {
     this.token = options.agentToken;
     this.log = options.log;
     this.random = options.random ?? Math.random;
+  }
+
+  get unheardMs(): number {
+    return performance.now() - this.heardAt;
   }
 
   send(report: AgentReport): void {
@@ -93,6 +100,7 @@ class QueueOfOne implements Reporter {
         await this.post(report);
         if (this.trouble !== undefined) this.log.info({ server: this.url.origin }, "reports arrive again");
         this.sent += 1;
+        this.heardAt = performance.now();
         this.failures = 0;
         this.trouble = undefined;
       } catch (error) {

@@ -18,6 +18,10 @@ export interface ReportingNode extends AsyncDisposable {
   readonly proxy: RateLimitedProxy;
   readonly agent: Agent;
   readonly reports: readonly AgentReport[];
+  /** Reports that came while the server was away. */
+  readonly refused: readonly AgentReport[];
+  /** Lets the server answer 503 to everything, or serve again. */
+  setServerAway(away: boolean): void;
   /** The name by which containerd pulls the image through the link. */
   name(image: MadeImage): string;
   /** Each report of the repository's pulls, oldest first. */
@@ -39,11 +43,19 @@ export async function startReportingNode(options: {
   readonly program: ContainerdProgram;
   readonly registryPort: number;
   readonly bytesPerSecond: number;
+  /** How long the agent tells of an end that was heard; its own choice when left out. */
+  readonly keepFinishedMs?: number;
 }): Promise<ReportingNode> {
   await using stack = new AsyncDisposableStack();
   const reports: AgentReport[] = [];
-  const receiver = stack.adopt(await startReportReceiver({ onReport: (report) => reports.push(report) }), (one) =>
-    one.close(),
+  const refused: AgentReport[] = [];
+  let away = false;
+  const receiver = stack.adopt(
+    await startReportReceiver({
+      onReport: (report) => (away ? refused : reports).push(report),
+      answer: () => (away ? 503 : 204),
+    }),
+    (one) => one.close(),
   );
   const proxy = stack.adopt(
     await rateLimitedProxy({
@@ -61,6 +73,7 @@ export async function startReportingNode(options: {
       allowedSockets: [containerd.socket],
       reportIntervalMs: 500,
       log: silentLogger(),
+      ...(options.keepFinishedMs === undefined ? {} : { keepFinishedMs: options.keepFinishedMs }),
     });
   let agent = await newAgent();
   let runs = true;
@@ -77,6 +90,8 @@ export async function startReportingNode(options: {
       return agent;
     },
     reports,
+    refused,
+    setServerAway: (now) => void (away = now),
     name: (image) => `${proxy.address}/${image.reference}`,
     history: (repository) => reports.flatMap((report) => pullsOf(report, repository)),
     async until(what) {
