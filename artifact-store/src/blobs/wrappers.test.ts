@@ -156,15 +156,19 @@ describe("wrappers of a place for blobs", () => {
   it("a cache reads once for all who ask at the same time, and keeps nothing that was removed meanwhile", async () => {
     await using folder = await place();
     let opened = 0;
-    let goOn = (): void => undefined;
     let isHeldUp = false;
+    const isRead = Promise.withResolvers<void>();
+    const goesOn = Promise.withResolvers<void>();
     const cached = withCache(
       {
         ...folder.backend,
         async openBlob(key) {
           opened++;
           const reader = await folder.backend.openBlob(key);
-          if (isHeldUp) await new Promise<void>((resolve) => (goOn = resolve));
+          if (isHeldUp) {
+            isRead.resolve();
+            await goesOn.promise;
+          }
           return reader;
         },
       },
@@ -177,11 +181,12 @@ describe("wrappers of a place for blobs", () => {
     await writer.commit(key);
     isHeldUp = true;
     const asked = [cached.openBlob(key), cached.openBlob(key), cached.openBlob(key)];
-    await expect.poll(() => opened).toBe(1);
+    // The file is open now: removed before that, nobody would have found it.
+    await isRead.promise;
     await cached.removeBlob(key);
     isHeldUp = false;
     expect(await cached.openBlob(key)).toBeUndefined();
-    goOn();
+    goesOn.resolve();
     for (const reader of await Promise.all(asked)) expect(reader?.held).toEqual(Uint8Array.from(bytes));
     expect(opened).toBe(2);
     expect(await cached.openBlob(key)).toBeUndefined();

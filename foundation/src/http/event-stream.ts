@@ -21,11 +21,18 @@ export type StreamEncoding = "identity" | "gzip";
 /**
  * Frames as bytes of a stream in that encoding. Each piece of a gzip stream ends on a byte and needs nothing that came
  * before it (a full flush of RFC 1951), so that one encoding serves every client, whenever it joined.
+ *
+ * The buffer is alone in its memory: what is kept, or waits for a slow client, holds what its length says and not the
+ * 64 KiB of zlib's output or of Node's buffer pool around it.
  */
 export function encodeFrames(frames: string | Uint8Array, encoding: StreamEncoding): Buffer {
   const plain =
     typeof frames === "string" ? Buffer.from(frames) : Buffer.from(frames.buffer, frames.byteOffset, frames.byteLength);
-  return encoding === "identity" ? plain : deflateRawSync(plain, packing);
+  const encoded = encoding === "identity" ? plain : deflateRawSync(plain, packing);
+  if (encoded.buffer.byteLength === encoded.length) return encoded;
+  const alone = Buffer.allocUnsafeSlow(encoded.length);
+  encoded.copy(alone);
+  return alone;
 }
 
 const packing = { level: 1, finishFlush: constants.Z_FULL_FLUSH };

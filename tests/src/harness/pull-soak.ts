@@ -18,8 +18,10 @@ export interface Holdings {
 export interface SoakOutcome {
   /** Before the first agent and client. */
   readonly before: Holdings;
-  /** While they come and go, at equal distances. */
+  /** While they come and go: in the middle of each round. */
   readonly during: readonly Holdings[];
+  /** After each round, when all of them have left: what grows here from round to round is a leak. */
+  readonly between: readonly Holdings[];
   /** After the last one left. */
   readonly after: Holdings;
   readonly reports: number;
@@ -30,8 +32,11 @@ export interface SoakOutcome {
 
 const queries = ["", "?view=page", "?node=node-1", "?view=page&rows=10", "?image=r.example/team/app"];
 
-/** Agents and clients that come, stay some seconds and leave, most of them without a word. */
-export async function soak(seconds: number): Promise<SoakOutcome> {
+/**
+ * Agents and clients that come, stay some seconds and leave, most of them without a word, in rounds of equal length. What
+ * is held while they are there depends on who is there at that moment: only what stays when all have left can be compared.
+ */
+export async function soak(rounds: number, secondsPerRound: number): Promise<SoakOutcome> {
   const server = fork(join(import.meta.dirname, "pull-server.process.ts"), { execArgv: ["--expose-gc"] });
   const [{ url, reportUrl }] = (await once(server, "message")) as [{ url: string; reportUrl: string }];
   const holdings = async (): Promise<Holdings> => {
@@ -39,20 +44,20 @@ export async function soak(seconds: number): Promise<SoakOutcome> {
     server.send("holdings");
     return ((await answer) as [Holdings])[0];
   };
-  const end = performance.now() + seconds * 1_000;
-  const over = (): boolean => performance.now() >= end;
+  let roundEnd = 0;
+  const over = (): boolean => performance.now() >= roundEnd;
   const counts = { reports: 0, refused: 0, clients: 0, eventBytes: 0 };
 
-  const agents = async (lane: number): Promise<void> => {
+  const agents = async (lane: number, round: number): Promise<void> => {
     // Some nodes report to the address of all, others to the one that is the agents' alone and has a thread of its own.
     const door = lane % 2 === 0 ? url : reportUrl;
-    for (let life = 0; !over(); life += 1) {
+    for (let life = round * 1_000; !over(); life += 1) {
       const connection = new Agent({ keepAlive: true, maxSockets: 1 });
       const nodeName = `node-${lane}-${life % 5}`;
       const last = 3 + (life % 5);
       for (let turn = 0; turn <= last && !over(); turn += 1) {
         const status = await post(door, connection, reportOf(nodeName, life, turn, last));
-        if (status === 204) counts.reports += 1;
+        if (status === 200) counts.reports += 1;
         else counts.refused += 1;
         await sleep(100);
       }
@@ -73,26 +78,31 @@ export async function soak(seconds: number): Promise<SoakOutcome> {
 
   try {
     const before = await holdings();
-    const lanes = [
-      ...Array.from({ length: 15 }, (_, lane) => agents(lane)),
-      ...Array.from({ length: 20 }, (_, lane) => clients(lane)),
-    ];
     const during: Holdings[] = [];
-    while (!over()) {
-      await sleep((seconds * 1_000) / 12);
+    const between: Holdings[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const milliseconds = secondsPerRound * 1_000;
+      roundEnd = performance.now() + milliseconds;
+      const lanes = [
+        ...Array.from({ length: 15 }, (_, lane) => agents(lane, round)),
+        ...Array.from({ length: 20 }, (_, lane) => clients(lane)),
+      ];
+      await sleep(milliseconds / 2);
       during.push(await holdings());
+      await Promise.all(lanes);
+      let left = await holdings();
+      await until(
+        "the server to hold nothing of those who left",
+        async () => {
+          left = await holdings();
+          return left.sockets <= before.sockets && left.timers <= before.timers ? true : undefined;
+        },
+        { limitMs: 60_000 },
+      ).catch(() => false);
+      between.push(left);
     }
-    await Promise.all(lanes);
-    let after = await holdings();
-    await until(
-      "the server to hold nothing of those who left",
-      async () => {
-        after = await holdings();
-        return after.sockets <= before.sockets && after.timers <= before.timers ? true : undefined;
-      },
-      { limitMs: 60_000 },
-    ).catch(() => false);
-    return { before, during, after, ...counts };
+    const after = between.at(-1) ?? before;
+    return { before, during, between, after, ...counts };
   } finally {
     const gone = once(server, "exit");
     server.disconnect();
