@@ -1,11 +1,12 @@
 /**
  * The agent's memory and processor time on a real containerd: idle, and while two and then ten images of ten layers are
- * pulled. Run as the bundle that ships, with the options of its image, in a memory cgroup of its own. Nothing here
+ * pulled. Run as the bundle that ships, with the options of its image, in a memory cgroup of its own. With
+ * `BENCH_OLDER_AGENT=FILE`, an agent of the older program, that one runs beside it and sees the same pulls. Nothing here
  * passes or fails.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { temporaryFolder } from "@waybill/foundation/testing";
@@ -16,6 +17,7 @@ import { createMemoryCgroup } from "./memory-cgroup.ts";
 import { processFigures } from "./process-figures.ts";
 
 const seconds = Number(process.env["BENCH_SECONDS"] ?? 30);
+const olderAgent = process.env["BENCH_OLDER_AGENT"] ?? "";
 const mebibyte = 1024 * 1024;
 
 await using stack = new AsyncDisposableStack();
@@ -69,42 +71,71 @@ while (!printed.includes('"msg":"ready"')) {
 }
 const url = /"url":"([^"]+)"/.exec(printed)?.[1] ?? "";
 
-const group = stack.use(await createMemoryCgroup(`waybill-bench-${process.pid}`));
-// The shell waits for a line, so that it becomes the agent inside of the group.
-const agent = spawn(
-  "sh",
-  ["-c", 'read line && exec "$@"', "sh", process.execPath, ...agentRuntime.nodeOptions, bundle],
-  {
+interface MeasuredAgent {
+  readonly name: string;
+  readonly figures: () => ReturnType<typeof processFigures>;
+  readonly workingSet: () => Promise<string>;
+}
+
+async function startAgent(
+  name: string,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<MeasuredAgent> {
+  const group = stack.use(await createMemoryCgroup(`waybill-bench-${process.pid}-${agents.length}`));
+  // The shell waits for a line, so that it becomes the agent inside of the group.
+  const agent = spawn("sh", ["-c", 'read line && exec "$@"', "sh", ...command], {
     stdio: ["pipe", "ignore", "inherit"],
     env: {
       ...process.env,
-      ...Object.fromEntries(agentRuntime.environment.map((line) => line.split("="))),
-      PULLTRACE_NODE_NAME: "bench",
+      PULLTRACE_NODE_NAME: `bench-${agents.length}`,
       PULLTRACE_SERVER_URL: url,
-      PULLTRACE_CONTAINERD_SOCKET: containerd.socket,
-      PULLTRACE_ALLOWED_SOCKETS: containerd.socket,
       PULLTRACE_LOG_LEVEL: "error",
+      ...environment,
     },
-  },
+  });
+  const ended = once(agent, "exit");
+  stack.defer(async () => {
+    agent.kill("SIGTERM");
+    await ended;
+  });
+  const pid = agent.pid ?? 0;
+  await group?.add(pid);
+  agent.stdin.end("go\n");
+  return {
+    name,
+    figures: () => processFigures(pid),
+    workingSet: async () => (group === undefined ? "no cgroup" : `${(await group.workingSetMiB()).toFixed(0)} MiB`),
+  };
+}
+
+const agents: MeasuredAgent[] = [];
+agents.push(
+  await startAgent("ours", [process.execPath, ...agentRuntime.nodeOptions, bundle], {
+    ...Object.fromEntries(agentRuntime.environment.map((line) => line.split("="))),
+    PULLTRACE_CONTAINERD_SOCKET: containerd.socket,
+    PULLTRACE_ALLOWED_SOCKETS: containerd.socket,
+  }),
 );
-stack.defer(async () => {
-  agent.kill("SIGTERM");
-  await once(agent, "exit");
-});
-const pid = agent.pid ?? 0;
-await group?.add(pid);
-agent.stdin.end("go\n");
+if (olderAgent !== "") {
+  // It takes sockets of this folder only.
+  const socket = `/run/containerd/waybill-bench-${process.pid}.sock`;
+  await mkdir("/run/containerd", { recursive: true });
+  await symlink(containerd.socket, socket);
+  stack.defer(() => unlink(socket));
+  agents.push(await startAgent("older program", [olderAgent], { PULLTRACE_CONTAINERD_SOCKET: socket }));
+}
 await sleep(10_000);
 
 async function measure(what: string): Promise<void> {
-  const before = await processFigures(pid);
+  const before = await Promise.all(agents.map((agent) => agent.figures()));
   await sleep(seconds * 1000);
-  const after = await processFigures(pid);
-  const load = ((after.cpuSeconds - before.cpuSeconds) / seconds) * 100;
-  const workingSet = group === undefined ? "no cgroup" : `${(await group.workingSetMiB()).toFixed(0)} MiB`;
-  console.log(
-    `| ${what} | ${after.residentMiB.toFixed(0)} MiB | ${after.peakMiB.toFixed(0)} MiB | ${workingSet} | ${load.toFixed(2)} % |`,
-  );
+  for (const [index, agent] of agents.entries()) {
+    const after = await agent.figures();
+    const load = ((after.cpuSeconds - (before[index]?.cpuSeconds ?? 0)) / seconds) * 100;
+    const resident = `${after.residentMiB.toFixed(1)} MiB | ${after.peakMiB.toFixed(1)} MiB`;
+    console.log(`| ${agent.name}, ${what} | ${resident} | ${await agent.workingSet()} | ${load.toFixed(2)} % |`);
+  }
 }
 
 console.log(`containerd ${containerd.version}`);
@@ -112,12 +143,13 @@ console.log("| agent | RSS | peak RSS | working set | of one core |");
 console.log("| --- | ---: | ---: | ---: | ---: |");
 await measure("idle");
 const pulling = (chosen: typeof images) =>
-  chosen.map(({ reference }) => containerd.pull(`${link.address}/${reference}`, { maxConcurrentDownloads: 3 }));
+  chosen.map(({ reference }) =>
+    // Of kubelet's namespace, since the older program looks at no other.
+    containerd.pull(`${link.address}/${reference}`, { maxConcurrentDownloads: 3, namespace: "k8s.io" }),
+  );
 const two = pulling(images.slice(0, 2));
 await measure("two images of 10 layers are pulled");
 const more = pulling(images.slice(2));
 await measure("ten images of 10 layers are pulled");
-console.log("| the older Go agent, idle (its published figures; it is not here to be run) | 15 MiB | | | 0.05 % |");
-console.log("| … with two pulls (published) | 15 MiB | | | 0.07 % |");
 for (const pull of [...two, ...more]) pull.abort("SIGTERM");
 await Promise.all([...two, ...more].map((pull) => pull.finished));

@@ -252,7 +252,7 @@ describe.skipIf(noContainerd !== undefined)("the container images under a real c
       method: "POST",
       body: JSON.stringify(report),
     });
-    expect(told.status).toBe(204);
+    expect(told.status).toBe(200);
     expect(await (await fetch(`http://127.0.0.1:${http}/api/v1/nodes`)).text()).toContain('"node-1"');
     expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain("pulltrace_pulls_active");
     const status = await readFile(`/proc/${server.pid}/status`, "utf8");

@@ -45,7 +45,7 @@ function open(order: AgentsOrder, index: number): Promise<void> {
     socket.on("error", reject);
     socket.on("data", (answer: Buffer) => {
       agent.busy = false;
-      if (answer.toString("latin1", 9, 12) === "204") figures.taken += 1;
+      if (answer.toString("latin1", 9, 12) === "200") figures.taken += 1;
       else {
         if (figures.refused === 0) process.stderr.write(`${answer.toString("latin1")}\n`);
         figures.refused += 1;

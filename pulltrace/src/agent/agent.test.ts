@@ -12,7 +12,7 @@ it("an agent that has not seen containerd yet reports nothing: an empty report w
   const server = createServer((request, response) => {
     reports += 1;
     request.resume();
-    response.writeHead(204).end();
+    response.writeHead(200).end();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());

@@ -98,7 +98,7 @@ describe.each<ReportAddress>(["shared", "own"])("the server that knows its agent
     const send = (nodeName: string, headers: Record<string, string>): Promise<Response> =>
       server.post({ nodeName, timestamp: new Date().toISOString(), pulls: [] }, headers);
     const bearer = { authorization: "Bearer one" };
-    expect((await send("node-1", bearer)).status).toBe(204);
+    expect((await send("node-1", bearer)).status).toBe(200);
     const another = await send("node-2", bearer);
     expect(another.status).toBe(403);
     expect(await another.json()).toMatchObject({
@@ -124,7 +124,7 @@ describe.each<ReportAddress>(["shared", "own"])("the server that knows its agent
     const bad = await statusesUntil429(() => server.post("{", { authorization: "Bearer one" }));
     expect([bad[0], bad.at(-1)]).toEqual([400, 429]);
     const body = { nodeName: "node-2", timestamp: new Date().toISOString(), pulls: [] };
-    expect((await server.post(body, { authorization: "Bearer two" })).status).toBe(204);
+    expect((await server.post(body, { authorization: "Bearer two" })).status).toBe(200);
     const strangers = await statusesUntil429((turn) => server.post(body, { authorization: `Bearer stranger-${turn}` }));
     expect([strangers[0], strangers.at(-1)]).toEqual([401, 429]);
   });

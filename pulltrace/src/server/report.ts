@@ -8,6 +8,7 @@ import {
 } from "../contract/index.ts";
 import { keyOf } from "./identity.ts";
 import type { ServerLimits } from "./limits.ts";
+import { withDownloadsGathered } from "./older-downloads.ts";
 import { absent, FieldReader, isFields, isWholeNumber, mostFaults, type Fields } from "./report-fields.ts";
 
 /** A place in the report (JSON pointer, RFC 6901) and what is wrong there. */
@@ -76,7 +77,7 @@ function readReport(
     nodeName,
     timestamp: read.time("timestamp"),
     pulls: readPulls(
-      read.list("pulls", limits.pullsPerReport),
+      withDownloadsGathered(read.list("pulls", limits.pullsPerReport)),
       limits,
       faults,
       nodeName === "" ? undefined : known(nodeName),

@@ -62,7 +62,8 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
     options.metrics.reported(1);
     broadcast.catchUp();
     pages.catchUp();
-    return answerAtOnce(c, 204, {});
+    // 200 and not 204: to the older program's agents anything else is a failure.
+    return answerAtOnce(c, 200, { "content-length": "0" });
   };
 
   const pulls = (c: HttpContext): Response => {

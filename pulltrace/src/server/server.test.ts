@@ -15,7 +15,7 @@ import { runningServer } from "./testing/running-server.ts";
 describe("the pull server", () => {
   it("shows a reported pull in the list and tells it to a reader who begins where the list ends", async () => {
     const running = await runningServer();
-    expect((await running.post(reportOf([]))).status).toBe(204);
+    expect((await running.post(reportOf([]))).status).toBe(200);
     const list = await running.list();
     expect(list).toMatchObject({ pulls: [], serverTime: new Date(noon).toISOString() });
     expect(list.nodes).toMatchObject([{ nodeName: "node-1", reporting: true, agentVersion: "0.1.0", activePulls: 0 }]);

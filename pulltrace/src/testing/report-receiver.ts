@@ -17,7 +17,7 @@ export interface ReportReceiver {
 }
 
 /**
- * @param answer status for the report of this number (1, 2, …), or `hold` for no answer; 204 when left out
+ * @param answer status for the report of this number (1, 2, …), or `hold` for no answer; 200 when left out
  * @param onReport gets each report at once
  */
 export async function startReportReceiver(
@@ -36,7 +36,7 @@ export async function startReportReceiver(
       const report = JSON.parse(plain.toString()) as AgentReport;
       taken.push({ report, headers: request.headers, url: request.url ?? "" });
       options.onReport?.(report);
-      const status = options.answer?.(taken.length) ?? 204;
+      const status = options.answer?.(taken.length) ?? 200;
       if (status === "hold") return;
       const problem = status < 300 ? undefined : JSON.stringify({ detail: "no" });
       response.writeHead(status, problem === undefined ? {} : { "content-type": "application/problem+json" });

@@ -53,7 +53,7 @@ export async function startReportingNode(options: {
   const receiver = stack.adopt(
     await startReportReceiver({
       onReport: (report) => (away ? refused : reports).push(report),
-      answer: () => (away ? 503 : 204),
+      answer: () => (away ? 503 : 200),
     }),
     (one) => one.close(),
   );

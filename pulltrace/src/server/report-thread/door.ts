@@ -72,7 +72,8 @@ export function createReportDoor(options: {
       refuse(error, incoming, outgoing);
       return;
     }
-    outgoing.writeHead(204);
+    // As at the usual address: to the older program's agents anything but 200 is a failure.
+    outgoing.writeHead(200, { "content-length": "0" });
     outgoing.end();
   };
   return (incoming, outgoing) => void answer(incoming, outgoing);
