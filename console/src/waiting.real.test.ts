@@ -21,7 +21,9 @@ describe("30 nodes in ImagePullBackOff", () => {
     const [first] = await page.getByTestId("trouble").all();
     const sentence = first!.getByRole("link");
     await sentence
-      .getByText(/^30 nodes cannot pull team-a\/web:2\.0: not found\. 30 pods wait\. Next try in \d+ s\.$/)
+      .getByText(
+        /^30 nodes cannot pull team-a\/web:2\.0: not found\. 30 pods wait, for up to 4 min\. Next try in \d+ s\.$/,
+      )
       .waitFor();
     expect(await page.getByTestId("figure-pods").locator(".value").textContent()).toBe("58");
     const before = await sentence.textContent();
@@ -142,7 +144,7 @@ describe("more pulls than a browser can follow", () => {
     played().server.emitPage({ ...update, waits: waits.result() });
     await page
       .getByTestId("trouble")
-      .getByText(/^3,000 nodes cannot pull team-a\/web:2\.0: not found\. 3,000 pods wait\./)
+      .getByText(/^3,000 nodes cannot pull team-a\/web:2\.0: not found\. 3,000 pods wait,/)
       .waitFor();
     await page.getByTestId("figure-pods").getByText("3,000 cannot get their image").waitFor();
     await page.getByTestId("figure-failures").getByText("3,000", { exact: true }).waitFor();

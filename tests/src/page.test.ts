@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SampleImage } from "@waybill/waybill/sample";
-import { accessibilityViolations, keepScreenshot, launchBrowser } from "./harness/browser.ts";
+import { accessibilityViolations, complaintsOf, keepScreenshot, launchBrowser } from "./harness/browser.ts";
 import { nodeName, setStage, type Stage } from "./harness/stage.ts";
 import { rateLimitedProxy } from "./harness/proxy.ts";
 import { until } from "./harness/until.ts";
@@ -14,7 +14,7 @@ let stage: Stage;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
-const complaints: string[] = [];
+let complaints: readonly string[] = [];
 
 const rows = (): Locator => page.locator("[role=row][data-pull]");
 const rowOf = (name: string): Locator => rows().filter({ has: page.getByRole("button", { name }) });
@@ -41,12 +41,7 @@ beforeAll(async () => {
   });
   page = await context.newPage();
   page.setDefaultTimeout(150_000);
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    // The browser itself reports each refused connection while the server is away.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
-      complaints.push(message.text());
-  });
+  complaints = complaintsOf(page);
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { Delay, PageWaits, Trouble } from "@waybill/pulltrace/contract";
 import { useState } from "react";
-import { shortImageName } from "../format/index.ts";
+import { formatInstant, shortImageName } from "../format/index.ts";
 import { PhaseShape } from "../graphics/index.ts";
 import type { PageSearch } from "./filter.ts";
 import { afterImage, troubleFilter, troubleSentence } from "./troubles.ts";
@@ -15,6 +15,8 @@ interface TroubleListProps {
 
 /** So many stand there at first: more would push the rows off the screen. */
 const mostTroubles = 3;
+/** Nobody presses anything at a wall screen. */
+const mostOnWall = 6;
 const mostDelays = 2;
 
 /**
@@ -24,8 +26,11 @@ const mostDelays = 2;
 export function TroubleList({ waits, search, now }: TroubleListProps) {
   const { troubles, moreTroubles, delays } = waits;
   const [whole, setWhole] = useState(false);
-  const shown = whole ? troubles : troubles.slice(0, mostTroubles);
-  const more = troubles.length - mostTroubles;
+  const most = search.kiosk === true ? mostOnWall : mostTroubles;
+  // The line that says "1 more" is no shorter than the one.
+  const first = troubles.length === most + 1 && moreTroubles === 0 ? troubles.length : most;
+  const shown = whole ? troubles : troubles.slice(0, first);
+  const more = troubles.length - first;
   return (
     <>
       {troubles.length === 0 ? null : (
@@ -36,7 +41,9 @@ export function TroubleList({ waits, search, now }: TroubleListProps) {
             ))}
           </ul>
           {whole && moreTroubles > 0 ? <p className="trouble-advice">{causes(moreTroubles)} further down.</p> : null}
-          {more > 0 ? (
+          {more > 0 && search.kiosk === true ? (
+            <p className="trouble-more">{causes(more + moreTroubles)}</p>
+          ) : more > 0 ? (
             <button type="button" className="link" aria-expanded={whole} onClick={() => setWhole(!whole)}>
               {whole ? "Show less" : causes(more + moreTroubles)}
             </button>
@@ -61,7 +68,11 @@ function TroubleLine({ trouble, search, now }: { trouble: Trouble; search: PageS
     <li data-testid="trouble">
       <PhaseShape phase="failed" />
       <div>
-        <Link to="/" search={{ ...troubleFilter(trouble), ...kept(search) }}>
+        <Link
+          to="/"
+          search={{ ...troubleFilter(trouble), ...kept(search) }}
+          {...(trouble.since === undefined ? {} : { title: `waiting since ${formatInstant(trouble.since)}` })}
+        >
           {troubleSentence(trouble, now)}
         </Link>
         {trouble.advice === "" ? null : <span className="trouble-advice"> {trouble.advice}</span>}

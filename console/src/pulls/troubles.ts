@@ -1,5 +1,5 @@
 import { type CauseKind, type Delay, registryOf, type Trouble } from "@waybill/pulltrace/contract";
-import { formatTimeLeft, shortImageName } from "../format/index.ts";
+import { formatAge, formatTimeLeft, shortImageName } from "../format/index.ts";
 import { shortCause } from "./advice.ts";
 import type { PullFilter } from "./filter.ts";
 import { nextTry } from "./time-left.ts";
@@ -10,19 +10,19 @@ export function troubleFilter(trouble: Trouble): PullFilter {
   const filter = { phase: "failed" as const, ...(code === "unknown" ? {} : { failure: code }) };
   return {
     ...filter,
-    ...(scope === "node" ? { node: nodeName } : {}),
+    ...(scope === "node" && trouble.nodes === 1 ? { node: nodeName } : {}),
     ...(images === 1 ? { q: imageRef } : scope === "registry" ? { q: `${registryOf(imageRef)}/` } : {}),
   };
 }
 
-/** `30 nodes cannot pull team-a/web:2.0: not found. 30 pods wait. Next try in 40 s.` */
+/** `30 nodes cannot pull team-a/web:2.0: not found. 57 pods wait, for up to 14 min. Next try in 40 s.` */
 export function troubleSentence(trouble: Trouble, now: number): string {
-  const { images, imageRef, nodes, nodeName, pods, code, scope } = trouble;
+  const { images, imageRef, nodes, nodeName, pods, since, code, scope } = trouble;
   const who = nodes === 1 ? `${nodeName} cannot pull` : `${count(nodes, "node")} cannot pull`;
   const whose = scope === "registry" ? ` of ${registryOf(imageRef)}` : "";
   const what = images === 1 ? shortImageName(imageRef) : `${count(images, "image")}${whose}`;
   const { text } = nextTry(trouble, now);
-  return `${who} ${what}: ${shortCause(code)}.${podsWait(pods)} ${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return `${who} ${what}: ${shortCause(code)}.${podsWait(pods, since, now)} ${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 const delayWords: Readonly<Record<CauseKind, string>> = {
@@ -55,8 +55,11 @@ export function afterImage({ kind, pulls, nodes, pods, endsAt, worst }: Delay, n
   return `${more} on ${where}: ${wordsByKind.get(kind) ?? kind.replaceAll("-", " ")}.${podsWait(pods)}${end}`;
 }
 
-function podsWait(pods: number): string {
-  return pods === 0 ? "" : ` ${count(pods, "pod")} ${pods === 1 ? "waits" : "wait"}.`;
+function podsWait(pods: number, since?: string, now = 0): string {
+  if (pods === 0) return "";
+  const age = since === undefined ? "" : formatAge((now - Date.parse(since)) / 1000);
+  if (pods === 1) return ` 1 pod waits${age === "" ? "" : `, for ${age}`}.`;
+  return ` ${count(pods, "pod")} wait${age === "" ? "" : `, for up to ${age}`}.`;
 }
 
 function count(number: number, noun: string): string {

@@ -34,9 +34,9 @@ const failed = (id: string, failure: Partial<Failure>, more: Partial<PullStatus>
 describe("what cannot be pulled", () => {
   it("is one line for 30 nodes with one cause, and those with most pods come first", () => {
     expect(sentences(pulls)).toEqual([
-      "30 nodes cannot pull team-a/web:2.0: not found. 30 pods wait. Next try in 40 s.",
-      "3 nodes cannot pull 3 images of docker.io: rate limit of the registry. 6 pods wait. Next try in 12 s.",
-      "node-7 cannot pull Shop:1: invalid name. 1 pod waits. Not tried again.",
+      "30 nodes cannot pull team-a/web:2.0: not found. 30 pods wait, for up to 4 min. Next try in 40 s.",
+      "3 nodes cannot pull 3 images of docker.io: rate limit of the registry. 6 pods wait, for up to 4 min. Next try in 12 s.",
+      "node-7 cannot pull Shop:1: invalid name. 1 pod waits, for 4 min. Not tried again.",
     ]);
   });
 
@@ -48,8 +48,15 @@ describe("what cannot be pulled", () => {
   });
 
   it("its filter shows exactly its pulls", () => {
-    for (const trouble of troublesOf(entries)) {
-      const shown = filterEntries(entries, readSearch({ ...troubleFilter(trouble) }));
+    const full = { code: "no-space" } as const;
+    const elsewhere = [1, 2, 3].map((at) =>
+      failed(`gone-${at}`, {}, { imageRef: `other.example/gone-${at}:1`, nodeName: `n${at}` }),
+    );
+    const disks = [failed("full-1", full), failed("full-2", full, { nodeName: "n2" })];
+    const all = entriesOf([...pulls, ...elsewhere, ...disks]);
+    expect(troublesOf(all)).toHaveLength(5);
+    for (const trouble of troublesOf(all)) {
+      const shown = filterEntries(all, readSearch({ ...troubleFilter(trouble) }));
       expect(new Set(shown.map(({ pull }) => pull.nodeName)).size).toBe(trouble.nodes);
       expect(new Set(shown.map(({ pull }) => pull.imageRef)).size).toBe(trouble.images);
       expect(shown.map(({ pull }) => [pull.nodeName, pull.imageRef])).toContainEqual([
@@ -72,9 +79,11 @@ describe("what cannot be pulled", () => {
     const full = { code: "no-space" } as const;
     const other = { imageRef: "docker.io/library/nginx:1" };
     expect(sentences([failed("a", full), failed("b", full, other)])[0]).toMatch(
-      /^node-1 cannot pull 2 images: disk full\. 1 pod waits\./,
+      /^node-1 cannot pull 2 images: disk full\. 1 pod waits, for 4 min\./,
     );
-    expect(sentences([failed("a", full), failed("b", full, { nodeName: "n2" })])).toHaveLength(2);
+    expect(sentences([failed("a", full), failed("b", full, { nodeName: "n2" })])).toEqual([
+      expect.stringMatching(/^2 nodes cannot pull team-a\/web:2\.0: disk full\./),
+    ]);
   });
 
   it("a failed pull that nobody waits for is none, and one without a known cause is", () => {

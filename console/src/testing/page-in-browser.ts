@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { buildPage } from "./built-page.ts";
-import { launchOptions, type PlayedScene, playScene, type Scene, sceneIsUp } from "./scenes.ts";
+import { complaintsOf, launchBrowser } from "./chromium.ts";
+import { type PlayedScene, playScene, type Scene, sceneIsUp } from "./scenes.ts";
 
 export interface Look {
   readonly width: number;
@@ -13,10 +14,7 @@ export interface Look {
 }
 
 export interface PageInBrowser {
-  /**
-   * Opens the scene; everything that the browser complains about (also Content-Security-Policy) is collected, and any
-   * dialog, of which the page has none.
-   */
+  /** Opens the scene, and collects what the browser complains about. */
   readonly open: (
     scene: Scene,
     look?: Look,
@@ -36,7 +34,7 @@ export function pageInBrowser(): PageInBrowser {
   let scenePlayed: PlayedScene | undefined;
   beforeAll(async () => {
     dist = await buildPage();
-    browser = await chromium.launch(launchOptions);
+    browser = await launchBrowser();
   });
   afterEach(async () => {
     await context?.close();
@@ -61,16 +59,7 @@ export function pageInBrowser(): PageInBrowser {
       context.setDefaultTimeout(150_000);
       const page = await context.newPage();
       if (ownClock) await page.clock.install();
-      const complaints: string[] = [];
-      page.on("pageerror", (error) => complaints.push(String(error)));
-      page.on("console", (message) => {
-        if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
-          complaints.push(message.text());
-      });
-      page.on("dialog", (dialog) => {
-        complaints.push(dialog.message());
-        void dialog.dismiss();
-      });
+      const complaints = complaintsOf(page);
       const { server } = scenePlayed;
       await page.goto(`${server.url}${scene.path ?? "/"}${scene.query ?? ""}`);
       await sceneIsUp(page, scene, (cut) => server.offline(cut));

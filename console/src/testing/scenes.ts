@@ -129,12 +129,6 @@ function later(pull: PullStatus, beat: number): PullStatus {
   return { ...pull, layers, downloadedBytes, percent, bytesPerSec: speed * waver, updatedAt: new Date().toISOString() };
 }
 
-/** Debian's Chromium, as root, without calls to the outside. */
-export const launchOptions = {
-  executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-};
-
 /** Waits until the page stands as the scene wants it. */
 export async function sceneIsUp(page: Page, scene: Scene, offline: (cut: boolean) => void): Promise<void> {
   const title = scene.path === "/nodes" ? "Nodes" : "Pulls";

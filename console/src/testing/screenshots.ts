@@ -6,8 +6,9 @@ import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { type Browser, chromium } from "playwright-core";
-import { launchOptions, playScene, type Scene, sceneIsUp, scenes } from "./scenes.ts";
+import type { Browser } from "playwright-core";
+import { complaintsOf, launchBrowser } from "./chromium.ts";
+import { playScene, type Scene, sceneIsUp, scenes } from "./scenes.ts";
 
 const looks = [
   { name: "wide", width: 1440, height: 900, colorScheme: "light" },
@@ -27,7 +28,7 @@ const [folder = join(tmpdir(), "waybill-screenshots"), ...wanted] = process.argv
 mkdirSync(folder, { recursive: true });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-const browser = await chromium.launch(launchOptions);
+const browser = await launchBrowser();
 let violations = 0;
 try {
   for (const scene of scenes) {
@@ -48,12 +49,7 @@ async function shoot(browser: Browser, scene: Scene, look: Look): Promise<number
     colorScheme: look.colorScheme,
   });
   const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().includes("Failed to load resource"))
-      complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  const complaints = complaintsOf(page);
   try {
     await page.goto(`${played.server.url}${scene.path ?? "/"}${scene.query ?? ""}`);
     await sceneIsUp(page, scene, (cut) => played.server.offline(cut));
@@ -70,13 +66,13 @@ async function shoot(browser: Browser, scene: Scene, look: Look): Promise<number
     const sideways = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );
-    if (sideways > 0) complaints.push(`the page is ${sideways} px wider than the window`);
-    for (const complaint of complaints) say(`${scene.name} ${look.name}: ${complaint}`);
+    const faults = sideways > 0 ? [...complaints, `the page is ${sideways} px wider than the window`] : complaints;
+    for (const complaint of faults) say(`${scene.name} ${look.name}: ${complaint}`);
     if (contrast !== undefined)
       say(
         `${scene.name} ${look.name}: contrast not decided on ${contrast.nodes.length} places: ${contrast.nodes[0]?.html.slice(0, 120)}`,
       );
-    return result.violations.length + complaints.length;
+    return result.violations.length + faults.length;
   } finally {
     await context.close();
     await played.close();

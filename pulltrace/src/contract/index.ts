@@ -27,9 +27,10 @@ export type {
 } from "./pull.ts";
 export type { PageSummary, PageUpdate, PullRow, PullRowChange } from "./page.ts";
 export { streamHeartbeatMs } from "./page.ts";
-export { type Delay, type PageWaits, registryOf, sumWaits, type Trouble, type WaitedImage } from "./page-waits.ts";
+export { type Delay, type PageWaits, sumWaits, type WaitedImage } from "./page-waits.ts";
 export { isFailing, isOver, isRunning } from "./phases.ts";
 export { pullEventTypes } from "./pull.ts";
 export type { AgentReport, ReportedLayer, ReportedPull } from "./report.ts";
 export { reportForms } from "./report-forms.ts";
+export { registryOf, type Trouble } from "./troubles.ts";
 export type { PodPart, PodReference, PullWait, PullWaitKind, WaitingPod, WaitingPodList } from "./waiting.ts";

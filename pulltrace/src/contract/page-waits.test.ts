@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { FailureCode } from "./failure.ts";
-import { type PageWaits, registryOf, sumWaits } from "./page-waits.ts";
+import { type PageWaits, sumWaits } from "./page-waits.ts";
 import type { PullStatus } from "./pull.ts";
+import { registryOf } from "./troubles.ts";
 import type { PodReference } from "./waiting.ts";
 
 const time = (seconds: number): string => new Date(Date.UTC(2026, 10, 21, 12, 0, seconds)).toISOString();
@@ -10,6 +11,8 @@ const podsOf = (...names: readonly string[]): PodReference[] =>
     const [namespace = "", podName = ""] = name.split("/");
     return { namespace, podName, container: "app", image: "web" };
   });
+const since = (pods: readonly PodReference[], seconds: number): PodReference[] =>
+  pods.map((pod) => ({ ...pod, since: time(seconds) }));
 
 let count = 0;
 function pull(more: Partial<PullStatus>): PullStatus {
@@ -83,7 +86,11 @@ describe("who waits, and why", () => {
 
   it("thirty nodes that lack one image are one trouble, with its next try and what to do", () => {
     const nodes = Array.from({ length: 30 }, (_, at) =>
-      failing("not-found", { nodeName: `node-${at + 1}`, pods: podsOf(`shop/web-${at}`), nextTryAt: time(90 - at) }),
+      failing("not-found", {
+        nodeName: `node-${at + 1}`,
+        pods: since(podsOf(`shop/web-${at}`), at === 0 ? 59 : at),
+        nextTryAt: time(90 - at),
+      }),
     );
     expect(sums(nodes).troubles).toEqual([
       {
@@ -95,6 +102,7 @@ describe("who waits, and why", () => {
         nodeName: "node-1",
         nodes: 30,
         pods: 30,
+        since: time(1),
         advice: "What to do about not-found.",
         nextTryAt: time(61),
         waitsFor: { kind: "back-off", sentence: "kubelet waits." },
@@ -102,7 +110,7 @@ describe("who waits, and why", () => {
     ]);
   });
 
-  it("a registry that is down is one trouble for all its images, a full disk one for its node", () => {
+  it("a registry that is down is one trouble for all its images, full disks are one for all their nodes", () => {
     const other = { imageRef: "r.example/team-b/api:1" };
     const elsewhere = { imageRef: "s.example/team-b/api:1" };
     const scopes = (pulls: readonly PullStatus[]) =>
@@ -113,28 +121,49 @@ describe("who waits, and why", () => {
       { scope: "registry", images: 1, nodes: 1 },
     ]);
     const full = [failing("no-space"), failing("no-space", other), failing("no-space", { nodeName: "node-2" })];
-    expect(scopes(full)).toEqual([
-      { scope: "node", images: 2, nodes: 1 },
-      { scope: "node", images: 1, nodes: 1 },
-    ]);
+    expect(scopes(full)).toEqual([{ scope: "node", images: 2, nodes: 2 }]);
     expect(scopes([failing("not-found"), failing("not-found", other), failing("unauthorized")])).toHaveLength(3);
     // Without a registry's name there is none to blame.
     expect(scopes([failing("timeout", { imageRef: "web" }), failing("timeout", { imageRef: "api" })])).toHaveLength(2);
   });
 
+  it.each(["not-found", "unauthorized"] as const)(
+    "three images of a registry that are all %s have one cause, which is not the images'",
+    (code) => {
+      const images = (count: number, registry = "r.example"): PullStatus[] =>
+        Array.from({ length: count }, (_, at) => {
+          const more = { imageRef: `${registry}/app-${at}`, pods: podsOf(`shop/${registry}-${at}`) };
+          return failing(code, { ...more, nodeName: `node-${at % 2}`, nextTryAt: time(50 - at) });
+        });
+      const told = (pulls: readonly PullStatus[]) =>
+        sums(pulls).troubles.map(({ key, scope, images: of, nodes, pods }) => [key, scope, of, nodes, pods]);
+      expect(told(images(2)).map(([, scope]) => scope)).toEqual(["image", "image"]);
+      expect(told([...images(3), ...images(1, "s.example"), failing("unknown")])).toEqual([
+        [`${code} r.example`, "registry", 3, 2, 3],
+        [`${code} s.example/app-0`, "image", 1, 1, 1],
+        ["unknown r.example/team-a/web:1", "image", 1, 1, 0],
+      ]);
+      expect(sums(images(3)).troubles[0]?.nextTryAt).toBe(time(48));
+      // Without a registry's name, or a cause that is understood, each stands for itself.
+      const bare = Array.from({ length: 3 }, (_, at) => failing(code, { imageRef: `app-${at}` }));
+      const unknown = Array.from({ length: 3 }, (_, at) => failing("unknown", { imageRef: `r.example/app-${at}` }));
+      expect([told(bare).length, told(unknown).length]).toEqual([3, 3]);
+    },
+  );
+
   it("what most pods wait for comes first; ten are told and the others counted", () => {
     const waits = sums(
       Array.from({ length: 25 }, (_, at) =>
         failing("not-found", {
-          imageRef: `r.example/app-${at}`,
+          imageRef: `r${at}.example/app`,
           pods: podsOf(...Array.from({ length: at }, (__, pod) => `shop/${at}-${pod}`)),
         }),
       ),
     );
     expect(waits.troubles.map(({ pods }) => pods)).toEqual([24, 23, 22, 21, 20, 19, 18, 17, 16, 15]);
     expect(waits.moreTroubles).toBe(15);
-    expect(waits.images.map(({ imageRef }) => imageRef).slice(0, 2)).toEqual(["r.example/app-24", "r.example/app-23"]);
-    // Nobody waits for app-0.
+    expect(waits.images.map(({ imageRef }) => imageRef).slice(0, 2)).toEqual(["r24.example/app", "r23.example/app"]);
+    // Nobody waits for the first.
     expect(waits.moreImages).toBe(14);
   });
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { launchBrowser } from "./browser.ts";
+import { complaintsOf, launchBrowser } from "./browser.ts";
 import { startWaybill } from "./waybill.ts";
 
 export interface PageLoad {
@@ -45,11 +45,7 @@ export async function loadPage(seconds: number): Promise<PageLoad> {
     await reporting;
   });
 
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
+  const complaints = complaintsOf(page, { failedRequests: true });
   const document = await page.goto(waybill.url);
   await page.locator("[role=row][data-pull]").first().waitFor({ timeout: 150_000 });
   const session = await page.context().newCDPSession(page);

@@ -80,6 +80,12 @@ describe("what a pod waits for", () => {
     const status = { initContainerStatuses: [done("i0")] };
     expect(keptPod(podOf({ since: 1_000, spec, status }))?.waits.map(({ since }) => since)).toEqual([5_000, 1_000]);
     expect(keptPod(podOf({ since: 1_000 }))?.waits[0]?.since).toBe(1_000);
+    // A container that ran for days and ended waits since its end, not since the pod came to the node.
+    const ended = {
+      ...waitingFor("c0", "ImagePullBackOff"),
+      lastState: { terminated: { finishedAt: timeText(9_000) } },
+    };
+    expect(keptPod(podOf({ since: 1_000, statuses: [ended] }))?.waits[0]?.since).toBe(9_000);
   });
 
   it("can be an ephemeral container's image while everything else runs", () => {

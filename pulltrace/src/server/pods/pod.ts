@@ -41,6 +41,8 @@ interface PodContainerStatus {
     readonly running?: { readonly startedAt?: string };
     readonly terminated?: { readonly exitCode?: number; readonly finishedAt?: string };
   };
+  /** Before it was restarted. */
+  readonly lastState?: { readonly terminated?: { readonly finishedAt?: string } };
 }
 
 /** A part of a pod that waits for its image, in the pod's own words. */
@@ -152,7 +154,7 @@ function waitOf(
 ): PodWait | undefined {
   const { name, image } = container;
   if (typeof name !== "string" || typeof image !== "string" || image === "") return undefined;
-  const { state, imageID } = status;
+  const { state, lastState, imageID } = status;
   const { reason, message } = state?.waiting ?? {};
   if (state?.running !== undefined || state?.terminated !== undefined) return undefined;
   // After a crash the image is there (imageID), unless kubelet says that it is missing again.
@@ -161,6 +163,8 @@ function waitOf(
     container: name,
     image,
     ...more,
+    // Up to its end it ran: only since then it lacks the image.
+    since: Math.max(more.since, timeOf(lastState?.terminated?.finishedAt) ?? 0),
     ...(typeof reason === "string" && reason !== "" ? { reason: reason.slice(0, longestReason) } : {}),
     ...(typeof message === "string" && message !== "" ? { message: message.slice(0, longestMessage) } : {}),
   };
