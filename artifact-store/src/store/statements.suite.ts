@@ -1,4 +1,4 @@
-import { openDatabase, type Database, type Kysely, type Transaction } from "@waybill/foundation/database";
+import { openDatabase } from "@waybill/foundation/database";
 import { eventLogMigrations } from "@waybill/foundation/eventlog";
 import { testDatabaseUrl, type DatabaseKind } from "@waybill/foundation/testing";
 import { expect, it } from "vitest";
@@ -6,7 +6,7 @@ import { storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { digestOf } from "../digest/index.ts";
 import { mediaTypes } from "../manifests/index.ts";
 import { parseRepositoryName, parseTag } from "../names/index.ts";
-import { folderPlace } from "../testing/index.ts";
+import { countedDatabase, folderPlace } from "../testing/index.ts";
 import { openStore } from "./index.ts";
 
 const home = parseRepositoryName("acme/counted");
@@ -21,34 +21,6 @@ function imageOf(config: Uint8Array, layers: readonly Uint8Array[]): Buffer {
   });
   const manifest = { schemaVersion: 2, config: descriptor(config), layers: layers.map(descriptor) };
   return Buffer.from(JSON.stringify({ ...manifest, mediaType: mediaTypes.ociImage }));
-}
-
-/** The same database, and a word for each statement that is answered, begin and commit apart. */
-function counted(database: Database<StoreTables>, count: () => void): Database<StoreTables> {
-  const plugin: Parameters<Kysely<StoreTables>["withPlugin"]>[0] = {
-    transformQuery: ({ node }) => node,
-    transformResult: async ({ result }) => {
-      count();
-      return await Promise.resolve(result);
-    },
-  };
-  const originals = new WeakMap<object, Transaction<StoreTables>>();
-  const counting: Database<StoreTables> = {
-    dialect: database.dialect,
-    read: database.read.withPlugin(plugin),
-    transaction: (work) =>
-      database.transaction((tx) => {
-        const watched = tx.withPlugin(plugin);
-        originals.set(watched, tx);
-        return work(watched);
-      }),
-    onCommit: (tx, done) => database.onCommit(originals.get(tx) ?? tx, done),
-    check: () => database.check(),
-    close: () => database.close(),
-    // Who follows the events reads them whenever there are new ones: that is no part of a push.
-    as: <T>() => ({ ...counting, read: database.read }) as unknown as Database<T>,
-  };
-  return counting;
 }
 
 /**
@@ -73,7 +45,7 @@ export function describeStatements(kind: DatabaseKind): void {
     };
     const store = await openStore({
       ...place.options,
-      database: counted(database, () => statements++),
+      database: countedDatabase(database, () => statements++),
       limits: { collectEveryMs: 0 },
     });
     const tag = parseTag("v1");

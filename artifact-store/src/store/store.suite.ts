@@ -195,6 +195,15 @@ export function describeStore(kind: DatabaseKind, startPlace: () => Promise<Test
       await expect(store.uploads.append(home, id, from(Buffer.from("two")))).rejects.toMatchObject({
         code: "UPLOAD_BUSY",
       });
+      // Who has no part in it does not even hear that.
+      for (const stranger of [
+        () => store.uploads.append(other, id, from(Buffer.from("three"))),
+        () => store.uploads.finish(other, id, digestOf(Buffer.from("one"))),
+        () => store.uploads.cancel(other, id),
+        () => store.uploads.status(other, id),
+      ]) {
+        await expect(stranger()).rejects.toMatchObject({ code: "BLOB_UPLOAD_UNKNOWN" });
+      }
       gate.resolve();
       expect((await first).offset).toBe(3);
     });

@@ -6,7 +6,7 @@ import { silentLogger, temporaryFolder } from "@waybill/foundation/testing";
 import { digestOf, type Digest } from "../digest/index.ts";
 import { registryGroups, type RegistryOptions } from "../http/index.ts";
 import { mediaTypes } from "../manifests/index.ts";
-import { openStore } from "../store/index.ts";
+import { openStore, type StoreOptions } from "../store/index.ts";
 
 /** Callers that a door knows. */
 export type Who = "admin" | "acme" | "acmeReader" | "globex";
@@ -18,9 +18,13 @@ interface Call {
 }
 
 /** `/v2/` of a new store on a real socket, with authentication, short time-outs, and a caller of each kind. */
-export async function openDoor(options: Partial<RegistryOptions> = {}) {
+export async function openDoor(options: Partial<RegistryOptions> = {}, storeOptions: Partial<StoreOptions> = {}) {
   const folder = await temporaryFolder("waybill-door-");
-  const store = await openStore({ root: folder.path, limits: { largestBlobBytes: 100_000_000 } });
+  const store = await openStore({
+    root: folder.path,
+    ...storeOptions,
+    limits: { largestBlobBytes: 100_000_000, ...storeOptions.limits },
+  });
   const authority = createTokenAuthority({ key: randomBytes(32) });
   const log = silentLogger();
   const server = await startServer({

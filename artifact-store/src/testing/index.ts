@@ -7,6 +7,7 @@ export { busyGateway, type BusyGateway } from "./busy-gateway.ts";
 export { bucketPlace, folderPlace, type TestPlace } from "./place.ts";
 export { lacksMount, smallDisk } from "./small-disk.ts";
 export { writeImageLayout } from "./image-layout.ts";
+export { countedDatabase } from "./counted-database.ts";
 export { errorOf, openDoor, type Who } from "./door.ts";
 export { unpackRun, type RecordedRun } from "./run-folder.ts";
 export { startStateHub } from "./state-hub.ts";

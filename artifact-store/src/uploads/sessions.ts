@@ -97,6 +97,7 @@ export class Sessions {
   }
 
   async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
+    await this.#upload(repository, id);
     // Whoever asks after a broken connection wants to hear where the last of it ends.
     await this.#quiet(id);
     const live = await this.#find(repository, id);
@@ -110,7 +111,7 @@ export class Sessions {
     source: ByteSource,
     offset: number | undefined,
   ): Promise<UploadStatus> {
-    return await this.#alone(id, async () => {
+    return await this.#alone(repository, id, async () => {
       const live = await this.#find(repository, id);
       try {
         const end = await live.take(source, offset, this.#parts.intake);
@@ -140,7 +141,7 @@ export class Sessions {
       end: (tx: Catalog) => Promise<unknown>,
     ) => Promise<void>,
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
-    return await this.#alone(id, async () => {
+    return await this.#alone(repository, id, async () => {
       const live = await this.#find(repository, id);
       const size = last === undefined ? await live.size() : await this.#takeLast(live, last.source, last.offset);
       const actual = await live.digest(size, digest === undefined ? live.upload.algorithm : algorithmOf(digest));
@@ -196,7 +197,7 @@ export class Sessions {
   }
 
   async cancel(repository: RepositoryName, id: string): Promise<void> {
-    await this.#alone(id, async () => {
+    await this.#alone(repository, id, async () => {
       await this.#find(repository, id);
       await this.expire(id);
     });
@@ -233,7 +234,8 @@ export class Sessions {
     await Promise.all(this.#closing);
   }
 
-  async #alone<T>(id: string, work: () => Promise<T>): Promise<T> {
+  async #alone<T>(repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
+    await this.#upload(repository, id);
     await this.#quiet(id);
     if (this.#busy.has(id)) {
       const detail = "another request is writing this upload: wait for its end, then ask for the status";
@@ -255,13 +257,23 @@ export class Sessions {
     if (work !== undefined) await Promise.race([work, sleep(patienceMs, undefined, { ref: false })]);
   }
 
-  async #find(repository: RepositoryName, id: string): Promise<LiveSession> {
-    const known = this.#live.get(id);
-    const upload = known?.upload ?? (uuid.test(id) ? await findUpload(this.#parts.catalog, id) : undefined);
+  /**
+   * Asked before anything waits for the session or finds it busy: another repository's answers at once, and with the same
+   * question to the catalog, as one that never was.
+   */
+  async #upload(repository: RepositoryName, id: string): Promise<LiveSession["upload"]> {
+    const known = this.#live.get(id)?.upload;
+    const isOwn = known?.repository === repository;
+    const upload = isOwn ? known : uuid.test(id) ? await findUpload(this.#parts.catalog, id) : undefined;
     if (upload === undefined || upload.repository !== repository || upload.expiresAt <= this.#parts.now()) {
       const detail = "there is no such upload in this repository: it was finished, cancelled, or has expired";
       throw new StoreError("BLOB_UPLOAD_UNKNOWN", detail);
     }
+    return upload;
+  }
+
+  async #find(repository: RepositoryName, id: string): Promise<LiveSession> {
+    const upload = await this.#upload(repository, id);
     const live = this.#live.get(id) ?? new LiveSession(upload, this.#parts);
     // At once, so that whoever comes meanwhile gets the same one and not a second file.
     this.#remember(live);
