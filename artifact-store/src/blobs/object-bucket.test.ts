@@ -1,8 +1,14 @@
 import { once } from "node:events";
+import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { temporaryFolder } from "@waybill/foundation/testing";
 import { afterEach, expect, it } from "vitest";
+import { release } from "../streams/index.ts";
+import { FileBody } from "./file-body.ts";
 import type { BlobRequest } from "./index.ts";
 import { parseBlobLocation } from "./location.ts";
 import { ObjectBucket } from "./object-bucket.ts";
@@ -69,4 +75,56 @@ it("a body that stops in the middle is gone on with from the next byte", async (
   const reader = new S3Reader(bucket, "key", whole!);
   expect((await buffer(reader.stream())).toString()).toBe("0123456789");
   expect(ranges).toEqual(["bytes=5-9"]);
+});
+
+const MiB = 1024 * 1024;
+
+/** The most memory that buffers had at any of the moments that `look` was called, beyond what they have now. */
+function watchBuffers() {
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  return {
+    look: (): void => void (most = Math.max(most, process.memoryUsage().arrayBuffers - before)),
+    mebibytes: () => most / MiB,
+  };
+}
+
+it("a large object flows past in either direction, and its buffers are not left to the garbage collector", async () => {
+  const chunk = Buffer.alloc(MiB);
+  const memory = watchBuffers();
+  const { bucket } = await bucketBehind(
+    (answer) => {
+      answer.writeHead(200, { "content-length": String(128 * MiB) });
+      let sent = 0;
+      const more = (): void => void (sent++ < 128 ? answer.write(chunk, more) : answer.end());
+      more();
+    },
+    (answer, request) => {
+      request.on("data", (bytes: Uint8Array) => {
+        memory.look();
+        release(bytes);
+      });
+      request.on("end", () => answer.writeHead(200, { etag: "x" }).end());
+    },
+  );
+  const reader = new S3Reader(bucket, "key", (await bucket.get("key"))!);
+  let got = 0;
+  const destination = new Writable({
+    write(bytes: Uint8Array, _encoding, done) {
+      got += bytes.byteLength;
+      memory.look();
+      setImmediate(done);
+    },
+  });
+  await reader.copyTo(destination);
+  expect(got).toBe(128 * MiB);
+  expect(memory.mebibytes()).toBeLessThan(12);
+
+  await using folder = await temporaryFolder("waybill-part-");
+  const file = await open(join(folder.path, "part"), "wx+");
+  ended.push(() => file.close());
+  await file.truncate(128 * MiB);
+  const part = { size: 128 * MiB, open: () => new FileBody(file, 128 * MiB) };
+  expect(await bucket.putPart("key", "upload", 1, part)).toBe("x");
+  expect(memory.mebibytes()).toBeLessThan(12);
 });

@@ -1,4 +1,5 @@
 import { Readable, type Writable } from "node:stream";
+import { incomingChunks, release } from "../streams/index.ts";
 import type { BlobReader, ByteRange } from "./contract.ts";
 import { written } from "./file-reader.ts";
 import type { ObjectBody, ObjectBucket } from "./object-bucket.ts";
@@ -25,21 +26,13 @@ export class S3Reader implements BlobReader {
   }
 
   stream(range?: ByteRange): Readable {
-    const first = this.#whole;
-    this.#whole = undefined;
-    const all = { start: 0, end: this.size - 1 };
-    const wanted = range ?? all;
-    const isAll = wanted.start === all.start && wanted.end === all.end;
-    if (!isAll) first?.destroy();
-    return Readable.from(this.#bytes(wanted, isAll ? first : undefined), { objectMode: false });
+    return Readable.from(this.#bytes(...this.#wanted(range)), { objectMode: false });
   }
 
   async copyTo(destination: Writable, range?: ByteRange): Promise<void> {
-    const source = this.stream(range);
-    try {
-      for await (const chunk of source) await written(destination, chunk as Uint8Array);
-    } finally {
-      source.destroy();
+    for await (const chunk of this.#bytes(...this.#wanted(range))) {
+      await written(destination, chunk);
+      release(chunk);
     }
   }
 
@@ -49,6 +42,17 @@ export class S3Reader implements BlobReader {
     return Promise.resolve();
   }
 
+  /** What is to be read, and the body that is under way if that has it. */
+  #wanted(range: ByteRange | undefined): [ByteRange, Readable | undefined] {
+    const first = this.#whole;
+    this.#whole = undefined;
+    const all = { start: 0, end: this.size - 1 };
+    const wanted = range ?? all;
+    if (wanted.start === all.start && wanted.end === all.end) return [wanted, first];
+    first?.destroy();
+    return [wanted, undefined];
+  }
+
   async *#bytes(range: ByteRange, first: Readable | undefined): AsyncGenerator<Uint8Array> {
     let position = range.start;
     let body = first;
@@ -56,10 +60,10 @@ export class S3Reader implements BlobReader {
       body ??= (await this.#bucket.get(this.#path, { start: position, end: range.end }))?.body;
       if (body === undefined) throw new Error(`the blob was removed after ${position} of ${this.size} bytes were read`);
       try {
-        for await (const chunk of body) {
-          position += (chunk as Uint8Array).byteLength;
+        for await (const chunk of incomingChunks(body)) {
+          position += chunk.byteLength;
           breaks = 0;
-          yield chunk as Uint8Array;
+          yield chunk;
         }
         if (position <= range.end) throw new Error(`the object ends after ${position} of ${this.size} bytes`);
       } catch (error) {

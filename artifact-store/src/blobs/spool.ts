@@ -1,13 +1,11 @@
 import { open, unlink, type FileHandle } from "node:fs/promises";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
+import { FileBody } from "./file-body.ts";
 import { told } from "./file-errors.ts";
 import type { Sendable } from "./object-bucket.ts";
 
 /** So much is held in memory; most blobs of an image's config and small layers never see the disk. */
 const heldBytes = 128 * 1024;
-
-/** Read at once to be sent: a hundred parts on their way hold two of these each. */
-const sentBytes = 64 * 1024;
 
 /**
  * Bytes that gather until they are sent: in memory while few, then in a file of this machine. The file is nobody's promise
@@ -45,7 +43,7 @@ export class Spool implements Sendable {
   open(): Readable | Uint8Array {
     const file = this.#file;
     if (file === undefined) return Buffer.concat(this.#held);
-    return Readable.from(chunksOf(file, this.#size), { objectMode: false, highWaterMark: sentBytes });
+    return new FileBody(file, this.#size);
   }
 
   /** Harmless to repeat. */
@@ -76,15 +74,5 @@ async function written(file: FileHandle, bytes: Uint8Array, position: number): P
   for (let done = 0; done < bytes.byteLength;) {
     const { bytesWritten } = await told(file.write(bytes, done, bytes.byteLength - done, position + done));
     done += bytesWritten;
-  }
-}
-
-async function* chunksOf(file: FileHandle, size: number): AsyncGenerator<Uint8Array> {
-  for (let position = 0; position < size;) {
-    const buffer = new Uint8Array(Math.min(sentBytes, size - position));
-    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
-    if (bytesRead === 0) throw new Error("a file that bytes gather in became shorter");
-    position += bytesRead;
-    yield bytesRead === buffer.byteLength ? buffer : buffer.subarray(0, bytesRead);
   }
 }

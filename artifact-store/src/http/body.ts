@@ -1,7 +1,7 @@
 import type { HttpContext } from "@waybill/foundation/http";
 import { StoreError } from "../errors/index.ts";
 import type { ByteSource } from "../uploads/index.ts";
-import { incomingChunks } from "./incoming-chunks.ts";
+import { incomingChunks } from "../streams/index.ts";
 import { parseChunkRange } from "./range.ts";
 
 /** A request's body on its way into a blob, and where in the blob its sender says that it belongs. */

@@ -9,7 +9,7 @@ import type { ArchiveFormat, PackageFile } from "../packages/index.ts";
 import type { Store } from "../store/index.ts";
 import { sendBlob } from "./blob-answer.ts";
 import { bodyOf, hasBody } from "./body.ts";
-import { incomingChunks } from "./incoming-chunks.ts";
+import { incomingChunks } from "../streams/index.ts";
 import { archiveTypes } from "./package-operations.ts";
 
 const extensions: Readonly<Record<string, ArchiveFormat>> = {

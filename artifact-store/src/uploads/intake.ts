@@ -1,6 +1,7 @@
 import type { StageWriter } from "../blobs/index.ts";
 import type { Hasher } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
+import { release } from "../streams/index.ts";
 import { Slabs } from "./slabs.ts";
 
 export interface ByteSource {
@@ -150,10 +151,4 @@ async function store(bytes: Uint8Array, writer: StageWriter, hasher: Hasher): Pr
   for (const one of await Promise.allSettled([writer.write([bytes]), hasher.update(bytes)])) {
     if (one.status === "rejected") throw one.reason;
   }
-}
-
-/** A slice of a shared buffer (Node's Buffer pool) stays: its neighbours would lose their bytes. */
-function release(chunk: Uint8Array): void {
-  const { buffer } = chunk;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength) buffer.transfer(0);
 }
