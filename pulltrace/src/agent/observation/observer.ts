@@ -17,8 +17,11 @@ const documentLimitBytes = 4 * 1024 * 1024;
 const documentCacheSize = 512;
 /** containerd names its labels so; a blob with one of them is an index or a manifest. */
 const childLabel = "containerd.io/gc.ref.content.";
-/** A pull may make its namespace itself, and be over in seconds. */
-const namespaceRefreshMs = 2_000;
+/**
+ * A namespace is made once in a node's life, by its first pull. That pull is told some seconds late, with the start that
+ * its lease has; all looks after it would pay for a shorter time.
+ */
+const namespaceRefreshMs = 10_000;
 /** A lease that holds no image for so long is somebody else's (a build, a container being made): look seldom. */
 const strangerAfterMs = 60_000;
 const strangerEveryMs = 15_000;

@@ -88,6 +88,14 @@ describe("what a pod waits for", () => {
     expect(keptPod(podOf({ since: 1_000, statuses: [ended] }))?.waits[0]?.since).toBe(9_000);
   });
 
+  it.each(["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"])(
+    "is no image when kubelet says %s: it comes to that with the image only",
+    (reason) => {
+      const spec = { volumes: [{ name: "model", image: { reference: "models/llm:7" } }] };
+      expect(keptPod(podOf({ spec, statuses: [waitingFor("c0", reason, "not found")] }))).toBe(nothingWaits);
+    },
+  );
+
   it("can be an ephemeral container's image while everything else runs", () => {
     const spec = { ephemeralContainers: [{ name: "debug", image: "busybox" }] };
     expect(waits({ statuses: [runningOf("c0")], spec })).toEqual(["ephemeral debug busybox now"]);

@@ -79,12 +79,29 @@ const imageFaults: ReadonlySet<string> = new Set([
   "RegistryUnavailable",
   "SignatureValidationFailed",
 ]);
+/**
+ * Kubelet's reasons for "the image is there, and what comes after it failed" (pkg/kubelet/container, sync_result.go). A
+ * container that was never made has no imageID: a missing ConfigMap, say, is no wait for an image.
+ */
+const laterFaults: ReadonlySet<string> = new Set([
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "PreCreateHookError",
+  "PreStartHookError",
+  "PostStartHookError",
+  "RunContainerError",
+  "CrashLoopBackOff",
+]);
 const mostParts = 200;
 const longestReason = 253;
 const longestMessage = 2_000;
 
 export function isImageFault(reason: string | undefined): boolean {
   return reason !== undefined && imageFaults.has(reason);
+}
+
+function isLaterFault(reason: string | undefined): boolean {
+  return reason !== undefined && laterFaults.has(reason);
 }
 
 /**
@@ -159,6 +176,7 @@ function waitOf(
   if (state?.running !== undefined || state?.terminated !== undefined) return undefined;
   // After a crash the image is there (imageID), unless kubelet says that it is missing again.
   if (typeof imageID === "string" && imageID !== "" && !isImageFault(reason)) return undefined;
+  if (isLaterFault(reason)) return undefined;
   return {
     container: name,
     image,
@@ -177,7 +195,11 @@ function waitOf(
 function volumeWaits(pod: Pod, scheduled: number, waits: readonly PodWait[]): readonly PodWait[] {
   const { spec, status } = pod;
   const begun = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].some(
-    ({ state, imageID }) => state?.running !== undefined || state?.terminated !== undefined || (imageID ?? "") !== "",
+    ({ state, imageID }) =>
+      state?.running !== undefined ||
+      state?.terminated !== undefined ||
+      (imageID ?? "") !== "" ||
+      isLaterFault(state?.waiting?.reason),
   );
   if (begun) return [];
   const found: PodWait[] = [];
