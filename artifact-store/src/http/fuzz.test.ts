@@ -167,6 +167,12 @@ function check(answer: string): void {
 }
 
 describe("requests that nobody would send", () => {
+  it("begin no upload whose address nobody hears, since what follows is answered in its place", async () => {
+    const begin = `${requestLines("POST", "/v2/acme/fuzz/blobs/uploads/")}Content-Length: 0\r\n\r\n`;
+    expect(await raw(`${begin}nonsense\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+    await expect.poll(openUploads).toEqual([]);
+  });
+
   it("get a 4xx at worst, whatever method, path, query, headers and body come together", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 8 }), async (shapes) => {
