@@ -79,6 +79,7 @@ const valueOf = (container: Container, name: string): string | undefined =>
 const everything = {
   server: {
     watchNamespaces: ["team-a", "team-b"],
+    trustedProxies: ["10.0.0.7", "fd00::/8"],
     persistence: { enabled: true, storageClass: "fast" },
     signIn: { existingSecret: "waybill-signing" },
     service: { type: "LoadBalancer" },
@@ -269,6 +270,7 @@ describe.skipIf(helm.program === undefined)("the chart of Pulltrace", () => {
     [["--set", "agent.containerdSocket=run/containerd.sock"], "agent.containerdSocket"],
     [["--set", "server.logLevel=loud"], "server.logLevel"],
     [["--set", "server.watchNamespaces={Team}"], "server.watchNamespaces"],
+    [["--set", "server.trustedProxies={proxy.example}"], "server.trustedProxies"],
     [["--set", "server.image.digest=sha256:abc"], "server.image.digest"],
     [["--set", "agentAuth.token=short"], "agentAuth.token"],
     [["--set", "agentAuth.mode=maybe"], "agentAuth.mode"],

@@ -6,6 +6,7 @@ import {
   parseAddress,
   parseBytes,
   parseDuration,
+  parseNetworks,
   formatAddress,
   readSettings,
   setting,
@@ -119,6 +120,18 @@ describe("values", () => {
   it.each(["", "1XB", "-1", "1e9", "99999999TiB"])("refuses the size %j", (text) =>
     expect(() => parseBytes(text)).toThrow("size"),
   );
+  it("reads networks, and an address as a network of its own", () =>
+    expect(parseNetworks(" 10.0.0.7 ,192.168.0.0/16,, fd00::/8, ::1")).toEqual([
+      { address: "10.0.0.7", prefix: 32, family: "ipv4" },
+      { address: "192.168.0.0", prefix: 16, family: "ipv4" },
+      { address: "fd00::", prefix: 8, family: "ipv6" },
+      { address: "::1", prefix: 128, family: "ipv6" },
+    ]));
+  it.each(["10.0.0.0/33", "fd00::/129", "10.0.0/8", "proxy.example", "10.0.0.1/", "10.0.0.1/-1", "fe80::1%eth0", "/8"])(
+    "refuses the network %j",
+    (text) => expect(() => parseNetworks(text)).toThrow("networks"),
+  );
+
   it.each([":8080", "127.0.0.1:0", "[::1]:65535", "localhost:80"])("reads the address %s and writes it back", (text) =>
     expect(formatAddress(parseAddress(text))).toBe(text),
   );

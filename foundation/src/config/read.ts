@@ -77,7 +77,7 @@ export function readSettings<const D extends SettingsDefinition>(
         values[field] = undefined;
         if (!setting.optional) throw new Error(`is required: ${setting.describe}`);
       } else if (text === "" && setting.defaultText === "") {
-        values[field] = setting.kind === "comma-separated list" ? [] : "";
+        values[field] = setting.kind.startsWith("comma-separated") ? [] : "";
       } else {
         values[field] = setting.parse(text);
       }

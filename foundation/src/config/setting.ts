@@ -1,4 +1,4 @@
-import { parseAddress, parseBytes, parseDuration, type Address } from "./values.ts";
+import { parseAddress, parseBytes, parseDuration, parseNetworks, type Address, type Network } from "./values.ts";
 
 interface Common {
   /** Name of the environment variable. */
@@ -164,6 +164,7 @@ export const setting = {
       .map((part) => part.trim())
       .filter((part) => part !== ""),
   ),
+  networks: kind<object, readonly Network[]>("comma-separated networks", parseNetworks),
   url: kind<{ readonly protocols?: readonly string[] }, string>("URL", (text, options) => {
     const protocols = options.protocols ?? ["http", "https"];
     const allowed = `must be a URL that begins with ${protocols.map((p) => `${p}://`).join(" or ")}`;

@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 /** Pure parsers of setting values. Each throws an `Error` whose message says what is allowed. */
 
 export interface Address {
@@ -55,4 +57,27 @@ export function parseAddress(text: string): Address {
 /** The text that `parseAddress` reads back. */
 export function formatAddress(address: Address): string {
   return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+/** Addresses that have their first `prefix` bits in common. */
+export interface Network {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: "ipv4" | "ipv6";
+}
+
+/** `10.0.0.7, 192.168.0.0/16, fd00::/8`: an address without a prefix is that one alone. Blanks and empty parts are dropped. */
+export function parseNetworks(text: string): readonly Network[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part) => {
+      const [, address = "", digits] = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(part) ?? [];
+      const bits = { 4: 32, 6: 128 }[isIP(address)];
+      const prefix = digits === undefined ? bits : Number(digits);
+      if (bits === undefined || prefix === undefined || prefix > bits)
+        throw new Error('must be addresses or networks such as "10.0.0.7, 192.168.0.0/16, fd00::/8"');
+      return { address, prefix, family: bits === 32 ? "ipv4" : "ipv6" };
+    });
 }

@@ -12,6 +12,7 @@ import {
 import { type ImageList, type PullList, streamHeartbeatMs, type WaitingPodList } from "../contract/index.ts";
 import type { AgentIdentity } from "./agent-identity.ts";
 import type { Board } from "./board.ts";
+import type { ClientAddress } from "./client-address.ts";
 import type { ClientLimits } from "./client-limits.ts";
 import type { EventBroadcast } from "./event-broadcast.ts";
 import type { EventRing } from "./event-ring.ts";
@@ -32,6 +33,7 @@ export interface RouteOptions {
   readonly metrics: PullMetrics;
   readonly limits: ServerLimits;
   readonly clients: ClientLimits;
+  readonly addressOf: ClientAddress;
   readonly lists: ReturnType<typeof createListSharing>;
   readonly historyTtlMs: number;
   readonly agentToken?: string;
@@ -44,6 +46,14 @@ export interface RouteOptions {
 
 export function pullRoutes(options: RouteOptions): RouteGroup {
   const { board, ring, broadcast, pages, limits, clock, clients, lists } = options;
+  const clientOf = (c: HttpContext): string => nameOfClient(c, options.addressOf);
+  /** Asks for the whole board cost something: each counts. */
+  const counted =
+    (handler: HttpRoute["handler"]): HttpRoute["handler"] =>
+    (c) => {
+      clients.request(clientOf(c));
+      return handler(c);
+    };
 
   const intake = createReportIntake({
     limits,
@@ -159,16 +169,16 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 
   const routes: readonly HttpRoute[] = [
     { method: "POST", path: reportPath, access: access.agent, handler: report },
-    { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: counted(clients, pulls) },
+    { method: "GET", path: "/api/v1/pulls", access: access.everyone, handler: counted(pulls) },
     { method: "GET", path: "/api/v1/events", access: access.everyone, handler: events },
-    { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: counted(clients, nodes) },
-    { method: "GET", path: "/api/v1/pods/waiting", access: access.everyone, handler: counted(clients, waitingPods) },
-    { method: "GET", path: "/api/v1/images", access: access.everyone, handler: counted(clients, images) },
+    { method: "GET", path: "/api/v1/nodes", access: access.everyone, handler: counted(nodes) },
+    { method: "GET", path: "/api/v1/pods/waiting", access: access.everyone, handler: counted(waitingPods) },
+    { method: "GET", path: "/api/v1/images", access: access.everyone, handler: counted(images) },
     {
       method: "GET",
       path: "/api/v1/images/:ref{.+}/cold-start",
       access: access.everyone,
-      handler: counted(clients, coldStart),
+      handler: counted(coldStart),
     },
   ];
   return {
@@ -187,20 +197,12 @@ export function pullRoutes(options: RouteOptions): RouteGroup {
 const reportPath = "/api/v1/report";
 const jsonHeaders = { "content-type": "application/json", "cache-control": "no-store" };
 
-/** Asks for the whole board cost something: each counts. */
-function counted(clients: ClientLimits, handler: HttpRoute["handler"]): HttpRoute["handler"] {
-  return (c) => {
-    clients.request(clientOf(c));
-    return handler(c);
-  };
-}
-
 /** The account of a caller who proved who it is, else the address that it comes from. */
-function clientOf(c: HttpContext): string {
+function nameOfClient(c: HttpContext, addressOf: ClientAddress): string {
   const { principal } = c.var;
   if (!principal.anonymous) return `account ${principal.tenant ?? ""} ${principal.subject}`;
   const incoming = (c.env as Partial<HttpContext["env"]> | undefined)?.incoming;
-  return `address ${incoming?.socket.remoteAddress ?? ""}`;
+  return `address ${addressOf(incoming?.socket.remoteAddress, c.req.header("x-forwarded-for"))}`;
 }
 
 function filterOf(c: HttpContext) {

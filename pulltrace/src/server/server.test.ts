@@ -181,6 +181,7 @@ describe("serverSettings", () => {
       "PULLTRACE_HISTORY_TTL",
       "PULLTRACE_STREAMS_PER_CLIENT",
       "PULLTRACE_REQUESTS_PER_CLIENT",
+      "PULLTRACE_TRUSTED_PROXIES",
       "PULLTRACE_STATE_DIR",
     ]);
     expect(readSettings(serverSettings, { env: {} })).toEqual({
@@ -196,6 +197,7 @@ describe("serverSettings", () => {
       historyTtlMs: 1_800_000,
       streamsPerClient: 256,
       requestsPerClient: 100,
+      trustedProxies: [],
       stateDir: undefined,
     });
   });
@@ -205,5 +207,6 @@ describe("serverSettings", () => {
     expect(read({ PULLTRACE_HISTORY_TTL: "0s" })).toThrow(/PULLTRACE_HISTORY_TTL/);
     expect(read({ PULLTRACE_LOG_LEVEL: "loud" })).toThrow(/PULLTRACE_LOG_LEVEL/);
     expect(read({ PULLTRACE_HTTP_ADDR: "8080" })).toThrow(/PULLTRACE_HTTP_ADDR/);
+    expect(read({ PULLTRACE_TRUSTED_PROXIES: "10.0.0.0/33" })).toThrow(/PULLTRACE_TRUSTED_PROXIES/);
   });
 });

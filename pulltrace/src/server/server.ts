@@ -1,9 +1,10 @@
 import type { HealthCheck, RouteGroup } from "@waybill/foundation/http";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
-import type { Address } from "@waybill/foundation/config";
+import type { Address, Network } from "@waybill/foundation/config";
 import { reviewedAgents, type AgentIdentityOptions } from "./agent-identity.ts";
 import type { AgentReport } from "../contract/index.ts";
 import { createBoard } from "./board.ts";
+import { clientAddresses } from "./client-address.ts";
 import { createClientLimits } from "./client-limits.ts";
 import type { Emission } from "./emission.ts";
 import { createEventBroadcast } from "./event-broadcast.ts";
@@ -34,6 +35,8 @@ export interface PullServerOptions {
   /** Milliseconds since 1970; the machine's clock when absent. */
   readonly clock?: () => number;
   readonly limits?: Partial<ServerLimits>;
+  /** Proxies whose word on who the client is counts; absent: none. */
+  readonly trustedProxies?: readonly Network[];
   /** Finished pulls and learned speeds that outlive the process; absent: memory only. Who opened it closes it. */
   readonly state?: PullState;
 }
@@ -62,6 +65,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
   const { log, historyTtlMs } = options;
   const limits: ServerLimits = { ...defaultLimits, ...options.limits };
   const clock = options.clock ?? Date.now;
+  const trustedProxies = options.trustedProxies ?? [];
   const ring = createEventRing(limits);
   let droppedAt = Number.NEGATIVE_INFINITY;
 
@@ -156,6 +160,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
         address,
         hostGuard,
         limits,
+        trustedProxies,
         reports: merge,
         review: options.agents?.review,
         ...(options.agents === undefined ? {} : { serviceAccounts: options.agents.serviceAccounts }),
@@ -168,6 +173,7 @@ export function createPullServer(options: PullServerOptions): PullServer {
       broadcast,
       pages,
       clients: createClientLimits(limits),
+      addressOf: clientAddresses(trustedProxies),
       lists,
       metrics,
       limits,

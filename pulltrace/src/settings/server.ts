@@ -64,7 +64,7 @@ export const serverSettings = {
     default: "256",
     min: "1",
     max: "20000",
-    describe: "event streams that one account, or without sign-in one address, may follow; raise it behind a proxy",
+    describe: "event streams that one account, or without sign-in one address, may follow",
   }),
   requestsPerClient: setting.integer({
     env: "PULLTRACE_REQUESTS_PER_CLIENT",
@@ -72,6 +72,12 @@ export const serverSettings = {
     min: "1",
     max: "100000",
     describe: "lists per second that one account, or without sign-in one address, may ask for",
+  }),
+  trustedProxies: setting.networks({
+    env: "PULLTRACE_TRUSTED_PROXIES",
+    default: "",
+    describe:
+      "addresses and networks of proxies whose X-Forwarded-For names the client; from others the header is not read",
   }),
   stateDir: setting.path({
     env: "PULLTRACE_STATE_DIR",

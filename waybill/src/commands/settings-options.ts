@@ -13,6 +13,7 @@ const placeholders: Readonly<Record<string, string>> = {
   "true or false": "true|false",
   "whole number": "number",
   "comma-separated list": "list",
+  "comma-separated networks": "networks",
 };
 
 function meaning(setting: Setting<unknown>): string {

@@ -50,6 +50,7 @@ export async function startPullService(
     historyTtlMs,
     ...(state === undefined ? {} : { state }),
     limits: { streamsPerClient: settings.streamsPerClient, requestsPerClient: settings.requestsPerClient },
+    trustedProxies: settings.trustedProxies,
     ...(identity === undefined ? {} : { agents: identity.agents }),
     ...(identity !== undefined || settings.agentToken === undefined ? {} : { agentToken: settings.agentToken }),
     ...(pods === undefined ? {} : { pods }),

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { asProblem, Problem } from "@waybill/foundation/errors";
 import { admitAgent, credentialsOf, guardHost, readIncoming, requestIdOf } from "@waybill/foundation/http";
 import type { Logger } from "@waybill/foundation/telemetry";
+import type { ClientAddress } from "../client-address.ts";
 import { refusalOf } from "../refusal.ts";
 import type { ReportRequest } from "../report-intake.ts";
 
@@ -13,6 +14,7 @@ const reportPath = "/api/v1/report";
  */
 export function createReportDoor(options: {
   readonly intake: (request: ReportRequest) => Promise<void>;
+  readonly addressOf: ClientAddress;
   /** Empty or absent: agents need no token. */
   readonly agentToken?: string;
   /** Refuse foreign host names and cross-site requests. */
@@ -21,7 +23,7 @@ export function createReportDoor(options: {
   readonly refused: () => void;
   readonly log: Logger;
 }): RequestListener {
-  const { intake, agentToken, hostGuard, refused, log } = options;
+  const { intake, addressOf, agentToken, hostGuard, refused, log } = options;
 
   const take = async (incoming: IncomingMessage): Promise<void> => {
     const { method = "", url = "" } = incoming;
@@ -41,7 +43,7 @@ export function createReportDoor(options: {
       throw error;
     }
     await intake({
-      client: `address ${incoming.socket.remoteAddress ?? ""}`,
+      client: `address ${addressOf(incoming.socket.remoteAddress, header("x-forwarded-for"))}`,
       header,
       body: (limitBytes) => readIncoming(incoming, limitBytes),
     });

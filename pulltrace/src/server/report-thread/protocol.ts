@@ -1,5 +1,4 @@
-import type { Address } from "@waybill/foundation/config";
-import type { LogLevel } from "@waybill/foundation/config";
+import type { Address, LogLevel, Network } from "@waybill/foundation/config";
 import type { ReviewedAgent } from "../agent-identity.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { ReportBatch } from "./batch.ts";
@@ -12,6 +11,7 @@ export interface ThreadOrder {
   /** `namespace/name` of the service accounts that agents run as; absent: agents are not known one by one. */
   readonly serviceAccounts?: readonly string[];
   readonly hostGuard: boolean;
+  readonly trustedProxies: readonly Network[];
   readonly log: { readonly level: LogLevel | "silent"; readonly name: string };
 }
 

@@ -4,6 +4,7 @@ import { UserError } from "@waybill/foundation/errors";
 import { startListener, type RunningServer } from "@waybill/foundation/http";
 import { createLogger } from "@waybill/foundation/telemetry";
 import { reviewedAgents, type ReviewedAgent } from "../agent-identity.ts";
+import { clientAddresses } from "../client-address.ts";
 import { createClientLimits } from "../client-limits.ts";
 import { createReportIntake } from "../report-intake.ts";
 import { createReportDoor } from "./door.ts";
@@ -12,7 +13,15 @@ import { keptBounds, type FromThread, type ThreadOrder, type ToThread } from "./
 
 const port = parentPort;
 if (port === null) throw new Error("report.worker.ts runs as a worker thread only");
-const { address, limits, agentToken, serviceAccounts, hostGuard, log: logging } = workerData as ThreadOrder;
+const {
+  address,
+  limits,
+  agentToken,
+  serviceAccounts,
+  hostGuard,
+  trustedProxies,
+  log: logging,
+} = workerData as ThreadOrder;
 const post = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 const log = createLogger({ ...logging, destination: { write: (line) => post({ kind: "log", line }) } });
 
@@ -45,6 +54,7 @@ const intake = createReportIntake({
 });
 const listener = createReportDoor({
   intake,
+  addressOf: clientAddresses(trustedProxies),
   hostGuard,
   refused: () => handover.refused(),
   log,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
-import { formatAddress, type Address } from "@waybill/foundation/config";
+import { formatAddress, type Address, type Network } from "@waybill/foundation/config";
 import type { HealthCheck } from "@waybill/foundation/http";
 import type { ServerLimits } from "../limits.ts";
 import { launchThread, type LaunchedThread, type ThreadEvents } from "./launch.ts";
@@ -14,6 +14,8 @@ export interface ReportThreadOptions extends ThreadEvents {
   readonly serviceAccounts?: readonly string[];
   /** Refuse foreign host names and cross-site requests. */
   readonly hostGuard: boolean;
+  /** Proxies whose word on who the client is counts. */
+  readonly trustedProxies: readonly Network[];
   /** Milliseconds before a thread that ended is started again, and twice as many each time after; 1 s when absent. */
   readonly restartMs?: number;
 }
@@ -45,6 +47,7 @@ export async function startReportThread(options: ReportThreadOptions): Promise<R
     ...(options.agentToken === undefined ? {} : { agentToken: options.agentToken }),
     ...(options.serviceAccounts === undefined ? {} : { serviceAccounts: options.serviceAccounts }),
     hostGuard: options.hostGuard,
+    trustedProxies: options.trustedProxies,
     log: { level: log.level as ThreadOrder["log"]["level"], name: "pulltrace-reports" },
   });
   const first = await launchThread(order(options.address), options);
