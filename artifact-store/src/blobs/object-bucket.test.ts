@@ -12,6 +12,7 @@ import { FileBody } from "./file-body.ts";
 import type { BlobRequest } from "./index.ts";
 import { parseBlobLocation } from "./location.ts";
 import { ObjectBucket } from "./object-bucket.ts";
+import type { RetryPolicy } from "./retry.ts";
 import { S3Reader } from "./s3-reader.ts";
 
 const ended: (() => Promise<void>)[] = [];
@@ -19,9 +20,21 @@ afterEach(async () => {
   for (const end of ended.splice(0)) await end();
 });
 
+type Deed = (answer: ServerResponse, request: IncomingMessage) => void;
+
+/** Over before the first attempt is. */
+const soonOver: RetryPolicy = { giveUpAfterMs: 1, firstWaitMs: 1, longestWaitMs: 1 };
+
 /** A server that does with its first, second, … request what a test says; the last one goes for all that follow. */
 async function bucketBehind(
-  ...does: ((answer: ServerResponse, request: IncomingMessage) => void)[]
+  ...does: Deed[]
+): Promise<{ readonly bucket: ObjectBucket; readonly requests: BlobRequest[] }> {
+  return await bucketTried(soonOver, ...does);
+}
+
+async function bucketTried(
+  retry: RetryPolicy,
+  ...does: Deed[]
 ): Promise<{ readonly bucket: ObjectBucket; readonly requests: BlobRequest[] }> {
   let number = 0;
   const server = createServer((request, answer) => {
@@ -37,8 +50,7 @@ async function bucketBehind(
   const bucket = await ObjectBucket.open(location, {
     credentials: { accessKeyId: "a", secretAccessKey: "b" },
     idleTimeoutMs: 300,
-    // Over before the first attempt is.
-    retry: { giveUpAfterMs: 1, firstWaitMs: 1, longestWaitMs: 1 },
+    retry,
     onRequest: (request) => void requests.push(request),
   });
   ended.push(async () => {
@@ -60,6 +72,49 @@ it("a request that is not answered is ended and made again, and then it is told 
   const gone = await bucketBehind(silent);
   await expect(gone.bucket.put("key", body)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
   expect(gone.requests.map(({ outcome }) => outcome)).toEqual(["unreachable", "unreachable"]);
+});
+
+it.each([
+  [503, "SlowDown"],
+  [503, "ServiceUnavailable"],
+  [429, "TooManyRequests"],
+  [500, "InternalError"],
+])(
+  "a %i %s that says Retry-After is waited for, and no longer than a third of the time there is",
+  async (status, code) => {
+    const at: number[] = [];
+    const refuse =
+      (retryAfter: string): Deed =>
+      (answer) => {
+        at.push(performance.now());
+        answer.writeHead(status, { "content-type": "application/xml", "retry-after": retryAfter });
+        answer.end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`);
+      };
+    const policy = { giveUpAfterMs: 60_000, firstWaitMs: 1, longestWaitMs: 1 };
+    const { bucket } = await bucketTried(policy, refuse("1"), (answer) => {
+      at.push(performance.now());
+      answer.end();
+    });
+    expect(await bucket.put("key", body)).toBe(true);
+    // A timer may be a moment early, never more.
+    expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(990);
+    // A day would be out of all proportion: this ends all the same.
+    const patient = await bucketTried({ ...policy, giveUpAfterMs: 300 }, refuse("86400"));
+    await expect(patient.bucket.put("key", body)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    expect(patient.requests.length).toBeGreaterThan(1);
+  },
+);
+
+it("a 503 of a proxy that is no answer of S3 at all is waited for in the same way", async () => {
+  const { bucket, requests } = await bucketTried(
+    { ...soonOver, giveUpAfterMs: 60_000 },
+    (answer) => answer.writeHead(503, { "content-type": "text/html", "retry-after": "1" }).end("<html>busy</html>"),
+    (answer) => answer.end(),
+  );
+  const startedAt = performance.now();
+  expect(await bucket.put("key", body)).toBe(true);
+  expect(performance.now() - startedAt).toBeGreaterThan(990);
+  expect(requests.map(({ outcome }) => outcome)).toEqual(["throttled", "ok"]);
 });
 
 it("a body that stops in the middle is gone on with from the next byte", async () => {

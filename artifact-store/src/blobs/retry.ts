@@ -19,11 +19,14 @@ function isTransient(error: unknown): boolean {
 
 /**
  * The wait before attempt `attempt + 1`: anything up to a bound that doubles. Waits that are drawn from the whole range
- * spread clients that failed together; ones with a little noise would keep them together.
+ * spread clients that failed together; ones with a little noise would keep them together. It comes on top of what the place
+ * asked for, which all of them heard.
  * @param random 0 to 1
+ * @param askedMs as the place said (`Retry-After`): up to a third of the time there is, so that it is tried more than once
  */
-export function waitBefore(attempt: number, policy: RetryPolicy, random: number): number {
-  return Math.ceil(random * Math.min(policy.longestWaitMs, policy.firstWaitMs * 2 ** Math.min(attempt - 1, 20)));
+export function waitBefore(attempt: number, policy: RetryPolicy, random: number, askedMs = 0): number {
+  const drawn = random * Math.min(policy.longestWaitMs, policy.firstWaitMs * 2 ** Math.min(attempt - 1, 20));
+  return Math.ceil(Math.min(askedMs, policy.giveUpAfterMs / 3) + drawn);
 }
 
 /** Runs `work` until it succeeds, fails for good, or time is up. `work` must be harmless to repeat. */
@@ -37,7 +40,8 @@ export async function retrying<T>(
     try {
       return await work(attempt);
     } catch (error) {
-      const wait = waitBefore(attempt, policy, Math.random());
+      const askedMs = error instanceof StoreError ? error.retryAfterMs : undefined;
+      const wait = waitBefore(attempt, policy, Math.random(), askedMs);
       const isLate = attempt > 1 && performance.now() + wait >= giveUp;
       if (!isTransient(error) || signal?.aborted === true || isLate) throw error;
       await sleep(wait, undefined, signal === undefined ? {} : { signal });

@@ -1,4 +1,5 @@
 import { StoreError } from "../errors/index.ts";
+import { readRetryAfter } from "./retry-after.ts";
 import { describeLocation, type BucketLocation } from "./location.ts";
 
 /** What an error of the S3 client tells; its classes differ between servers, these fields do not. */
@@ -7,6 +8,7 @@ interface Told {
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly message: string;
+  readonly retryAfter: string | undefined;
 }
 
 function read(error: unknown): Told {
@@ -16,6 +18,7 @@ function read(error: unknown): Told {
     code?: unknown;
     Code?: unknown;
     $metadata?: { httpStatusCode?: number };
+    $response?: { headers?: Readonly<Record<string, string>> };
     cause?: unknown;
   };
   const cause = fields.cause as { code?: unknown } | undefined;
@@ -25,6 +28,7 @@ function read(error: unknown): Told {
     status: fields.$metadata?.httpStatusCode,
     code: code as string | undefined,
     message: typeof fields.message === "string" ? fields.message : String(error),
+    retryAfter: fields.$response?.headers?.["retry-after"],
   };
 }
 
@@ -67,7 +71,7 @@ export function isConflict(error: unknown): boolean {
 /** An error of the S3 client in the store's words: what is wrong, and what to do. Never with a secret in it. */
 export function s3Failure(error: unknown, location: BucketLocation): StoreError {
   if (error instanceof StoreError) return error;
-  const { name, status, code, message } = read(error);
+  const { name, status, code, message, retryAfter } = read(error);
   const place = describeLocation(location);
   const refused = (sentence: string): StoreError => new StoreError("STORAGE_REFUSED", sentence, { cause: error });
   if (name === "NoSuchBucket") {
@@ -93,6 +97,6 @@ export function s3Failure(error: unknown, location: BucketLocation): StoreError 
   return new StoreError(
     "STORAGE_UNAVAILABLE",
     `${place} does not answer (${code ?? (name || status)}): see that it runs and can be reached from here`,
-    { cause: error },
+    { cause: error, retryAfterMs: readRetryAfter(retryAfter, Date.now()) },
   );
 }
