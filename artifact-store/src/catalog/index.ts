@@ -4,8 +4,19 @@
  * groups them into one commit is the store.
  */
 export { storeMigrations, type Catalog, type StoreTables } from "./schema.ts";
+export { RecentAnswers } from "./recent.ts";
 export { missingBlobs, missingManifests } from "./missing.ts";
-export { blobOf, keyOfBlob, leaseBlob, leaseShownBlob, linkBlob, lyingUnder, recordBlob, unlinkBlob } from "./blobs.ts";
+export {
+  blobOf,
+  keyOfBlob,
+  leaseBlob,
+  leaseShownBlob,
+  linkBlob,
+  lyingUnder,
+  recordBlob,
+  unlinkBlob,
+  type BlobRow,
+} from "./blobs.ts";
 export {
   blobState,
   condemnBlob,
@@ -60,7 +71,14 @@ export {
   type HoldRow,
   type Tombstone,
 } from "./retention.ts";
-export { deleteManifest, findManifest, insertManifest, pageReferrers, useManifest } from "./manifests.ts";
+export {
+  deleteManifest,
+  findManifest,
+  insertManifest,
+  pageReferrers,
+  useManifest,
+  type FoundManifest,
+} from "./manifests.ts";
 export { pageManifests, pageTombstones, pageUploads, type ListedManifest } from "./listings.ts";
 export {
   endPackages,

@@ -19,8 +19,10 @@ import {
   repositoryWith,
   reviewBlob,
   unlinkBlob,
+  type BlobRow,
   type Catalog,
   type Commits,
+  type RecentAnswers,
   type Visible,
 } from "../catalog/index.ts";
 import type { Writing } from "../collection/index.ts";
@@ -45,6 +47,7 @@ export class Blobs {
   readonly #backend: BlobBackend;
   readonly #catalog: Catalog;
   readonly #commits: Commits;
+  readonly #recent: RecentAnswers<BlobRow>;
   readonly #pool: HashPool;
   readonly #intake: Intake;
   readonly #writing: Writing;
@@ -57,6 +60,7 @@ export class Blobs {
     readonly backend: BlobBackend;
     readonly catalog: Catalog;
     readonly commits: Commits;
+    readonly recent: RecentAnswers<BlobRow>;
     readonly pool: HashPool;
     readonly intake: Intake;
     readonly writing: Writing;
@@ -66,6 +70,7 @@ export class Blobs {
     this.#backend = parts.backend;
     this.#catalog = parts.catalog;
     this.#commits = parts.commits;
+    this.#recent = parts.recent;
     this.#pool = parts.pool;
     this.#intake = parts.intake;
     this.#writing = parts.writing;
@@ -191,7 +196,11 @@ export class Blobs {
   /** Whoever hears that it is there may rely on it. Renewed at half time, so that most questions write nothing. */
   async #leased(repository: RepositoryName, digest: Digest): Promise<{ readonly key: BlobKey; readonly size: number }> {
     const now = this.#now();
-    const row = await blobOf(this.#catalog, repository, digest);
+    const row = await this.#recent.get(
+      `${repository}@${digest}`,
+      () => blobOf(this.#catalog, repository, digest),
+      () => 500,
+    );
     if (row !== undefined && !row.condemned && row.leasedUntil - now >= this.#leaseMs / 2 && row.leasedUntil > now) {
       return row;
     }

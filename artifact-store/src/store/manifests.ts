@@ -12,7 +12,9 @@ import {
   useManifest,
   type Catalog,
   type Commits,
+  type FoundManifest,
   type ListedManifest,
+  type RecentAnswers,
 } from "../catalog/index.ts";
 import { removeManifest } from "../collection/index.ts";
 import { algorithmOf, digestOf, type Digest } from "../digest/index.ts";
@@ -30,7 +32,7 @@ export interface StoredManifest {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  /** The very bytes that were pushed. */
+  /** The very bytes that were pushed. Not to be changed: the next one who asks gets the same memory. */
   readonly content: Uint8Array;
 }
 
@@ -55,17 +57,20 @@ const referrersPageBytes = 3 * 1024 * 1024;
 export class Manifests {
   readonly #catalog: Catalog;
   readonly #commits: Commits;
+  readonly #recent: RecentAnswers<FoundManifest>;
   readonly #leaseMs: number;
   readonly #now: () => number;
 
   constructor(parts: {
     readonly catalog: Catalog;
     readonly commits: Commits;
+    readonly recent: RecentAnswers<FoundManifest>;
     readonly leaseMs: number;
     readonly now: () => number;
   }) {
     this.#catalog = parts.catalog;
     this.#commits = parts.commits;
+    this.#recent = parts.recent;
     this.#leaseMs = parts.leaseMs;
     this.#now = parts.now;
   }
@@ -111,20 +116,23 @@ export class Manifests {
 
   /** @throws StoreError NAME_UNKNOWN, MANIFEST_UNKNOWN */
   async get(repository: RepositoryName, reference: ManifestReference): Promise<StoredManifest> {
-    const found = await findManifest(this.#catalog, repository, reference);
+    const found = await this.#recent.get(
+      `${repository}@${"tag" in reference ? reference.tag : reference.digest}`,
+      () => findManifest(this.#catalog, repository, reference),
+      ({ size }) => size + 500,
+    );
     if (found === undefined) throw await this.#unknown(repository, reference);
     // Whoever hears of it may rely on it, as with blobs; and rules ask when a tag was last pulled.
     const now = this.#now();
-    const { repositoryId: home, usedAt, ...manifest } = found;
-    if (now - usedAt > this.#leaseMs / 2) {
-      const using = this.#commits.commit((tx) => useManifest(tx, home, found.digest, now));
+    if (now - found.usedAt > this.#leaseMs / 2) {
+      const using = this.#commits.commit((tx) => useManifest(tx, found.repositoryId, found.digest, now));
       const used = await using.catch((error: unknown) => {
         if (isUnwritable(error)) return true;
         throw error;
       });
       if (!used) throw await this.#unknown(repository, reference);
     }
-    return manifest;
+    return found;
   }
 
   /** Up to `limit` manifests by digest, those after `after`; with tags and without. @throws StoreError NAME_UNKNOWN */

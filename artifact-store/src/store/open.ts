@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
-import { Commits, storeMigrations, type StoreTables } from "../catalog/index.ts";
+import { Commits, RecentAnswers, storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { Collector, Writing } from "../collection/index.ts";
 import { HashPool } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
@@ -114,11 +114,23 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     makeRoom: keepsRoom ? () => reserve.release() : undefined,
   });
   const catalog = database.read;
+  // Without a lease the lock on the folder says that nobody else commits to this catalog.
+  const alone = lease === undefined ? database : { version: undefined };
   const sessions = new Sessions({ catalog, commits, backend, pool, intake, lifetimeMs: limits.uploadLifetimeMs, now });
   const writing = new Writing();
   const onError =
     options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
-  const blobs = new Blobs({ backend, catalog, commits, pool, intake, writing, leaseMs: limits.leaseMs, now });
+  const blobs = new Blobs({
+    backend,
+    catalog,
+    commits,
+    recent: new RecentAnswers(alone),
+    pool,
+    intake,
+    writing,
+    leaseMs: limits.leaseMs,
+    now,
+  });
   // What a crash left of archives that were being looked at.
   const spool = join(root, "spool");
   await rm(spool, { recursive: true, force: true });
@@ -177,7 +189,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     blobs,
     uploads,
     resumableUploads,
-    manifests: new Manifests({ catalog, commits, leaseMs, now }),
+    manifests: new Manifests({ catalog, commits, recent: new RecentAnswers(alone), leaseMs, now }),
     tags: new Tags({ catalog, commits, now }),
     repositories: new Repositories({ catalog }),
     retention,

@@ -14,6 +14,9 @@ export function countedDatabase(database: Database<StoreTables>, count: () => vo
   const counting: Database<StoreTables> = {
     dialect: database.dialect,
     read: database.read.withPlugin(plugin),
+    get version() {
+      return database.version;
+    },
     transaction: (work) =>
       database.transaction((tx) => {
         const watched = tx.withPlugin(plugin);

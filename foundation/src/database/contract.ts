@@ -48,6 +48,13 @@ export interface Database<S> {
   readonly read: Kysely<S>;
 
   /**
+   * Another number after each commit of this process, before its owner hears of it: what `read` has answered at a number
+   * it would answer again while that stays the same. For who has a SQLite file to himself; undefined on PostgreSQL, where
+   * others commit, too.
+   */
+  readonly version: number | undefined;
+
+  /**
    * Runs `work` in one transaction: committed and durable (fsync) when the promise resolves, and not seen by `read` before
    * it is durable; rolled back when `work` throws or rejects. SQLite has one writer, so transactions queue there; on
    * PostgreSQL they run side by side (read committed): lock what you decide upon.

@@ -16,6 +16,8 @@ export interface Engine {
    * errors as `read`.
    */
   readonly answer?: Answer;
+  /** `Database.version`; absent where nobody can say. */
+  readonly version?: () => number;
   check(): Promise<void>;
   /** Called when no transaction runs any more; calling it twice is harmless. */
   close(): Promise<void>;

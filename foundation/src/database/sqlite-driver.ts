@@ -31,23 +31,25 @@ export function createReadDriver(connection: SqliteConnection, isClosed: () => b
   };
 }
 
-/**
- * Writes: one handle, given to one transaction after the other.
- * @param log makes commits durable; undefined where nothing needs to be
- */
-export function createWriteDriver(
-  connection: SqliteConnection,
-  log: SqliteLog | undefined,
-  limits: WriterLimits,
-  isClosed: () => boolean,
-): Driver {
+export interface Writing {
+  /** Makes commits durable; undefined where nothing needs to be. */
+  readonly log: SqliteLog | undefined;
+  readonly limits: WriterLimits;
+  readonly isClosed: () => boolean;
+  /** Told of each commit once readers see it, before the one who made it. */
+  readonly onCommit: () => void;
+}
+
+/** Writes: one handle, given to one transaction after the other. */
+export function createWriteDriver(connection: SqliteConnection, writing: Writing): Driver {
+  const { log, limits, isClosed } = writing;
   const queue = new WriterQueue();
   return {
     init: async () => {},
     acquireConnection: async () => {
       if (isClosed()) throw closed();
       log?.assertSound();
-      return new WriterTurn(connection, log, await queue.enter(limits.acquireTimeoutMs), limits);
+      return new WriterTurn(connection, writing, await queue.enter(limits.acquireTimeoutMs));
     },
     beginTransaction: (turn) => turnOf(turn).begin(),
     commitTransaction: (turn) => turnOf(turn).commit(),
@@ -60,17 +62,17 @@ export function createWriteDriver(
 /** One transaction's time on the writing handle. It ends by itself when nothing happens for too long. */
 class WriterTurn implements DatabaseConnection {
   readonly #connection: SqliteConnection;
-  readonly #log: SqliteLog | undefined;
+  readonly #writing: Writing;
   readonly #leave: () => void;
   readonly #limits: WriterLimits;
   #idle: NodeJS.Timeout | undefined;
   #expired = false;
 
-  constructor(connection: SqliteConnection, log: SqliteLog | undefined, leave: () => void, limits: WriterLimits) {
+  constructor(connection: SqliteConnection, writing: Writing, leave: () => void) {
     this.#connection = connection;
-    this.#log = log;
+    this.#writing = writing;
     this.#leave = leave;
-    this.#limits = limits;
+    this.#limits = writing.limits;
   }
 
   async begin(): Promise<void> {
@@ -89,7 +91,9 @@ class WriterTurn implements DatabaseConnection {
     this.#assertAlive();
     clearTimeout(this.#idle);
     const commit = (): Promise<void> => this.#untilFree("commit");
-    await (this.#log === undefined ? commit() : this.#log.commit(commit));
+    const { log, onCommit } = this.#writing;
+    await (log === undefined ? commit() : log.commit(commit));
+    onCommit();
   }
 
   /** Never throws: what made the rollback necessary is the error that matters. */

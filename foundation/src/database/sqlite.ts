@@ -66,12 +66,16 @@ async function openHandles(place: string, limits: DatabaseLimits, inMemory: bool
   const log = logFile && new SqliteLog({ writer, reader, sync: () => logFile.datasync() });
   const file = inMemory ? undefined : statSync(place, { bigint: true });
   let closed = false;
+  let version = 0;
   const isClosed = (): boolean => closed;
   const translate = (error: unknown): unknown => translateSqlite(error, place);
   return {
     dialect: "sqlite",
     read: dialectOf(guardDriver(createReadDriver(reader, isClosed), translate)),
-    write: dialectOf(guardDriver(createWriteDriver(writer, log, limits, isClosed), translate)),
+    write: dialectOf(
+      guardDriver(createWriteDriver(writer, { log, limits, isClosed, onCommit: () => version++ }), translate),
+    ),
+    version: () => version,
     answer(sql, parameters) {
       if (closed) throw new DatabaseUnavailable("closed", "The database has been closed.");
       checkParameters(parameters);

@@ -128,6 +128,26 @@ export function transactionSuite(here: ParcelDatabase): void {
     });
   });
 
+  describe("the version", () => {
+    it("changes with each commit on SQLite, before its owner hears of it, and with nothing else", async () => {
+      const { database } = here;
+      const seen = [database.version];
+      const add = (id: number): Promise<unknown> =>
+        database.transaction(async (tx) => {
+          await tx.insertInto("depot").values(depot(id)).execute();
+          database.onCommit(tx, () => seen.push(database.version));
+          seen.push(database.version);
+        });
+      await add(1);
+      await expect(add(1)).rejects.toBeInstanceOf(ConstraintError);
+      await here.depotIds();
+      seen.push(database.version);
+      await add(2);
+      const firstSeen = seen.map((version) => seen.indexOf(version));
+      expect(firstSeen).toEqual(database.dialect === "sqlite" ? [0, 0, 2, 2, 2, 5] : [0, 0, 0, 0, 0, 0]);
+    });
+  });
+
   describe("onCommit", () => {
     it("is called once it is committed, in order, before the transaction resolves", async () => {
       const calls: string[] = [];

@@ -31,6 +31,10 @@ export class EngineDatabase<S> implements Database<S> {
     this.#write = new Kysely<S>({ dialect: engine.write });
   }
 
+  get version(): number | undefined {
+    return this.#engine.version?.();
+  }
+
   async transaction<T>(work: (tx: Transaction<S>) => Promise<T>): Promise<T> {
     if (this.#current.getStore()?.open === true) {
       throw new DatabaseMisuse(
