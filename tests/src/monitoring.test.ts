@@ -98,6 +98,15 @@ describe.skipIf(missing !== undefined)("the alerts and the dashboard on a real P
   it("has rules that are right and fire after the time that they name", async () => {
     expect(await promtool(["check", "rules", resolve(folder, "pulltrace-rules.yaml")])).toContain("SUCCESS");
     expect(await promtool(["test", "rules", resolve(folder, "pulltrace-rules.test.yaml")])).toContain("SUCCESS");
+    const [rules, tests] = await Promise.all(
+      ["pulltrace-rules.yaml", "pulltrace-rules.test.yaml"].map((name) => readFile(resolve(folder, name), "utf8")),
+    );
+    const alerts = [...(rules ?? "").matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+    // Each is seen to fire, and not before its time.
+    const fires = (name: string | undefined) => new RegExp(`alertname: ${name}\\n +exp_alerts:\\n`).test(tests ?? "");
+    const rests = (name: string | undefined) => tests?.includes(`alertname: ${name}, exp_alerts: [] }`) === true;
+    expect(alerts.length).toBeGreaterThan(5);
+    expect(alerts.filter((name) => !fires(name) || !rests(name))).toEqual([]);
   });
 
   it("raises no alert while all is well", async () => {

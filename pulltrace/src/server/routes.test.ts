@@ -220,4 +220,25 @@ describe("metrics", () => {
     );
     expect(await Promise.all(buckets)).toEqual([0, 1, 1, 1, 1, 1, 1, 1]);
   });
+
+  it("are the same series whatever agents report: no node, image, tenant or message of theirs is a label", async () => {
+    const running = await runningServer();
+    const before = await running.series();
+    expect(before).toContain("pulltrace_pulls_active");
+    for (let node = 0; node < 50; node += 1) {
+      const pulls = Array.from({ length: 10 }, (_, at) =>
+        pullOf([layerOf(node * 10 + at, 500)], {
+          id: `p${at}`,
+          imageRef: `registry-${node}.example/tenant-${at}/app:${node}`,
+          ...(at % 2 === 0 ? { phase: "failed", error: `cause ${node} "} made_up{x="${at}` } : { phase: "done" }),
+        }),
+      );
+      // What a node's first report tells was counted by an earlier run of the server.
+      for (const told of [[], pulls])
+        expect((await running.post(reportOf(told, { nodeName: `node-${node}` }))).status).toBe(200);
+    }
+    expect(await running.metric("pulltrace_pull_errors_total")).toBe(250);
+    expect((await running.post({ nodeName: "made up", pulls: [] })).status).toBe(400);
+    expect(await running.series()).toEqual(before);
+  });
 });

@@ -75,6 +75,12 @@ export async function runningServer(
       const line = (await registry.metrics()).split("\n").find((text) => text.startsWith(`${name} `));
       return line === undefined ? undefined : Number(line.split(" ")[1]);
     },
+    /** Names of all series with their labels, sorted. */
+    series: async (): Promise<readonly string[]> =>
+      (await registry.metrics())
+        .split("\n")
+        .flatMap((line) => (line === "" || line.startsWith("#") ? [] : [line.slice(0, line.lastIndexOf(" "))]))
+        .toSorted(),
     close,
   };
 }
