@@ -82,6 +82,9 @@ describe("the command line", () => {
     expect(stdout).toContain(`Usage: waybill ${command}`);
     expect(stdout).toContain("Examples:\n");
     expect(stdout).toContain("Exit codes: 0 when it worked");
+    // What a server says are its log lines.
+    const answers = command.startsWith("store ") && command !== "store serve";
+    expect(answers).toBe(answers && stdout.includes(" --json "));
   });
 
   it.each(["store", "store tag-policy", "pulltrace", "kubenova", "kubenova token", "docs"])(

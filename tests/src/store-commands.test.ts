@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { openStore } from "@waybill/artifact-store";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openStorePlace, placeKinds, type PlaceKind, type StorePlace } from "./harness/store-places.ts";
 
@@ -56,7 +57,7 @@ const words: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, "retain", "acme/results:nightly", "--until", "90d", "--why", "supported"],
   [1, "retain", "acme/results:nightly", "--until", "900d", "--why", "too long"],
   [0, "retain", "acme/results", "--class", "ci", "--json"],
-  [0, "hold", "acme/results:nightly", "case-7", "--why", "a lawsuit"],
+  [0, "hold", "acme/results:nightly", "case-7", "--why", "a lawsuit", "--json"],
   [4, "hold", "acme/results:none", "case-7", "--why", "a lawsuit"],
   [0, "release", "acme/results:nightly", "case-7", "--json"],
   [4, "release", "acme/results:nightly", "case-7"],
@@ -80,20 +81,22 @@ const words: readonly (readonly [code: number, ...words: string[]])[] = [
   [0, "gc", "--json"],
   [0, "gc", "--dry-run", "--save", "plan.json", "--json"],
   [1, "gc", "--dry-run", "--save", "plan.json"],
-  [0, "gc", "--plan", "plan.json"],
+  [0, "gc", "--plan", "plan.json", "--json"],
   [1, "gc", "--plan", "policy.json"],
   [0, "simulate", "--at", "2099-01-01", "--policy", "policy.json", "--each"],
   [0, "simulate", "--at", "30d", "--json"],
   [1, "simulate", "--at", "30d", "--policy", "plan.json"],
-  [0, "tag-policy", "put", "few", "acme/*", "--last", "1", "--keep", "v*", "--used-within", "12h"],
+  [0, "tag-policy", "put", "few", "acme/*", "--last", "1", "--keep", "v*", "--used-within", "12h", "--json"],
   [0, "tag-policy", "list", "--json"],
   [0, "tag-policy", "judge", "acme/results"],
   [2, "tag-policy", "judge", "acme/nowhere:none"],
   [4, "tag-policy", "judge", "acme/nope"],
   [1, "tag-policy", "put", "Few", "acme/*", "--last", "1"],
-  [0, "tag-policy", "remove", "few"],
+  [0, "tag-policy", "remove", "few", "--json"],
   [4, "tag-policy", "remove", "few"],
   [1, "class", "ci", "--remove"],
+  [0, "class", "passing", "--lifetime", "1d", "--json"],
+  [0, "class", "passing", "--remove", "--json"],
 ];
 
 const policy = JSON.stringify({
@@ -111,6 +114,7 @@ describe("the same words and the same answers, for a folder and for a server", (
       const answers: string[] = [];
       for (const [, ...one] of words) {
         const { code, stdout, stderr } = await place.run(one);
+        if (one.includes("--json")) for (const line of stdout.trim().split("\n")) if (line !== "") JSON.parse(line);
         // Steps come in the order of digests, and those differ with times.
         const shown = one.includes("--each") ? stdout.split("\n").toSorted().join("\n") : stdout;
         answers.push(withoutChance(`${one.join(" ")} → ${code}\n${shown}${stderr}`));
@@ -154,6 +158,30 @@ describe.each(placeKinds)("a store in %s", (kind) => {
     const { stdout } = await place.run(["get", "acme/results:v1", "--file", "evidence/log.txt", "-o", "-"]);
     expect(stdout).toBe("all tests passed\n");
     expect((await readdir(place.work)).filter((name) => name.includes("partial"))).toEqual([]);
+  });
+
+  it("says of what was deleted when that was, and why", async () => {
+    const put = ["put", "results/report.json", "acme/gone:v1", "--run-id", "gone-1", "--json", "--quiet"];
+    const { id, digest } = JSON.parse(await place.good(put)) as { readonly id: string; readonly digest: string };
+    if (place.server === undefined) {
+      const store = await openStore({ root: place.root });
+      await store.packages.delete(id, "superseded");
+      await store.close();
+    } else {
+      await fetch(`${place.server.url}/api/v1/packages/${id}?reason=superseded`, { method: "DELETE" });
+    }
+    const shown = await place.run(["show", `acme/gone@${digest}`]);
+    expect([shown.code, shown.stderr]).toEqual([4, expect.stringMatching(/it was deleted at 2\S+Z \(superseded\)/)]);
+    const [tombstone = ""] = (await place.good(["ls", "acme/gone", "--deleted", "--json"])).split("\n");
+    expect(JSON.parse(tombstone)).toEqual({ digest, reason: "superseded", deletedAt: expect.any(String) as string });
+    expect(await place.good(["ls", "acme/gone", "--deleted"])).toMatch(/^sha256:\S+ +2\S+Z +superseded$/m);
+    const [gone = ""] = (await place.good(["ls", "--packages", "--deleted", "--run-id", "gone-1", "--json"])).split(
+      "\n",
+    );
+    expect(JSON.parse(gone)).toMatchObject({ id, state: "deleted", reason: "superseded" });
+    expect(await place.good(["ls", "--packages", "--deleted"])).toMatch(/gone-1 .* superseded$/m);
+    expect(await place.good(["ls", "--packages", "--run-id", "gone-1", "--json"])).toBe("");
+    expect((await place.run(["ls", "--deleted"])).code).toBe(2);
   });
 
   it("sends what is missing and nothing else", async () => {

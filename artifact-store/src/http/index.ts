@@ -19,6 +19,7 @@ export {
   type ManifestListing,
   type RetentionClassRules,
   type RetentionRecord,
+  type TombstoneListing,
   type UploadListing,
 } from "./answers.ts";
 export { answerOf as packageOf } from "./packages.ts";

@@ -2,6 +2,7 @@ import {
   classOfRepository,
   ensureRepository,
   findManifest,
+  findTombstone,
   isUnwritable,
   manifestFacts,
   missingBlobs,
@@ -160,7 +161,7 @@ export class Manifests {
       found === undefined
         ? []
         : await pageManifests(this.#catalog, found.repositoryId, { after: "", limit: 1, only: found.digest });
-    if (found === undefined || listed === undefined) throw await this.#unknown(repository, reference);
+    if (found === undefined || listed === undefined) throw await this.#gone(repository, reference);
     return { ...listed, content: found.content };
   }
 
@@ -207,6 +208,17 @@ export class Manifests {
       referrers.push(referrer);
     }
     return { referrers, next: undefined };
+  }
+
+  /** As `#unknown`, and why it was deleted, if it was: for people who look, and too much for every pull that misses. */
+  async #gone(repository: RepositoryName, reference: ManifestReference): Promise<StoreError> {
+    const error = await this.#unknown(repository, reference);
+    if ("tag" in reference) return error;
+    const home = (await repositoryId(this.#catalog, repository)) ?? 0;
+    const tombstone = await findTombstone(this.#catalog, home, reference.digest);
+    if (tombstone === undefined) return error;
+    const at = new Date(tombstone.deletedAt).toISOString();
+    return new StoreError("MANIFEST_UNKNOWN", `${error.message}: it was deleted at ${at} (${tombstone.reason})`);
   }
 
   async #unknown(repository: RepositoryName, reference: ManifestReference): Promise<StoreError> {

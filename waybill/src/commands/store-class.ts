@@ -33,7 +33,11 @@ export function configure(command: Command): void {
       if (changes && options["remove"] === true) throw new UsageError("--remove goes with no other option");
       const rules = name === undefined || !changes ? undefined : rulesOf(name, options);
       await withPlace(options, async ({ retention }) => {
-        if (name !== undefined && options["remove"] === true) return await retention.removeClass(name);
+        if (name !== undefined && options["remove"] === true) {
+          await retention.removeClass(name);
+          if (options["json"] === true) printJson({ removed: name });
+          return;
+        }
         if (rules !== undefined) return show([await retention.defineClass(rules)], options);
         const all = await retention.classes();
         const chosen = name === undefined ? all : all.filter((one) => one.name === name);

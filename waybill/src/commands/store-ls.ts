@@ -1,4 +1,4 @@
-import type { ManifestListing } from "@waybill/artifact-store/http";
+import type { ManifestListing, TombstoneListing } from "@waybill/artifact-store/http";
 import type { Command } from "commander";
 import { UsageError } from "../errors/index.ts";
 import type { PackageListing, Page, PageAsked, StoreAccess } from "../store-access/index.ts";
@@ -8,13 +8,16 @@ import { print, printJson } from "./store-output.ts";
 import { addPlace, withPlace } from "./store-place.ts";
 
 const help = `
-Without REPOSITORY it lists repositories, with one its manifests, and with --packages packages. As JSON each item is one
-line. With --limit it ends there, and says on standard error with which --cursor it goes on.
+Without REPOSITORY it lists repositories, with one its manifests, and with --packages packages. --deleted tells what is no
+longer there, when that went, and why. As JSON each item is one line. With --limit it ends there, and says on standard error
+with which --cursor it goes on.
 
 Examples:
   waybill store ls                                         repositories
   waybill store ls acme/app                                tags, digests, sizes, how long each is kept
   waybill store ls --packages --producer ci --label outcome=passed
+  waybill store ls acme/app --deleted                      why what was there is gone
+  waybill store ls --packages --deleted --run-id 42
   waybill store ls acme/app --json | jq -r '.tags[]'
   waybill store ls --server http://127.0.0.1:8080 --limit 100
 `;
@@ -34,6 +37,7 @@ export function configure(command: Command): void {
     .option("--kind <name>", "packages of this kind")
     .option("--run-id <id>", "packages of this run")
     .option("--label <key=value>", "packages with this label; again for more of them", labelsOf, {})
+    .option("--deleted", "what is left of deleted manifests, or packages: when and why they went")
     .option("--limit <number>", "at most so many items")
     .option("--cursor <text>", "go on where a list with --limit ended")
     .option("--json", "as JSON, one line for each item")
@@ -41,10 +45,19 @@ export function configure(command: Command): void {
     .action(async (name: string | undefined, options: Record<string, unknown>) => {
       const repository = name === undefined ? undefined : parseTarget(name).repository;
       const filters = filtersOf(options);
+      const deleted = options["deleted"] === true;
+      if (deleted && repository === undefined && options["packages"] !== true) {
+        throw new UsageError(
+          "--deleted is about the manifests of a repository, or packages",
+          "Name one, or add --packages.",
+        );
+      }
       await withPlace(options, async (access) => {
         if (options["packages"] === true) {
-          const query = { ...filters, ...(repository === undefined ? {} : { repository }) };
-          await list(options, (page) => access.packages.find({ ...page, ...query }), packageRow, packageHeading);
+          const query = { ...filters, deleted, ...(repository === undefined ? {} : { repository }) };
+          const pages = (page: PageAsked) => access.packages.find({ ...page, ...query });
+          if (deleted) await list(options, pages, deletedPackageRow, deletedPackageHeading);
+          else await list(options, pages, packageRow, packageHeading);
         } else if (repository === undefined) {
           await list(
             options,
@@ -52,6 +65,8 @@ export function configure(command: Command): void {
             (item) => [item.name],
             ["repository"],
           );
+        } else if (deleted) {
+          await list(options, (page) => access.content.tombstones(repository, page), tombstoneRow, tombstoneHeading);
         } else {
           await list(options, manifestsOf(access, repository), manifestRow, manifestHeading);
         }
@@ -61,6 +76,9 @@ export function configure(command: Command): void {
 
 const manifestHeading = ["digest", "tags", "size", "kind", "class", "expires"];
 const packageHeading = ["package", "repository", "producer", "kind", "run", "state", "files", "size", "created"];
+
+const deletedPackageHeading = ["package", "repository", "producer", "kind", "run", "created", "why it went"];
+const tombstoneHeading = ["digest", "deleted", "why it went"];
 
 function manifestsOf(access: StoreAccess, repository: ReturnType<typeof parseTarget>["repository"]) {
   return (page: PageAsked): Promise<Page<ManifestListing>> => access.content.manifests(repository, page);
@@ -84,6 +102,15 @@ function packageRow(one: PackageListing): readonly string[] {
     humanBytes(one.size),
     one.createdAt,
   ];
+}
+
+function deletedPackageRow(one: PackageListing): readonly string[] {
+  const { id, repository, producer, kind, runId, createdAt, reason } = one;
+  return [id, repository, producer, kind, runId ?? "-", createdAt, reason ?? "-"];
+}
+
+function tombstoneRow({ digest, deletedAt, reason }: TombstoneListing): readonly string[] {
+  return [digest, deletedAt, reason];
 }
 
 function filtersOf(options: Readonly<Record<string, unknown>>): Filters {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { printJson } from "./store-output.ts";
 import { addPlace, withPlace } from "./store-place.ts";
 
 const help = `
@@ -12,8 +13,10 @@ Examples:
 export function configure(command: Command): void {
   addPlace(command)
     .argument("<name>", "the policy")
+    .option("--json", "as JSON: which one")
     .addHelpText("after", help)
     .action(async (name: string, options: Record<string, unknown>) => {
       await withPlace(options, ({ tagPolicies }) => tagPolicies.remove(name));
+      if (options["json"] === true) printJson({ removed: name });
     });
 }

@@ -21,6 +21,7 @@ import type {
   RetentionClassRules,
   RetentionRecord,
   simulationOf,
+  TombstoneListing,
   UploadListing,
 } from "@waybill/artifact-store/http";
 
@@ -49,6 +50,8 @@ export interface ManifestBytes {
 export interface ContentAccess {
   repositories(page: PageAsked): Promise<Page<{ readonly name: string }>>;
   manifests(repository: RepositoryName, page: PageAsked): Promise<Page<ManifestListing>>;
+  /** What is left of deleted manifests, by digest. */
+  tombstones(repository: RepositoryName, page: PageAsked): Promise<Page<TombstoneListing>>;
   /** What a manifest is and names; no use of it, unlike `manifest`. */
   look(repository: RepositoryName, reference: Reference): Promise<ManifestDetails>;
   manifest(repository: RepositoryName, reference: Reference): Promise<ManifestBytes>;
@@ -170,6 +173,8 @@ export interface PackagesAsked extends PageAsked {
   readonly kind?: string;
   readonly runId?: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Only what is left of deleted ones, instead of those that are there. */
+  readonly deleted?: boolean;
 }
 
 export interface PackageAccess {

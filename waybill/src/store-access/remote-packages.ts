@@ -31,11 +31,12 @@ export function remotePackages(json: Json): PackageAccess {
       await json({ method: "POST", path: `${pathOf(id)}/files?${query.toString()}` });
     },
     seal: (id) => json<PackageListing>({ method: "PUT", path: `${pathOf(id)}/seal` }),
-    find({ labels, repository, producer, kind, runId, ...page }) {
+    find({ labels, repository, producer, kind, runId, deleted, ...page }) {
       const query = new URLSearchParams(queryOf(page));
       for (const [name, value] of Object.entries({ repository, producer, kind, runId })) {
         if (value !== undefined) query.set(name, value);
       }
+      if (deleted === true) query.set("state", "deleted");
       const pairs = Object.entries(labels).map(
         ([key, value]) => `${key}=${value.replaceAll(/[%,]/g, (character) => encodeURIComponent(character))}`,
       );

@@ -6,6 +6,7 @@ import type {
   ManifestListing,
   RetentionClassRules,
   RetentionRecord,
+  TombstoneListing,
 } from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
 import type { Page, Reference, StoreAccess } from "./contract.ts";
@@ -41,6 +42,8 @@ export function remoteAccess(server: URL, authorization: string | undefined): St
       repositories: (page) => get<Page<{ name: string }>>(`/api/v1/repositories?${queryOf(page)}`),
       manifests: (repository, page) =>
         get<Page<ManifestListing>>(`/api/v1/repositories/${nameIn(repository)}/manifests?${queryOf(page)}`),
+      tombstones: (repository, page) =>
+        get<Page<TombstoneListing>>(`/api/v1/repositories/${nameIn(repository)}/tombstones?${queryOf(page)}`),
       look: (repository, reference) => get<ManifestDetails>(manifestPath(repository, reference)),
       async manifest(repository, reference) {
         const { headers, bytes } = await client.send({

@@ -10,6 +10,7 @@ import {
   rulesOf,
   simulationOf,
   tagPolicyOf,
+  tombstoneOf,
   uploadOf,
   verdictOf,
 } from "@waybill/artifact-store/http";
@@ -58,6 +59,12 @@ export function localAccess(
         );
         const items = manifests.map(listingOf);
         return pageOf(items, more, items.at(-1)?.digest);
+      },
+      tombstones: async (repository, { cursor, limit }) => {
+        const after = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString("utf8");
+        const rows = await retention.tombstones(repository, { limit: limit + 1, after });
+        const items = rows.slice(0, limit).map(tombstoneOf);
+        return pageOf(items, rows.length > limit, items.at(-1)?.digest);
       },
       look: async (repository, reference) => detailsOf(repository, await store.manifests.look(repository, reference)),
       manifest: async (repository, reference) => {
@@ -163,8 +170,9 @@ export function localAccess(
       files: (id, page) => store.packages.files(id, page),
       addFile: async (id, { path, digest }) => void (await store.packages.addFile(id, path, digest)),
       seal: async (id) => packageOf(await store.packages.seal(id)),
-      find: async (asked) => {
-        const { items, nextCursor } = await store.packages.find(asked);
+      find: async ({ deleted, ...asked }) => {
+        const states = deleted === true ? { states: ["deleted"] as const } : {};
+        const { items, nextCursor } = await store.packages.find({ ...asked, ...states });
         return { items: items.map(packageOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
       },
     },
