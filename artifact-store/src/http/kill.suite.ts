@@ -25,6 +25,11 @@ interface Knowledge {
   readonly open: Set<PushableBlob>;
 }
 
+/** Its status, and why when it is an error. */
+function outcome({ status, body }: { readonly status: number; readonly body: Buffer }): string {
+  return `${status} ${body.toString()}`.trim();
+}
+
 async function pushUntilItDies(
   client: RegistryClient,
   known: Knowledge,
@@ -37,7 +42,7 @@ async function pushUntilItDies(
     known.open.add(blob);
     const answer = await ways[randomInt(ways.length)]?.(repository, blob).catch(() => undefined);
     if (answer === undefined) continue;
-    expect(answer.status).toBe(201);
+    expect(outcome(answer)).toBe("201");
     known.open.delete(blob);
     known.acknowledged.push(blob);
   }
@@ -62,7 +67,7 @@ async function beginAndLeave(client: RegistryClient, size: number, offset: numbe
   const location = await client.start(repository);
   const blob = blobOfSize(size);
   const first = Buffer.concat([...blob.bytes()]).subarray(0, offset);
-  expect((await client.send("PATCH", location, { "content-length": first.length }, [first])).status).toBe(202);
+  expect(outcome(await client.send("PATCH", location, { "content-length": first.length }, [first]))).toBe("202");
   return { location, blob, offset };
 }
 
@@ -72,7 +77,7 @@ async function resume(client: RegistryClient, { location, blob, offset }: Sessio
   expect([status.status, status.headers.range]).toEqual([204, `0-${offset - 1}`]);
   const rest = Buffer.concat([...blob.bytes()]).subarray(offset);
   const headers = { "content-length": rest.length };
-  expect((await client.send("PUT", `${location}?digest=${blob.digest}`, headers, [rest])).status).toBe(201);
+  expect(outcome(await client.send("PUT", `${location}?digest=${blob.digest}`, headers, [rest]))).toBe("201");
   expect(await shown(client, blob)).toBe(true);
 }
 
@@ -142,7 +147,9 @@ export function describePushKills(startPlace: () => Promise<TestPlace>, rounds: 
           await Promise.race([begun(), pushing]);
           await sleep(isBucket ? randomInt(20, 500) : randomInt(5, 250));
           alive = false;
-          await server.kill();
+          const killing = server.kill();
+          client.stop();
+          await killing;
           await pushing;
           newest = known.acknowledged;
           all.push(...newest);

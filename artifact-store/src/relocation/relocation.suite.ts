@@ -31,7 +31,7 @@ async function pushUntil(signal: AbortSignal, client: RegistryClient, acknowledg
     const blob = blobOfSize(randomInt(1, 100_000));
     const answer = await client.pushStreamed(repository, blob).catch(() => undefined);
     if (answer === undefined) continue;
-    expect(answer.status).toBe(201);
+    expect(`${answer.status} ${answer.body.toString()}`).toBe("201 ");
     acknowledged.push(blob);
   }
 }
@@ -84,7 +84,11 @@ async function moveWithKills({ root, from, to, ceph }: Move, kills: number, all:
       ...(killed < kills ? [sleep(randomInt(5, 300)).then(() => false)] : []),
     ]);
     stop.abort();
-    if (!isMoved) await server.kill();
+    if (!isMoved) {
+      const killing = server.kill();
+      client.stop();
+      await killing;
+    }
     await pushing;
     client.close();
     if (isMoved) return killed;

@@ -35,6 +35,7 @@ export function blobOfSize(size: number): PushableBlob {
 /** Plain HTTP without a client's cleverness: every request is made as it is written here. */
 export function registryClient(url: string) {
   const agent = new Agent({ keepAlive: true });
+  let stopped = false;
 
   async function send(
     method: string,
@@ -42,6 +43,7 @@ export function registryClient(url: string) {
     headers: OutgoingHttpHeaders = {},
     body?: Iterable<Uint8Array>,
   ): Promise<Answer> {
+    if (stopped) throw new Error("this client sends nothing more");
     return await new Promise((resolve, reject) => {
       const outgoing = request(new URL(path, url), { method, headers, agent }, (incoming) => {
         const chunks: Buffer[] = [];
@@ -82,6 +84,13 @@ export function registryClient(url: string) {
     pushAtOnce: async (repository: string, blob: PushableBlob): Promise<Answer> => {
       const path = `/v2/${repository}/blobs/uploads/?digest=${blob.digest}`;
       return await send("POST", path, { "content-length": blob.size }, blob.bytes());
+    },
+    /**
+     * Sends no further request; those under way end as they will. For a server that dies: somebody else may get its port,
+     * and answer in its place.
+     */
+    stop: () => {
+      stopped = true;
     },
     close: () => agent.destroy(),
   };
