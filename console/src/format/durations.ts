@@ -12,10 +12,15 @@ export function formatDuration(seconds: number): string {
 
 /**
  * A time left, only as precise as it is known, so that the figure does not flicker: to the second below 20 s, to 5 s
- * below ten minutes, to the minute above.
+ * below ten minutes, to the minute above. Below 5 s, when it is off by a second or two, it is none.
+ * @param about it is said less firmly
  */
-export function formatTimeLeft(seconds: number): string {
-  if (seconds < 1) return "1 s";
+export function formatTimeLeft(seconds: number, about = false): string {
+  if (seconds < 5) return "some seconds";
+  return `${about ? "about " : ""}${rounded(seconds)}`;
+}
+
+function rounded(seconds: number): string {
   if (seconds < 20) return `${Math.round(seconds)} s`;
   if (seconds < 600) return formatDuration(Math.round(seconds / 5) * 5);
   const minutes = Math.round(seconds / 60);

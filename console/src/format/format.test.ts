@@ -46,7 +46,9 @@ describe("times", () => {
   ])("%d seconds are written %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
 
   it.each([
-    [0.2, "1 s"],
+    [0.2, "some seconds"],
+    [4.9, "some seconds"],
+    [5.2, "5 s"],
     [19.4, "19 s"],
     [43, "45 s"],
     [58, "1 min 00 s"],

@@ -21,6 +21,6 @@ export function rolloutSentence(rollout: ImageRollout, now: number): string {
   const all = nodesWithImage + nodesPulling + nodesFailed;
   const have = `Now ${nodesWithImage.toLocaleString("en")} of ${all.toLocaleString("en")} ${all === 1 ? "node has" : "nodes have"} it`;
   const failed = nodesFailed === 0 ? "" : `, ${nodesFailed.toLocaleString("en")} failed`;
-  const end = endsAt === undefined ? "" : `, in about ${formatTimeLeft((Date.parse(endsAt) - now) / 1000)}`;
+  const end = endsAt === undefined ? "" : `, in ${formatTimeLeft((Date.parse(endsAt) - now) / 1000, true)}`;
   return `${have}${failed}.${slowest === undefined ? "" : ` The last is ${slowest.nodeName}${end}.`}`;
 }

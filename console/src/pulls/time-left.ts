@@ -28,9 +28,8 @@ export function timeLeft(pull: PullStatus, now: number, holder: string | undefin
   if (silent > staleMs) return { known: false, text: `no report for ${formatDuration(silent / 1000)}` };
   const endsAt = pull.timeLeft === undefined ? Number.NaN : Date.parse(pull.timeLeft.endsAt);
   if (!Number.isNaN(endsAt)) {
-    // What rests on other pulls than this one is said less firmly.
-    const about = pull.timeLeft?.basis === "measured" ? "" : "about ";
-    return { known: true, text: `${about}${formatTimeLeft((endsAt - now) / 1000)}` };
+    // What rests on other pulls than this one, or on a speed that has just changed, is said less firmly.
+    return { known: true, text: formatTimeLeft((endsAt - now) / 1000, pull.timeLeft?.basis !== "measured") };
   }
   if (pull.phase === "unpacking") return { known: false, text: "unpacking to disk" };
   if (pull.phase === "resolving") return { known: false, text: "reading manifest" };

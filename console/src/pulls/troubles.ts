@@ -51,7 +51,7 @@ export function delaySentence(delay: Delay, now: number): string {
 export function afterImage({ kind, pulls, nodes, pods, endsAt, worst }: Delay, now: number): string {
   const more = pulls === 1 ? "" : ` and ${count(pulls - 1, "more pull")}`;
   const where = nodes === 1 ? worst.nodeName : count(nodes, "node");
-  const end = endsAt === undefined ? "" : ` Over in about ${formatTimeLeft((Date.parse(endsAt) - now) / 1000)}.`;
+  const end = endsAt === undefined ? "" : ` Over in ${formatTimeLeft((Date.parse(endsAt) - now) / 1000, true)}.`;
   return `${more} on ${where}: ${wordsByKind.get(kind) ?? kind.replaceAll("-", " ")}.${podsWait(pods)}${end}`;
 }
 

@@ -59,6 +59,14 @@ describe("time left", () => {
     const link = learnLink(nothingLearned, 10 * MiB, 1_000, 0);
     expect(basis({ bytesPerSec: MiB })).toBe("measured");
     expect(basis({ bytesPerSec: 100 * MiB })).toBe("typical");
+    // A speed that has just changed may change again.
+    for (const [speed, word] of [
+      [4, "node"],
+      [7, "measured"],
+      [14, "measured"],
+      [16, "node"],
+    ] as const)
+      expect(basis({ bytesPerSec: speed * MiB, node: { ...link, ...unpacksAt(1e6) } })).toBe(word);
     expect(basis({ bytesPerSec: 100 * MiB, fleet: unpacksAt(10) })).toBe("fleet");
     expect(basis({ bytesPerSec: 100 * MiB, node: unpacksAt(10) })).toBe("node");
     expect(basis({ node: { ...unpacksAt(10), ...link } })).toBe("node");

@@ -27,6 +27,8 @@ const mostPlayed = 400;
 const finishMs = 700;
 /** A speed of 0 says something once a download is as old as the window that speeds are measured over. */
 const speedWindowMs = 20_000;
+/** How many times the usual speed, or which part of it, counts as one that has changed: ends told at it were off far more. */
+const swing = 1.5;
 const longestMs = 7 * 24 * 3600 * 1000;
 
 /**
@@ -44,7 +46,9 @@ export function timesLeft(work: NodeWork): ReadonlyMap<string, Estimate> {
   );
   if (known.length === 0) return estimates;
   const link: KnownSpeed =
-    work.bytesPerSec > 0 ? { bytesPerSec: work.bytesPerSec, basis: "measured" } : expectedLink(work.node, work.fleet);
+    work.bytesPerSec > 0
+      ? { bytesPerSec: work.bytesPerSec, basis: isSteady(work) ? "measured" : "node" }
+      : expectedLink(work.node, work.fleet);
   const still = work.bytesPerSec <= 0 && standsStill(work);
   const arrivals = arrivalsOf(work.pulls, link.bytesPerSec, work.unseenMs ?? 0);
   for (const pull of known) {
@@ -58,6 +62,11 @@ export function timesLeft(work: NodeWork): ReadonlyMap<string, Estimate> {
     });
   }
   return estimates;
+}
+
+/** A speed that is far from the node's usual one has changed of late, and may do so again. */
+function isSteady({ bytesPerSec, node: { link } }: NodeWork): boolean {
+  return link === undefined || (bytesPerSec * swing > link.usual && bytesPerSec < link.usual * swing);
 }
 
 export function isThere(phase: LayerPhase): boolean {

@@ -24,10 +24,21 @@ describe("time left, held against what came", () => {
     [0.1, 0.1, 0.25],
     [0.3, 0.2, 0.6],
   ])("holds on a steady link of %s MiB/s, on which pieces come rarely", (mebibytes, half, nine) => {
-    const { told, moments } = foretold(steadyLink(mebibytes));
+    const { told, moments } = foretold(slowLink(() => mebibytes));
     expect(told.length).toBeGreaterThan(moments * 0.8);
     expect(errorAt(told, 0.5).part).toBeLessThan(half);
     expect(errorAt(told, 0.9).part).toBeLessThan(nine);
+  });
+
+  it.each<[string, (second: number) => number]>([
+    ["that drops to a sixtieth and stays there", (second) => (second < 100 ? 6 : 0.1)],
+    ["that drops to a tenth each minute", (second) => (second % 120 < 60 ? 1 : 0.1)],
+    ["that goes up and down by the factor of sixteen", (second) => 0.5 * 4 ** Math.sin(second / 7)],
+  ])("calls ends measured only where they are worth more, on a link %s", (_, rate) => {
+    const { told } = foretold(slowLink(rate, 40));
+    const [measured, others] = [true, false].map((one) => told.filter(({ basis }) => (basis === "measured") === one));
+    expect(measured?.length).toBeGreaterThan(0);
+    expect(errorAt(measured ?? [], 0.9).part * 2).toBeLessThan(errorAt(others ?? [], 0.9).part);
   });
 
   it("knows after the first image how long a node with a slow disk unpacks", () => {
@@ -49,10 +60,16 @@ describe("time left, held against what came", () => {
   });
 });
 
-/** Two images of three layers, one after the other; containerd writes what comes in pieces of 1 MiB. */
-function steadyLink(mebibytesPerSecond: number): readonly { readonly at: number; readonly report: AgentReport }[] {
+/**
+ * Two images of three layers, one after the other; containerd writes what comes in pieces of 1 MiB.
+ * @param mebibytesPerSecond of each second
+ */
+function slowLink(
+  mebibytesPerSecond: (second: number) => number,
+  times = 1,
+): readonly { readonly at: number; readonly report: AgentReport }[] {
   const piece = 1024 * 1024;
-  const sizes = [8.3, 6.2, 4.1].map((mebibytes) => Math.round(mebibytes * piece));
+  const sizes = [8.3, 6.2, 4.1].map((mebibytes) => Math.round(mebibytes * times * piece));
   const reports: { at: number; report: AgentReport }[] = [];
   const iso = (second: number) => new Date(noon + second * 1_000).toISOString();
   let second = 0;
@@ -89,7 +106,7 @@ function steadyLink(mebibytesPerSecond: number): readonly { readonly at: number;
       });
       const open = sizes.flatMap((size, index) => ((came[index] ?? 0) < size ? [index] : []));
       for (const index of open) {
-        const share = (mebibytesPerSecond * piece) / open.length;
+        const share = (mebibytesPerSecond(second) * piece) / open.length;
         came[index] = Math.min(sizes[index] ?? 0, (came[index] ?? 0) + share);
       }
     }
