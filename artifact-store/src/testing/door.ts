@@ -17,7 +17,7 @@ interface Call {
   readonly body?: Uint8Array<ArrayBuffer> | string | ReadableStream;
 }
 
-/** `/v2/` of a new store on a real socket, with authentication, short time-outs, and a caller of each kind. */
+/** `/v2/` of a new store on real sockets, with authentication and a caller of each kind. */
 export async function openDoor(options: Partial<RegistryOptions> = {}, storeOptions: Partial<StoreOptions> = {}) {
   const folder = await temporaryFolder("waybill-door-");
   const store = await openStore({
@@ -27,20 +27,19 @@ export async function openDoor(options: Partial<RegistryOptions> = {}, storeOpti
   });
   const authority = createTokenAuthority({ key: randomBytes(32) });
   const log = silentLogger();
-  const server = await startServer({
-    app: createApp({
-      groups: registryGroups(store, {
-        log,
-        tokens: { authority, authenticator: authority.authenticator },
-        ...options,
-      }),
-      authenticator: authority.authenticator,
+  const app = createApp({
+    groups: registryGroups(store, {
       log,
+      tokens: { authority, authenticator: authority.authenticator },
+      ...options,
     }),
-    address: { host: "127.0.0.1", port: 0 },
+    authenticator: authority.authenticator,
     log,
-    limits: { stallTimeoutMs: 300, headersTimeoutMs: 1000 },
   });
+  const address = { host: "127.0.0.1", port: 0 };
+  const server = await startServer({ app, address, log });
+  // Only who breaks off or never ends is let go soon: on a busy machine an honest request may pause for as long.
+  const impatient = await startServer({ app, address, log, limits: { stallTimeoutMs: 300, headersTimeoutMs: 1000 } });
   const tokenOf = async (role: Role, tenant?: string): Promise<string> => {
     const claims = { subject: role, roles: [role], ttlSeconds: 600, ...(tenant === undefined ? {} : { tenant }) };
     return (await authority.issue(claims)).token;
@@ -97,10 +96,10 @@ export async function openDoor(options: Partial<RegistryOptions> = {}, storeOpti
       const content = Buffer.from(JSON.stringify(manifest));
       return { content, digest: digestOf(content) };
     },
-    /** Writes these bytes to a connection of their own, and answers what came until it was closed. */
+    /** Writes these bytes to a connection of their own with short time-outs, and answers what came until it was closed. */
     raw: (text: string | Uint8Array, then: "wait" | "leave" | "end" = "wait"): Promise<string> =>
       new Promise((resolve) => {
-        const socket = connect(server.port, "127.0.0.1", () => {
+        const socket = connect(impatient.port, "127.0.0.1", () => {
           socket.write(text, () => {
             // No more will come, and who waits for it need not; what is being answered gets its time.
             if (then === "end") setTimeout(() => socket.end(), 200);
@@ -119,6 +118,7 @@ export async function openDoor(options: Partial<RegistryOptions> = {}, storeOpti
       `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.admin}\r\nConnection: close\r\n`,
     close: async (): Promise<void> => {
       await server.close();
+      await impatient.close();
       await store.close();
       await folder[Symbol.asyncDispose]();
     },

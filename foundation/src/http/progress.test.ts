@@ -23,13 +23,13 @@ describe("time without progress", () => {
 
   it("lets a body that flows slowly take as long as it needs", async () => {
     // Longer in all than a stall may last; a pause may be ten times as long as meant on a busy machine.
-    const server = await serve({ routes: [echo], limits: { stallTimeoutMs: 1_000 } });
+    const server = await serve({ routes: [echo], limits: { stallTimeoutMs: 3_000 } });
     const socket = createConnection({ host: server.host, port: server.port });
     let answer = "";
     socket.setEncoding("utf8").on("data", (chunk: string) => (answer += chunk));
     socket.write("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 12\r\n\r\n");
     for (const character of '"0123456789"') {
-      await sleep(100);
+      await sleep(300);
       socket.write(character);
     }
     await once(socket, "close");

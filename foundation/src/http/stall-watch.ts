@@ -5,21 +5,24 @@ interface Watched {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   bytes: number;
-  movedAt: number;
+  /** Looks in a row that saw no progress. */
+  quietLooks: number;
 }
 
 /**
  * Closes connections on which the other side makes no progress: it owes us the rest of a body, or does not take our
- * response. A body that flows, however slowly, has no deadline; a handler that takes its time is not the client's fault.
+ * response. A body that flows, however slowly, has no deadline; a handler that takes its time is not the client's fault,
+ * and neither is a process that stood still: looks are counted, between which what had arrived is read, and not the time.
  */
 export function watchForStalls(options: { readonly timeoutMs: number; readonly log: Logger }): {
   watch(incoming: IncomingMessage, outgoing: ServerResponse): void;
   close(): void;
 } {
   const watched = new Set<Watched>();
+  const intervalMs = Math.max(50, Math.min(5000, options.timeoutMs / 4));
+  const mostQuietLooks = Math.ceil(options.timeoutMs / intervalMs);
 
   function check(): void {
-    const now = performance.now();
     for (const request of watched) {
       const { incoming, outgoing } = request;
       const socket = incoming.socket;
@@ -29,8 +32,8 @@ export function watchForStalls(options: { readonly timeoutMs: number; readonly l
       const leavesResponse = socket.writableLength > 0;
       if (bytes !== request.bytes || (!owesBody && !leavesResponse)) {
         request.bytes = bytes;
-        request.movedAt = now;
-      } else if (now - request.movedAt >= options.timeoutMs) {
+        request.quietLooks = 0;
+      } else if ((request.quietLooks += 1) >= mostQuietLooks) {
         watched.delete(request);
         options.log.info(
           { method: incoming.method, path: incoming.url?.slice(0, 200) },
@@ -45,11 +48,11 @@ export function watchForStalls(options: { readonly timeoutMs: number; readonly l
     }
   }
 
-  const timer = setInterval(check, Math.max(50, Math.min(5000, options.timeoutMs / 4)));
+  const timer = setInterval(check, intervalMs);
   timer.unref();
   return {
     watch(incoming, outgoing) {
-      const request = { incoming, outgoing, bytes: -1, movedAt: performance.now() };
+      const request = { incoming, outgoing, bytes: -1, quietLooks: 0 };
       watched.add(request);
       outgoing.once("close", () => watched.delete(request));
     },

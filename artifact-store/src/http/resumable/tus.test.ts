@@ -196,9 +196,9 @@ describe("tus 1.0", () => {
     const location = await create({ "upload-length": "250000" });
     const head = `${door.requestLines("PATCH", location)}Tus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: 250000\r\n\r\n`;
     await door.raw(Buffer.concat([Buffer.from(head), bytes.subarray(0, 60_000)]), "end");
-    const kept = await offsetOf(location);
-    expect(kept).toBe(60_000);
-    const last = await patch(location, kept, bytes.subarray(kept));
+    // The connection may be over before what came by it is written.
+    await expect.poll(() => offsetOf(location)).toBe(60_000);
+    const last = await patch(location, 60_000, bytes.subarray(60_000));
     expect(last.headers.get("docker-content-digest")).toBe(digest);
   });
 });
