@@ -253,7 +253,7 @@ export function describeModel(kind: DatabaseKind, startPlace: () => Promise<Test
   const scene = new CollectionScene(kind, startPlace, patience);
   it(
     "any order of pushes, tags, mounts, packages, deletes, holds, expiries, restarts and collections loses nothing that is kept, keeps nothing else, and does what was planned",
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async () => {
       await fc.assert(
         fc.asyncProperty(lifetime, fc.array(moment, { minLength: 5, maxLength: 25 }), async (lifetimeMs, moments) => {
