@@ -93,6 +93,7 @@ describe("how long an answer takes tells nobody what other tenants have", () => 
         path: `/api/v1/repositories/${repository}/uploads/${tus}`,
         headers: { "tus-resumable": "1.0.0" },
       },
+      { method: "DELETE", path: `/api/v1/uploads/${id}` },
       // In the caller's own repository: what only another tenant's shows.
       { method: "HEAD", path: `/v2/globex/app/blobs/${blob}` },
       { method: "GET", path: `/v2/globex/app/manifests/${image}` },

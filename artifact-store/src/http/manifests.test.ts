@@ -102,6 +102,67 @@ describe("manifests and tags (Pushing Manifests, Listing Tags, Listing Referrers
     ]).toEqual([1, 1, 0]);
   });
 
+  it("lists referrers by pages whose links lead through all of them, with the filter", async () => {
+    const { content, digest: subject } = await imageOf("acme/man8");
+    const about = JSON.parse(Buffer.from(content).toString()) as object;
+    const headers = { "content-type": mediaTypes.ociImage };
+    const push = async (number: number): Promise<string> => {
+      const body = JSON.stringify({
+        ...about,
+        artifactType: number % 2 === 0 ? "application/even" : "application/odd",
+        subject: { mediaType: mediaTypes.ociImage, digest: subject, size: content.byteLength },
+        annotations: { number: String(number) },
+      });
+      const digest = digestOf(Buffer.from(body));
+      expect((await call("PUT", `/v2/acme/man8/manifests/${digest}`, { headers, body })).status).toBe(201);
+      return digest;
+    };
+    const pushed: string[] = [];
+    for (let number = 0; number < 410; number += 10) {
+      pushed.push(...(await Promise.all(Array.from({ length: 10 }, (_, more) => push(number + more)))));
+    }
+    const follow = async (query: string): Promise<{ readonly digests: string[]; readonly pages: number }> => {
+      const digests: string[] = [];
+      let pages = 0;
+      for (let next: string | undefined = `/v2/acme/man8/referrers/${subject}${query}`; next !== undefined; pages++) {
+        const response = await call("GET", next);
+        expect(response.headers.get("oci-filters-applied")).toBe(query === "" ? null : "artifactType");
+        const { manifests } = (await response.json()) as { manifests: { digest: string }[] };
+        digests.push(...manifests.map(({ digest }) => digest));
+        next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get("link") ?? "")?.[1];
+      }
+      return { digests, pages };
+    };
+    expect(await follow("")).toEqual({ digests: pushed.toSorted(), pages: 3 });
+    const even = pushed.filter((_, number) => number % 2 === 0).toSorted();
+    expect(await follow("?artifactType=application/even")).toEqual({ digests: even, pages: 2 });
+  });
+
+  it("takes Docker schema 2, images and lists, and layers that lie elsewhere without their bytes", async () => {
+    const { content } = await imageOf("acme/man9");
+    const image = JSON.parse(Buffer.from(content).toString()) as { layers: object[] };
+    const elsewhere = { digest: digestOf(Buffer.from("elsewhere")), size: 9, urls: ["https://example.com/layer"] };
+    const put = async (mediaType: string, body: object): Promise<string> => {
+      const text = JSON.stringify({ schemaVersion: 2, mediaType, ...body });
+      const digest = digestOf(Buffer.from(text));
+      const headers = { "content-type": mediaType };
+      const response = await call("PUT", `/v2/acme/man9/manifests/${digest}`, { headers, body: text });
+      expect(response.status).toBe(201);
+      const got = await call("GET", `/v2/acme/man9/manifests/${digest}`);
+      expect([got.headers.get("content-type"), await got.text()]).toEqual([mediaType, text]);
+      return digest;
+    };
+    const { docker, oci } = {
+      docker: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+      oci: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    };
+    await put(mediaTypes.ociImage, { ...image, layers: [...image.layers, { mediaType: oci, ...elsewhere }] });
+    const layers = [...image.layers, { mediaType: docker, ...elsewhere }];
+    const digest = await put(mediaTypes.dockerImage, { ...image, mediaType: mediaTypes.dockerImage, layers });
+    const manifests = [{ mediaType: mediaTypes.dockerImage, digest, size: 1 }];
+    await put(mediaTypes.dockerList, { manifests });
+  });
+
   it.each([
     ["malformed JSON", "{", "400 MANIFEST_INVALID"],
     ["10 MB", "x".repeat(10_000_000), "413 SIZE_INVALID"],

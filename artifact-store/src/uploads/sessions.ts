@@ -190,8 +190,9 @@ export class Sessions {
 
   /** @throws StoreError BLOB_UPLOAD_UNKNOWN */
   async repositoryOf(id: string): Promise<RepositoryName> {
-    const upload =
-      this.#live.get(id)?.upload ?? (uuid.test(id) ? await findUpload(this.#parts.catalog, id) : undefined);
+    // Asked for each, so that one that another tenant has takes no less than one that never was.
+    const written = uuid.test(id) ? await findUpload(this.#parts.catalog, id) : undefined;
+    const upload = this.#live.get(id)?.upload ?? written;
     if (upload === undefined) throw new StoreError("BLOB_UPLOAD_UNKNOWN", "there is no such upload");
     return upload.repository;
   }
