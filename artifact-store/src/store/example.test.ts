@@ -10,11 +10,10 @@ const run = promisify(execFile);
 const docs = new URL("../../../docs/", import.meta.url);
 
 /** What an example prints, line by line, in a store of its own. */
-async function linesOf(example: string): Promise<string[]> {
+async function linesOf(example: URL): Promise<string[]> {
   await using folder = await temporaryFolder("waybill-example-");
   const parameters = [join(folder.path, "store"), join(folder.path, "elsewhere")];
-  const program = startProcess(new URL(`../../examples/${example}.ts`, import.meta.url), parameters);
-  return (await program.finished()).split("\n");
+  return (await startProcess(example, parameters).finished()).split("\n");
 }
 
 /** The programs of a page. */
@@ -26,11 +25,14 @@ async function programsOf(page: string): Promise<string[]> {
 describe("the examples run without a server, and end by themselves", () => {
   it("ten-lines: a blob, stored and read back", async () => {
     const text = "all tests passed\n";
-    expect(await linesOf("ten-lines")).toEqual([`${digestOf(Buffer.from(text))} ${text.length}`, text.trimEnd()]);
+    expect(await linesOf(new URL("../../examples/ten-lines.ts", import.meta.url))).toEqual([
+      `${digestOf(Buffer.from(text))} ${text.length}`,
+      text.trimEnd(),
+    ]);
   });
 
   it("images: an image with tags, what refers to it, a mount, and a pin that nobody deletes", async () => {
-    expect(await linesOf("images")).toEqual([
+    expect(await linesOf(new URL("../../examples/images.ts", import.meta.url))).toEqual([
       "application/vnd.oci.image.manifest.v1+json latest v1",
       "application/vnd.acme.report",
       "8 bytes mounted",
@@ -40,14 +42,14 @@ describe("the examples run without a server, and end by themselves", () => {
   });
 
   it("resume-upload: a blob in parts, over an end of the process", async () => {
-    expect(await linesOf("resume-upload")).toEqual([
+    expect(await linesOf(new URL("../../examples/resume-upload.ts", import.meta.url))).toEqual([
       "3000000 bytes are there",
       expect.stringMatching(/^RANGE_INVALID, then 5000000 bytes under sha256:/),
     ]);
   });
 
   it("archives-and-events: a package out and in again, hostile paths refused, events in their order", async () => {
-    expect(await linesOf("archives-and-events")).toEqual([
+    expect(await linesOf(new URL("../../examples/archives-and-events.ts", import.meta.url))).toEqual([
       "junit.xml, logs/\u00fcnit.log",
       "PATH_INVALID",
       "package.opened",
@@ -58,11 +60,15 @@ describe("the examples run without a server, and end by themselves", () => {
   });
 
   it("move-blobs: to another place, verified", async () => {
-    expect(await linesOf("move-blobs")).toEqual(["1 copied, 0 damaged", "moved as it was", "0 findings"]);
+    expect(await linesOf(new URL("../../examples/move-blobs.ts", import.meta.url))).toEqual([
+      "1 copied, 0 damaged",
+      "moved as it was",
+      "0 findings",
+    ]);
   });
 
   it("keep-and-collect: what would go, what is held, and a saved plan", async () => {
-    expect(await linesOf("keep-and-collect")).toEqual([
+    expect(await linesOf(new URL("../../examples/keep-and-collect.ts", import.meta.url))).toEqual([
       "in 60 days 2 builds would be gone",
       "kept because it is held by ann (case-7: we look into it)",
       "4 of 4 steps done",

@@ -5,7 +5,11 @@ import { progressOn, type Progress } from "./index.ts";
 const MiB = 1024 * 1024;
 
 /** Everything that progress writes, piece by piece, and a clock that goes when it is told to. */
-function shown(isTTY: boolean): { readonly written: string[]; readonly progress: Progress; wait(ms: number): void } {
+function shown(isTTY: boolean): {
+  readonly written: string[];
+  readonly progress: Progress;
+  readonly wait: (ms: number) => void;
+} {
   const written: string[] = [];
   let now = 1000;
   const stream = new Writable({
