@@ -81,6 +81,25 @@ describe.skipIf(programs.length === 0).each(programs)(
       ).toBe(false);
     });
 
+    it("tells layers without a free slot as waiting", async () => {
+      const wide = registry.add(
+        "team/wide",
+        "v1",
+        Array.from({ length: 6 }, (_, index) => ({ seed: 100 + index, bytes: 4 * MiB })),
+      );
+      await using node = await newNode(MiB / 2);
+      const pull = node.containerd.pull(node.name(wide), { maxConcurrentDownloads: 3 });
+      const count = (told: ReportedPull | undefined, phase: string, begun: boolean): number =>
+        told?.layers.filter((one) => one.phase === phase && one.downloadedBytes > 0 === begun).length ?? 0;
+      await node.until((report) => {
+        const [told] = pullsOf(report, "team/wide");
+        const [coming, slow] = [count(told, "downloading", true), count(told, "downloading", false)];
+        return coming === 3 && slow === 0 && count(told, "waiting", false) > 0;
+      });
+      node.proxy.setRate(50 * MiB);
+      expect((await pull.finished).code).toBe(0);
+    });
+
     it("marks layers that were on the node as cached", async () => {
       await using node = await newNode();
       node.proxy.setRate(100 * MiB);

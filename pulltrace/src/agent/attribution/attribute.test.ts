@@ -135,6 +135,36 @@ describe("a lease", () => {
   });
 });
 
+describe("a layer without a free slot", () => {
+  /** Downloads of somebody else: the first look sees them empty, the second with these bytes. */
+  const others = ["4", "5", "6"].map(digest);
+  const two = (atMs: number, moved: number, own: number) =>
+    look(atMs, {
+      leases: [lease("theirs", start - 1_000, [], others), lease("one", start, held, [base])],
+      ingests: [...others.map((one) => ingest(one, moved)), ingest(base, own)],
+    });
+  const phases = (...observations: Observation[]) => pullsAfter(...observations)[0]?.layers.map(({ phase }) => phase);
+
+  it("waits, since containerd 2.x has three for all pulls together", () => {
+    expect(phases(two(0, 0, 0), two(6_000, 5, 0))).toEqual(["waiting", "waiting"]);
+  });
+
+  it("downloads with its first byte, while it has just begun, and where more than three come", () => {
+    expect(phases(two(0, 0, 0), two(6_000, 5, 1))?.[0]).toBe("downloading");
+    expect(phases(two(0, 0, 0), two(4_000, 5, 0))?.[0]).toBe("downloading");
+    const fourth = { ...ingest(digest("7"), 5), ref: `layer-${digest("7")}` };
+    const more = (one: Observation, offset: number) => ({
+      ...one,
+      namespaces: one.namespaces.map((name) => ({ ...name, ingests: [...name.ingests, { ...fourth, offset }] })),
+    });
+    expect(phases(more(two(0, 0, 0), 0), more(two(6_000, 5, 0), 5))?.[0]).toBe("downloading");
+  });
+
+  it("downloads where what is there besides was left by a dead client: it does not move", () => {
+    expect(phases(two(0, 5, 0), two(6_000, 5, 0))?.[0]).toBe("downloading");
+  });
+});
+
 describe("pulls that are over", () => {
   const recorded = {
     leases: [],

@@ -9,6 +9,10 @@ import type { WriterWatch } from "./writers.ts";
 const digestAtEnd = /sha(?:256|384|512):[0-9a-f]{64,128}$/;
 
 const downloadSlots = 3;
+/** How long a download may be without a byte until it is taken for one without a slot. */
+const firstBytesMs = 5_000;
+/** A MiB in so long is the slowest that counts as coming. */
+const stillComingMs = 120_000;
 
 /** One lease at one look, and what belongs to it. */
 export interface Look {
@@ -89,22 +93,39 @@ export function layersOf(manifests: readonly string[], known: TrackedPull | unde
       layers.set(descriptor.digest, layerAfter(descriptor, before.get(descriptor.digest), facts, pull));
     }
   }
-  return withSlots([...layers.values()], before);
+  return withSlots([...layers.values()], before, look);
 }
 
 /**
- * containerd 2.x begins the download of every layer at once and lets three of a pull through (`max_concurrent_downloads`,
- * by default): those without a byte, while three others have some, have no slot. 1.6 begins a download when it has one.
+ * containerd 2.x begins the download of every layer at once and lets three through (`max_concurrent_downloads`, by
+ * default), of all pulls together where it fetches itself: those without a byte, while three others have some, have no
+ * slot. 1.6 begins a download when it has one, and has three for each pull: so a layer of another pull that has just
+ * begun is given some time until its first MiB counts as missing.
  */
-function withSlots(layers: TrackedLayer[], before: ReadonlyMap<string, TrackedLayer>): TrackedLayer[] {
+function withSlots(layers: TrackedLayer[], before: ReadonlyMap<string, TrackedLayer>, look: Look): TrackedLayer[] {
   const own = layers.filter((layer) => layer.phase === "downloading" && layer.writtenBy === undefined);
-  if (own.filter((layer) => layer.downloadedBytes > 0).length < downloadSlots) return layers;
+  const ownSlots = own.filter((layer) => layer.downloadedBytes > 0).length;
+  if (ownSlots < downloadSlots && slotsTaken(look) !== downloadSlots) return layers;
+  const { at } = look.observation;
   return layers.map((layer) => {
     if (!own.includes(layer) || layer.downloadedBytes > 0) return layer;
+    if (ownSlots < downloadSlots && at - (layer.startedAt ?? at) < firstBytesMs) return layer;
     const { startedAt: _, ...rest } = layer;
     const startedAt = before.get(layer.digest)?.startedAt;
     return { ...rest, phase: "waiting" as const, ...(startedAt === undefined ? {} : { startedAt }) };
   });
+}
+
+/** Layers of all pulls that come in now. What a dead client left behind does not move. */
+function slotsTaken({ observation, writers }: Look): number {
+  const coming = observation.namespaces.flatMap(({ name, ingests }) =>
+    ingests.filter(({ ref, offset, total }) => {
+      const writer = writers.get(`${name}/${ref}`);
+      if (!ref.startsWith("layer-") || offset === 0 || offset >= total || writer === undefined) return false;
+      return writer.moves > 0 && writer.closedAt === undefined && observation.at - writer.movedAt < stillComingMs;
+    }),
+  );
+  return coming.length;
 }
 
 /** Keys of snapshots that are unpacked into read `extract-<unique> <chain id>`. */
