@@ -56,3 +56,21 @@ it("the commands of docs/uploads.md run as they are written, on both faces", asy
   expect(draft).toMatch(/\nhello world\n$/);
   expect(tus).toBe(`/v2/acme/files/blobs/${digest}\n`);
 });
+
+it("an upload that nobody continues is kept for --upload-lifetime, and then is none", async () => {
+  const address = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+  const root = join(folder.path, "short");
+  const short = await startWaybill(["store", "serve", "--root", root, "--upload-lifetime", "20s", ...address]);
+  try {
+    const begun = await fetch(`${short.url}/v2/acme/app/blobs/uploads/`, { method: "POST" });
+    const location = new URL(begun.headers.get("location") ?? "", short.url);
+    expect((await fetch(location, { method: "PATCH", body: "hello" })).status).toBe(202);
+    const running = async (): Promise<unknown> =>
+      ((await (await fetch(`${short.url}/api/v1/uploads`)).json()) as { items: unknown[] }).items;
+    expect(await running()).toMatchObject([{ repository: "acme/app", offset: 5 }]);
+    await expect.poll(async () => (await fetch(location)).status).toBe(404);
+    expect(await running()).toEqual([]);
+  } finally {
+    await short.close();
+  }
+});

@@ -74,6 +74,13 @@ export const registrySettings = {
     describe: "how long an open package that nobody adds to is kept",
     default: "24h",
   }),
+  uploadLifetime: setting.duration({
+    env: "ARTIFACT_STORE_UPLOAD_LIFETIME",
+    flag: "upload-lifetime",
+    describe: "how long an upload that nobody continues is kept",
+    default: "24h",
+    min: "1s",
+  }),
 } as const satisfies SettingsDefinition;
 
 export const dataSettings = {

@@ -40,5 +40,6 @@ export function registryOf(
 
 /** The store's limits as the settings want them. */
 export function storeLimitsOf(settings: RegistrySettings & CollectionSettings): Partial<StoreLimits> {
-  return { collectEveryMs: settings.collectEvery, packageLifetimeMs: settings.packageLifetime };
+  const { collectEvery, packageLifetime, uploadLifetime } = settings;
+  return { collectEveryMs: collectEvery, packageLifetimeMs: packageLifetime, uploadLifetimeMs: uploadLifetime };
 }
