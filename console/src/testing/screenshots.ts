@@ -48,6 +48,7 @@ async function shoot(browser: Browser, scene: Scene, look: Look): Promise<number
     viewport: { width: look.width, height: look.height },
     colorScheme: look.colorScheme,
   });
+  context.setDefaultTimeout(150_000);
   const page = await context.newPage();
   const complaints = complaintsOf(page);
   try {
