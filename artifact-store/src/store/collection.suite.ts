@@ -95,6 +95,27 @@ function describeReviews(scene: CollectionScene): void {
     expect(await files()).toEqual([]);
   });
 
+  it("a clock that jumps back takes nothing of a lease that was given before", async () => {
+    const day = 24 * 60 * 60 * 1000;
+    for (const touch of [
+      (digest: Digest) => scene.store.blobs.mount(other, digest, home),
+      () => put("layer", other),
+      () => put("layer"),
+    ]) {
+      const digest = await put("layer");
+      scene.now += 16;
+      await scene.store.blobs.stat(home, digest);
+      scene.now -= day;
+      await touch(digest);
+      // Right again: the links are old, and what was told before the jump is what keeps it.
+      scene.now += day + 6;
+      expect((await scene.store.collection.run()).steps).toEqual([]);
+      scene.now += leaseMs;
+      await settle();
+      expect(await files()).toEqual([]);
+    }
+  });
+
   it("an upload of what is being deleted lies under a fresh key, and the removal does not touch it", async () => {
     const digest = await put("layer");
     scene.now += 25;
