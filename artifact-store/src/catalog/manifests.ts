@@ -1,4 +1,4 @@
-import { preparedQuery } from "@waybill/foundation/database";
+import { preparedQuery, sql } from "@waybill/foundation/database";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName, Tag } from "../names/index.ts";
 import type { Catalog } from "./schema.ts";
@@ -70,6 +70,10 @@ export async function findManifest(
   );
 }
 
+/** The later of two uses: a clock that jumps back takes nothing away that was promised. */
+const atLeast = (now: number) =>
+  sql<number>`case when store_manifests.used_at > ${now} then store_manifests.used_at else ${now} end`;
+
 /**
  * Says whether the repository did not have it: then its references are recorded next. One that it has keeps its bytes and
  * takes the new media type.
@@ -102,7 +106,7 @@ export async function insertManifest(
   if (made !== undefined) return true;
   await tx
     .updateTable("store_manifests")
-    .set({ media_type: manifest.mediaType, used_at: now, orphan_of: null })
+    .set({ media_type: manifest.mediaType, used_at: atLeast(now), orphan_of: null })
     .where("repository_id", "=", repository)
     .where("digest", "=", manifest.digest)
     .execute();
@@ -113,7 +117,7 @@ export async function insertManifest(
 export async function useManifest(tx: Catalog, repository: number, digest: Digest, now: number): Promise<boolean> {
   const used = await tx
     .updateTable("store_manifests")
-    .set({ used_at: now })
+    .set({ used_at: atLeast(now) })
     .where("repository_id", "=", repository)
     .where("digest", "=", digest)
     .returning("digest")

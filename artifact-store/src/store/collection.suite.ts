@@ -114,6 +114,20 @@ function describeReviews(scene: CollectionScene): void {
       await settle();
       expect(await files()).toEqual([]);
     }
+    await scene.defineClass("brief", { lifetimeMs: 1 });
+    await scene.store.retention.useClass(brief, "brief");
+    const push = (): Promise<Digest> => putManifest(["layer"], { repository: brief });
+    for (const touch of [push, (digest: Digest) => scene.store.manifests.get(brief, { digest })]) {
+      const digest = await push();
+      scene.now += 6;
+      await scene.store.manifests.get(brief, { digest });
+      scene.now -= day;
+      await touch(digest);
+      scene.now += day + 8;
+      await scene.store.collection.run();
+      expect(await isThere(digest, brief)).toBe(true);
+      await settle();
+    }
   });
 
   it("an upload of what is being deleted lies under a fresh key, and the removal does not touch it", async () => {
