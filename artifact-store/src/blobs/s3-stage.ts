@@ -89,7 +89,12 @@ export class S3Stage {
     const record = await readRecord(found.body, () => Promise.resolve());
     found.body.destroy();
     const path = record && pathOfKey(record.key);
-    if (path !== undefined) for (const upload of await bucket.partUploads(path)) await bucket.dropParts(path, upload);
+    if (path !== undefined) {
+      // Listed, too: one whose id was never written down. A list that lags behind does not hide the other.
+      const uploads = new Set(await bucket.partUploads(path));
+      if (record?.upload !== undefined) uploads.add(record.upload);
+      for (const upload of uploads) await bucket.dropParts(path, upload);
+    }
     await bucket.remove(recordPath(id));
   }
 

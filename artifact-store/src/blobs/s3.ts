@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SavedHash } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { BlobBackend, BlobReader, Stage, StageWriter, StoredBlob } from "./contract.ts";
@@ -15,6 +16,9 @@ import { stageGone } from "./stage-gone.ts";
 
 const identityPath = "store.id";
 const probePath = "probe";
+
+/** Longer than anybody takes from seeing a place without a name to naming it. */
+const rivalMs = 1000;
 
 /** A long write is safe up to its last 64 MiB when the process is killed. */
 const flushEveryBytes = 64 * 1024 * 1024;
@@ -157,8 +161,11 @@ class S3Backend implements BlobBackend {
     const body = sendable(Buffer.from(`${text}\n`));
     const onlyNew = before === undefined && this.#honoursConditions;
     const made = await this.#bucket.put(identityPath, body, onlyNew);
+    // Without conditions two that come at once both write: the last one wins, and the other one sees it here.
+    const mayHaveRival = before === undefined && !this.#honoursConditions;
+    if (mayHaveRival) await sleep(rivalMs);
     // A first attempt whose answer was lost looks like somebody else's.
-    if (made || (await this.identity()) === text) return;
+    if ((made && !mayHaveRival) || (await this.identity()) === text) return;
     throw new StoreError("STORAGE_REFUSED", `${this.place} was given to another store at this moment`);
   }
 

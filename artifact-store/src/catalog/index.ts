@@ -135,6 +135,7 @@ export { deleteTag, pageTags, pointTag, untagManifest } from "./tags.ts";
 export { pageRepositories, repositoryWith, type Visible } from "./visible.ts";
 export {
   deleteUpload,
+  everyUpload,
   expiredUploads,
   extendUpload,
   findUpload,

@@ -61,6 +61,23 @@ export async function expiredUploads(catalog: Catalog, now: number, limit: numbe
   return rows.map((row) => row.id);
 }
 
+/** Ids of all uploads; one that is begun or ended meanwhile may be missing. */
+export async function* everyUpload(catalog: Catalog): AsyncGenerator<string> {
+  for (let after = ""; ;) {
+    const rows = await catalog
+      .selectFrom("store_uploads")
+      .select("id")
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(batch)
+      .execute();
+    for (const { id } of rows) yield id;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.id;
+  }
+}
+
 /** Those of `ids` that are uploads. */
 export async function knownUploads(catalog: Catalog, ids: readonly string[]): Promise<Set<string>> {
   const known = new Set<string>();

@@ -37,7 +37,7 @@ const atOnce = { far: 8, near: 2 } as const;
  */
 export async function auditBlobs(parts: {
   readonly catalog: Catalog;
-  readonly backend: Pick<BlobBackend, "shared" | "openBlob" | "blobs">;
+  readonly backend: Pick<BlobBackend, "shared" | "openBlob" | "blobSize" | "blobs">;
   readonly pool: HashPool;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: AuditProgress) => void;
@@ -57,7 +57,8 @@ export async function auditBlobs(parts: {
   const findings = misfits.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)).map(({ finding }) => finding);
   for await (const { key, size } of backend.blobs(0, shardCount)) {
     signal?.throwIfAborted();
-    if (await isNamedKey(catalog, key)) continue;
+    // A list may still show what is gone.
+    if ((await isNamedKey(catalog, key)) || (await backend.blobSize(key)) === undefined) continue;
     findings.push({ kind: "unnamed", key, detail: `${size} bytes that no blob names` });
   }
   return { blobs, bytes, findings };

@@ -298,6 +298,8 @@ export class Collector {
       for await (const { key, size, storedAt } of backend.blobs(first, count)) {
         run.signal?.throwIfAborted();
         if (storedAt + orphanGraceMs > run.at || (await isNamedKey(catalog, key))) continue;
+        // A list may still show what is gone: nothing would come free.
+        if ((await backend.blobSize(key)) === undefined) continue;
         yield { key, size };
       }
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { inParallel } from "@waybill/foundation/concurrency";
 import type { BlobBackend } from "../blobs/index.ts";
-import { everyBlob, keyOfBlob, knownUploads, sizeOfBlobs, type Catalog, type NamedBlob } from "../catalog/index.ts";
+import { everyBlob, everyUpload, keyOfBlob, sizeOfBlobs, type Catalog, type NamedBlob } from "../catalog/index.ts";
 import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 
@@ -147,16 +147,21 @@ export class Relocation {
     }
   }
 
-  /** Those that the catalog knows; others belong to nobody. */
+  /** Those that the catalog knows; others belong to nobody. A list of the old place might not show the latest yet. */
   async #moveUploads(signal: AbortSignal): Promise<number> {
     const { catalog, from, takeOver } = this.#parts;
-    const ids: string[] = [];
-    for await (const { id } of from.stages()) ids.push(id);
-    const known = await knownUploads(catalog, ids);
-    for (const id of known) {
+    let taken = 0;
+    for await (const id of everyUpload(catalog)) {
       signal.throwIfAborted();
-      await takeOver(id);
+      if ((await from.stageSize(id)) === undefined) continue;
+      try {
+        await takeOver(id);
+        taken++;
+      } catch (error) {
+        // Ended or given up meanwhile.
+        if (!(error instanceof StoreError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
+      }
     }
-    return known.size;
+    return taken;
   }
 }

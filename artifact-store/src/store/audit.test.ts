@@ -30,6 +30,10 @@ class Watch {
     return this.#inner.blobs(first, count);
   }
 
+  async blobSize(key: BlobKey): Promise<number | undefined> {
+    return await this.#inner.blobSize(key);
+  }
+
   async openBlob(key: BlobKey): Promise<BlobReader | undefined> {
     this.most = Math.max(this.most, ++this.open);
     let reader: BlobReader | undefined;

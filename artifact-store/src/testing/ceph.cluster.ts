@@ -25,6 +25,8 @@ const environment = { ...process.env, PATH: path, CEPH_ARGS: "", LC_ALL: "C" };
 /** A small Ceph of its own in a folder that is there and empty; whoever starts it stops it and removes the folder. */
 export class CephCluster {
   readonly gateway: CephGateway;
+  /** From nothing to the gateway's first answer. Milliseconds. */
+  readyMs = 0;
   readonly #folder: string;
   readonly #sparePort: number;
   readonly #daemons: ChildProcess[] = [];
@@ -48,8 +50,10 @@ export class CephCluster {
       daemon: randomInt(20_000, 30_000),
     };
     const cluster = new CephCluster(folder, ports);
+    const startedAt = performance.now();
     try {
       await cluster.#start(ports, cephConfiguration(folder, ports));
+      cluster.readyMs = performance.now() - startedAt;
     } catch (error) {
       const told = await Promise.all(
         ["ceph-mon", "ceph-osd", "radosgw"].map((name) =>

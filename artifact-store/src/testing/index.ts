@@ -4,6 +4,7 @@ export { registryClient, type RegistryClient, type PushableBlob, blobOfSize } fr
 export { CephCluster } from "./ceph.cluster.ts";
 export { cephBucket, killSpareGateway, lacksCeph, startSpareGateway, type CephBucket } from "./ceph.ts";
 export { busyGateway, type BusyGateway } from "./busy-gateway.ts";
+export { heedlessGateway, laggingGateway } from "./odd-gateways.ts";
 export { bucketPlace, folderPlace, type TestPlace } from "./place.ts";
 export { lacksMount, smallDisk } from "./small-disk.ts";
 export { writeImageLayout } from "./image-layout.ts";
