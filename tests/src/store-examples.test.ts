@@ -17,21 +17,17 @@ function environmentOf(place: StorePlace): NodeJS.ProcessEnv {
   return { ...process.env, ...home, ...where, PATH: `${resolve(launcher, "..")}:${process.env["PATH"] ?? ""}` };
 }
 
-it.each(placeKinds)(
-  "the commands of docs/command-line.md run as they are written, on a store in %s",
-  async (kind) => {
-    await using place = await openStorePlace(kind);
-    const blocks = await runPage("command-line.md", { cwd: place.work, environment: environmentOf(place) });
-    const [packages = "", looking = "", , plans = "", elsewhere = ""] = blocks;
-    expect(packages).toContain("all passed");
-    expect(looking).toMatch(/^kept because it has tag nightly/m);
-    expect(plans).toMatch(/^few +acme\/\* +20 +v\* +30d$/m);
-    expect(plans).toMatch(/^nightly +stays +kept because it is one of the last 20$/m);
-    expect(plans).toMatch(/^all +0 +1 +[\d.]+ (?:B|KiB)$/m);
-    expect(elsewhere).toContain("acme/copy@sha256:");
-  },
-  300_000,
-);
+it.each(placeKinds)("the commands of docs/command-line.md run as they are written, on a store in %s", async (kind) => {
+  await using place = await openStorePlace(kind);
+  const blocks = await runPage("command-line.md", { cwd: place.work, environment: environmentOf(place) });
+  const [packages = "", looking = "", , plans = "", elsewhere = ""] = blocks;
+  expect(packages).toContain("all passed");
+  expect(looking).toMatch(/^kept because it has tag nightly/m);
+  expect(plans).toMatch(/^few +acme\/\* +20 +v\* +30d$/m);
+  expect(plans).toMatch(/^nightly +stays +kept because it is one of the last 20$/m);
+  expect(plans).toMatch(/^all +0 +1 +[\d.]+ (?:B|KiB)$/m);
+  expect(elsewhere).toContain("acme/copy@sha256:");
+});
 
 /** The commands under "Examples:", without what explains them. */
 async function examplesOf(command: string): Promise<string[]> {
