@@ -275,6 +275,22 @@ describe.skipIf(missing !== undefined)(`Pulltrace on a cluster of two nodes${rea
     await reporting("2 of 2");
   });
 
+  it("what helm says after an installation is true of it", async () => {
+    const notes = await cluster.helm(["get", "notes", "pulltrace", "--namespace", namespace]);
+    const commands = [...notes.matchAll(/^ +kubectl (.+)$/gm)].map(([, parameters = ""]) => parameters.split(" "));
+    const list = commands.find((parameters) => parameters.includes("get")) ?? [];
+    const listed = await cluster.kubectl(list);
+    for (const name of ["pulltrace-server-", "pulltrace-agent-"]) expect(listed).toContain(name);
+    const [, , , service = "", ports = ""] = commands.find((parameters) => parameters.includes("port-forward")) ?? [];
+    const { spec } = await cluster.get<{ readonly spec: { readonly ports: readonly { readonly port: number }[] } }>([
+      service,
+      "--namespace",
+      namespace,
+    ]);
+    expect(spec.ports.map(({ port }) => port)).toContain(Number(ports.split(":")[1]));
+    expect(notes).toContain("Whoever reaches the server may read which images run where.");
+  });
+
   it("the page had no error of its own", () => {
     expect(complaints).toEqual([]);
   });
