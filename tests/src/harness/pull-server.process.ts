@@ -35,7 +35,7 @@ const reports = await server.takeReportsAt({ host: "127.0.0.1", port: 0 });
 const warnings: string[] = [];
 process.on("warning", (warning) => warnings.push(String(warning)));
 
-process.on("message", async () => {
+async function tellHoldings(): Promise<void> {
   // What a first collection finds dead outside the heap is given back by callbacks that run after it.
   for (let turn = 0; turn < 3; turn += 1) {
     globalThis.gc?.();
@@ -51,6 +51,8 @@ process.on("message", async () => {
     warnings,
   };
   process.send?.(holdings);
-});
+}
+
+process.on("message", () => void tellHoldings());
 process.send?.({ url: running.url, reportUrl: `http://127.0.0.1:${reports.port}` });
 process.once("disconnect", () => process.exit(0));
