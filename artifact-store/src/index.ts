@@ -6,6 +6,7 @@
 export {
   defaultStoreLimits,
   openStore,
+  type BlobDamage,
   type Blobs,
   type BlobStat,
   type Collection,

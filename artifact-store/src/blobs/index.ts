@@ -16,6 +16,7 @@ export { openFilesystemBackend } from "./filesystem.ts";
 export { parseBlobLocation, type BlobLocation } from "./location.ts";
 export { openBlobs } from "./locate.ts";
 export { movingBackend } from "./moving.ts";
+export { VerifiedReader } from "./verified-reader.ts";
 export { withCache } from "./with-cache.ts";
 export { withLimit } from "./with-limit.ts";
 export { withRetry } from "./with-retry.ts";

@@ -12,6 +12,8 @@ export interface BlobRow {
   readonly key: BlobKey;
   /** Nothing referred to it at the last review: only a new lease keeps it. */
   readonly condemned: boolean;
+  /** Its bytes are known not to be right: it is not promised to anybody until somebody pushes it again. */
+  readonly damaged: boolean;
 }
 
 const shownBlob = preparedQuery(
@@ -21,7 +23,7 @@ const shownBlob = preparedQuery(
       .selectFrom("store_repositories as r")
       .innerJoin("store_repository_blobs as l", "l.repository_id", "r.id")
       .innerJoin("store_blobs as b", "b.digest", "l.digest")
-      .select(["b.size", "b.leased_until", "b.storage_key", "b.condemned_at"])
+      .select(["b.size", "b.leased_until", "b.storage_key", "b.condemned_at", "b.damaged_at"])
       .where("r.name", "=", parameter.repository)
       .where("l.digest", "=", parameter.digest),
 );
@@ -33,16 +35,16 @@ export async function blobOf(
   digest: Digest,
 ): Promise<BlobRow | undefined> {
   const [row] = await shownBlob(catalog, { repository, digest });
-  return row && blobRow(digest, row, row.condemned_at !== null);
+  return row && blobRow(digest, row, { condemned: row.condemned_at !== null, damaged: row.damaged_at !== null });
 }
 
 function blobRow(
   digest: Digest,
   row: { readonly size: number; readonly leased_until: number; readonly storage_key: string | null },
-  condemned: boolean,
+  state: Pick<BlobRow, "condemned" | "damaged">,
 ): BlobRow {
   const key = (row.storage_key ?? digest) as BlobKey;
-  return { digest, size: row.size, leasedUntil: row.leased_until, key, condemned };
+  return { digest, size: row.size, leasedUntil: row.leased_until, key, ...state };
 }
 
 /** The longer of two leases: a clock that jumps back takes nothing away that was promised. */
@@ -62,25 +64,29 @@ export async function keyOfBlob(catalog: Catalog, digest: Digest): Promise<BlobK
 const underDigest = preparedQuery(["digest"], (catalog: Catalog, parameter: { digest: string }) =>
   catalog
     .selectFrom("store_blobs")
-    .select(["storage_key", sql<number>`0`.as("removed")])
+    .select(["storage_key", sql<number>`0`.as("removed"), "damaged_at"])
     .where("digest", "=", parameter.digest)
     .unionAll(
       catalog
         .selectFrom("store_removals")
-        .select(["storage_key", sql<number>`1`.as("removed")])
+        .select(["storage_key", sql<number>`1`.as("removed"), sql<number | null>`null`.as("damaged_at")])
         .where("storage_key", "=", parameter.digest),
     ),
 );
 
-/** Where the bytes of a digest lie, if it is named, and whether bytes that have the digest itself as key are being removed. */
+/**
+ * Where the bytes of a digest lie, if it is named, and whether they are known to be damaged; and whether bytes that have the
+ * digest itself as key are being removed.
+ */
 export async function lyingUnder(
   catalog: Catalog,
   digest: Digest,
-): Promise<{ readonly key: BlobKey | undefined; readonly isRemoved: boolean }> {
+): Promise<{ readonly key: BlobKey | undefined; readonly isDamaged: boolean; readonly isRemoved: boolean }> {
   const rows = await underDigest(catalog, { digest });
   const named = rows.find((row) => row.removed === 0);
   return {
     key: named && ((named.storage_key ?? digest) as BlobKey),
+    isDamaged: named !== undefined && named.damaged_at !== null,
     isRemoved: rows.some((row) => row.removed === 1),
   };
 }
@@ -106,7 +112,7 @@ export async function recordBlob(
   if (made !== undefined) return;
   const before = await tx
     .updateTable("store_blobs")
-    .set({ leased_until: atLeast(blob.leasedUntil), condemned_at: null })
+    .set({ leased_until: atLeast(blob.leasedUntil), condemned_at: null, damaged_at: null })
     .where("digest", "=", digest)
     .returning("storage_key")
     .executeTakeFirstOrThrow();
@@ -115,18 +121,19 @@ export async function recordBlob(
   await recordRemoval(tx, { key: (before.storage_key ?? digest) as BlobKey, size }, now, blob.leasedUntil);
 }
 
-/** Leases a blob that is named; a condemned one lives again. False when it is not named, or no longer. */
+/** Leases a blob that is named; a condemned one lives again. False when it is not named, or no longer, or damaged. */
 export async function leaseBlob(tx: Catalog, digest: Digest, until: number): Promise<boolean> {
   const leased = await tx
     .updateTable("store_blobs")
     .set({ leased_until: atLeast(until), condemned_at: null })
     .where("digest", "=", digest)
+    .where("damaged_at", "is", null)
     .returning("digest")
     .executeTakeFirst();
   return leased !== undefined;
 }
 
-/** Leases a blob, and makes a condemned one live again, if this repository shows it. */
+/** Leases a blob, and makes a condemned one live again, if this repository shows it and it is not damaged. */
 export async function leaseShownBlob(
   tx: Catalog,
   repository: RepositoryName,
@@ -137,6 +144,7 @@ export async function leaseShownBlob(
     .updateTable("store_blobs")
     .set({ leased_until: atLeast(until), condemned_at: null })
     .where("digest", "=", digest)
+    .where("damaged_at", "is", null)
     .where((is) =>
       is.exists(
         is
@@ -149,7 +157,7 @@ export async function leaseShownBlob(
     )
     .returning(["size", "leased_until", "storage_key"])
     .executeTakeFirst();
-  return row && blobRow(digest, row, false);
+  return row && blobRow(digest, row, { condemned: false, damaged: false });
 }
 
 /** Shows a blob in a repository. Says whether it was not shown there before. */

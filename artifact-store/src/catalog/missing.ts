@@ -5,31 +5,39 @@ import type { Catalog } from "./schema.ts";
 const batch = 500;
 
 async function missingIn(
-  table: "store_repository_blobs" | "store_manifests",
-  catalog: Catalog,
-  repository: number,
   digests: readonly Digest[],
+  found: (some: readonly Digest[]) => Promise<readonly { readonly digest: string }[]>,
 ): Promise<Digest[]> {
   const missing = new Set(digests);
   const wanted = [...missing];
   for (let start = 0; start < wanted.length; start += batch) {
-    const rows = await catalog
-      .selectFrom(table)
-      .select("digest")
-      .where("repository_id", "=", repository)
-      .where("digest", "in", wanted.slice(start, start + batch))
-      .execute();
-    for (const row of rows) missing.delete(row.digest as Digest);
+    for (const { digest } of await found(wanted.slice(start, start + batch))) missing.delete(digest as Digest);
   }
   return [...missing];
 }
 
-/** Those of `digests` that the repository does not show. */
+/** Those of `digests` that the repository does not show, or whose bytes are known to be damaged. */
 export function missingBlobs(catalog: Catalog, repository: number, digests: readonly Digest[]): Promise<Digest[]> {
-  return missingIn("store_repository_blobs", catalog, repository, digests);
+  return missingIn(digests, (some) =>
+    catalog
+      .selectFrom("store_repository_blobs as l")
+      .innerJoin("store_blobs as b", "b.digest", "l.digest")
+      .select("l.digest")
+      .where("l.repository_id", "=", repository)
+      .where("l.digest", "in", some)
+      .where("b.damaged_at", "is", null)
+      .execute(),
+  );
 }
 
 /** Those of `digests` that are no manifests of the repository. */
 export function missingManifests(catalog: Catalog, repository: number, digests: readonly Digest[]): Promise<Digest[]> {
-  return missingIn("store_manifests", catalog, repository, digests);
+  return missingIn(digests, (some) =>
+    catalog
+      .selectFrom("store_manifests")
+      .select("digest")
+      .where("repository_id", "=", repository)
+      .where("digest", "in", some)
+      .execute(),
+  );
 }

@@ -1,4 +1,5 @@
 import type { Generated, Kysely, MigrationSet } from "@waybill/foundation/database";
+import { damageMigration } from "./damage.ts";
 import { packageMigration, type PackageTables } from "./package-tables.ts";
 import { webhookKeyMigration, webhookMigration, type WebhookTables } from "./webhook-tables.ts";
 import { placesMigration, type PlaceTables } from "./place-tables.ts";
@@ -28,6 +29,8 @@ export interface StoreTables extends PackageTables, PlaceTables, ResumableUpload
     storage_key: string | null;
     /** When a review found no reference and no lease; null: live. Any new lease makes it live again. */
     condemned_at: number | null;
+    /** When a reading found other bytes under the digest, or none; null: not that anybody knows. New bytes take it away. */
+    damaged_at: number | null;
   };
   /** Which repository may show which blob: it was uploaded or mounted there. */
   store_repository_blobs: {
@@ -287,5 +290,6 @@ export const storeMigrations: MigrationSet = {
     { name: "tag policies", sql: tagPolicies },
     webhookMigration,
     webhookKeyMigration,
+    damageMigration,
   ],
 };

@@ -54,19 +54,24 @@ export interface PackageFacts {
 
 /**
  * A blob's lines say that a repository shows it from now on, or no longer; the bytes are stored once for all, and
- * `blob.deleted`, which belongs to no tenant, says that they are not kept any more. `tag.moved` is also a tag's first line
+ * `blob.deleted`, which belongs to no tenant, says that they are not kept any more. `blob.damaged` and `blob.healed` belong to
+ * none either: a reading found that the bytes are not right, and a push brought right ones. `tag.moved` is also a tag's first line
  * (`before` is null then). A removed manifest takes its tags along in silence.
  */
 export type StoreEvent =
   | ({ readonly repository: RepositoryName } & RepositoryEvent)
   | { readonly type: "blob.deleted"; readonly digest: Digest; readonly size: number }
+  | { readonly type: "blob.damaged"; readonly digest: Digest; readonly detail: string }
+  | { readonly type: "blob.healed"; readonly digest: Digest; readonly size: number }
   | { readonly type: "class.defined"; readonly class: string }
   | { readonly type: "class.removed"; readonly class: string };
 
 /** As a line of the log: the subject is `<repository>@<digest>`, `<repository>:<tag>`, `packages/<id>`, or what belongs to no repository. */
 export function eventOf(event: StoreEvent): NewEvent {
   const { type, ...data } = event;
-  if (event.type === "blob.deleted") return { type, subject: event.digest, data };
+  if (event.type === "blob.deleted" || event.type === "blob.damaged" || event.type === "blob.healed") {
+    return { type, subject: event.digest, data };
+  }
   if (event.type === "class.defined" || event.type === "class.removed") return { type, subject: event.class, data };
   return {
     type,

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { temporaryFolder } from "@waybill/foundation/testing";
 import { describe, expect, it } from "vitest";
 import { digestOf, hexOf, type Digest } from "../digest/index.ts";
-import { startStoreServer, writeImageLayout } from "../testing/index.ts";
+import { openDoor, startStoreServer, writeImageLayout } from "../testing/index.ts";
 
 const run = promisify(execFile);
 
@@ -60,6 +60,44 @@ describe("real clients", () => {
     await expect(skopeo("inspect", "--tls-verify=false", `${registry}/acme/app:v1`)).rejects.toThrow(
       "manifest unknown",
     );
+  });
+
+  it("skopeo, which asks before it pushes, heals what a pull found damaged: a small layer and a large one", async () => {
+    await using folder = await temporaryFolder("waybill-skopeo-");
+    const door = await openDoor({}, { verifyReads: true });
+    try {
+      const image = `${door.url.replace("http://", "docker://")}/acme/app:v1`;
+      const credentials = `any:${door.tokens.admin}`;
+      const source = join(folder.path, "image");
+      const digest = await writeImageLayout(source, [randomBytes(5000), randomBytes(5_000_000)]);
+      const manifest = JSON.parse(await readFile(join(source, "blobs", "sha256", hexOf(digest)), "utf8")) as {
+        layers: { digest: Digest; size: number }[];
+      };
+      const push = ["copy", "--dest-tls-verify=false", "--dest-creds", credentials, `oci:${source}:latest`, image];
+      const pull = async (to: string): Promise<string> =>
+        await skopeo(
+          "copy",
+          "--src-tls-verify=false",
+          "--src-creds",
+          credentials,
+          image,
+          `oci:${join(folder.path, to)}`,
+        );
+      await skopeo(...push);
+      const names = await readdir(join(door.folder, "blobs"), { recursive: true });
+      // The small one first: once it was read, it is in memory.
+      for (const [index, layer] of manifest.layers.entries()) {
+        const path = join(door.folder, "blobs", names.find((name) => name.endsWith(hexOf(layer.digest))) ?? "");
+        await writeFile(path, randomBytes(layer.size));
+        await expect(pull(`broken-${index}:latest`)).rejects.toThrow();
+        expect((await door.call("HEAD", `/v2/acme/app/blobs/${layer.digest}`)).status).toBe(404);
+        await skopeo(...push);
+        await pull(`healed-${index}:latest`);
+        expect(await verifyLayout(join(folder.path, `healed-${index}`))).toBe(digest);
+      }
+    } finally {
+      await door.close();
+    }
   });
 
   it("podman pulls what skopeo pushed, and pushes it again in Docker's format", async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   freshKey,
   uploadKey,
+  VerifiedReader,
   type BlobBackend,
   type BlobKey,
   type BlobReader,
@@ -9,6 +10,7 @@ import {
 } from "../blobs/index.ts";
 import {
   blobOf,
+  clearDamage,
   ensureRepository,
   isUnwritable,
   leaseShownBlob,
@@ -30,6 +32,7 @@ import { algorithmOf, type Digest, type HashPool } from "../digest/index.ts";
 import { StoreError } from "../errors/index.ts";
 import type { RepositoryName } from "../names/index.ts";
 import type { ByteSource, Intake } from "../uploads/index.ts";
+import type { Quarantine, Reading } from "./quarantine.ts";
 
 export interface BlobStat {
   readonly digest: Digest;
@@ -51,6 +54,8 @@ export class Blobs {
   readonly #pool: HashPool;
   readonly #intake: Intake;
   readonly #writing: Writing;
+  readonly #quarantine: Quarantine;
+  readonly #verifyReads: boolean;
   readonly #leaseMs: number;
   readonly #now: () => number;
 
@@ -64,6 +69,8 @@ export class Blobs {
     readonly pool: HashPool;
     readonly intake: Intake;
     readonly writing: Writing;
+    readonly quarantine: Quarantine;
+    readonly verifyReads: boolean;
     readonly leaseMs: number;
     readonly now: () => number;
   }) {
@@ -74,6 +81,8 @@ export class Blobs {
     this.#pool = parts.pool;
     this.#intake = parts.intake;
     this.#writing = parts.writing;
+    this.#quarantine = parts.quarantine;
+    this.#verifyReads = parts.verifyReads;
     this.#leaseMs = parts.leaseMs;
     this.#now = parts.now;
   }
@@ -126,11 +135,15 @@ export class Blobs {
     also?: (tx: Catalog, blob: BlobStat) => Promise<void>,
   ): Promise<void> {
     const work = async (): Promise<void> => {
-      const key = await writer.commit(await this.#keyFor(blob.digest));
+      const { key: place, isDamaged } = await this.#placeFor(blob.digest);
+      const key = await writer.commit(place);
+      this.#quarantine.overtake(blob.digest);
       const now = this.#now();
       await this.#commits.commit(async (tx, tell) => {
         const home = await ensureRepository(tx, repository, now);
         const leasedUntil = now + this.#leaseMs;
+        // Several may push it at once, and one of them heals it.
+        if (isDamaged && (await clearDamage(tx, blob.digest))) tell({ type: "blob.healed", ...blob });
         await recordBlob(tx, { ...blob, key, leasedUntil }, now);
         await also?.(tx, blob);
         if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
@@ -146,15 +159,15 @@ export class Blobs {
    * places never under a name that was used before: a request to remove it may still be on its way, of a process that has
    * lost its lease.
    */
-  async #keyFor(digest: Digest): Promise<BlobKey> {
-    const { key, isRemoved } = await lyingUnder(this.#catalog, digest);
-    if (key !== undefined) return key;
-    return this.#backend.shared || isRemoved ? freshKey(digest) : digest;
+  async #placeFor(digest: Digest): Promise<{ readonly key: BlobKey; readonly isDamaged: boolean }> {
+    const { key, isDamaged, isRemoved } = await lyingUnder(this.#catalog, digest);
+    if (key !== undefined) return { key, isDamaged };
+    return { key: this.#backend.shared || isRemoved ? freshKey(digest) : digest, isDamaged };
   }
 
   /**
    * Shows a blob of another repository in this one, without copying. Undefined when `source` does not show it;
-   * whether the caller may look into it is for the caller to have checked.
+   * whether the caller may look into it is for the caller to have checked. Undefined also for a blob that is marked as damaged.
    * @param source the other repository, or those of which any will do
    */
   async mount(
@@ -175,32 +188,65 @@ export class Blobs {
     });
   }
 
-  /** @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN */
+  /**
+   * A blob that is marked as damaged is not there: who asks before a push is to push it.
+   * @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN
+   */
   async stat(repository: RepositoryName, digest: Digest): Promise<BlobStat> {
-    const { size } = await this.#leased(repository, digest);
+    const { size, damaged } = await this.#leased(repository, digest);
+    if (damaged) throw await this.#unknown(repository, digest);
     return { digest, size };
   }
 
-  /** @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_DAMAGED */
+  /**
+   * Where reads are verified, a stream or a copy of all its bytes fails with BLOB_DAMAGED before the last of them when they
+   * are not right.
+   * @throws StoreError NAME_UNKNOWN, BLOB_UNKNOWN, BLOB_DAMAGED
+   */
   async open(repository: RepositoryName, digest: Digest): Promise<OpenBlob> {
-    const { key, size } = await this.#leased(repository, digest);
-    const reader = await this.#backend.openBlob(key);
-    if (reader?.size === size) return { digest, size, reader };
-    await reader?.close();
-    throw new StoreError(
-      "BLOB_DAMAGED",
-      `${digest} should have ${size} bytes, ${reader === undefined ? "and is gone" : `and has ${reader.size}`}: push it again to heal it`,
-    );
+    const { key, size, damaged } = await this.#leased(repository, digest);
+    if (damaged) throw new StoreError("BLOB_DAMAGED", `${digest} was found damaged: push it again to heal it`);
+    const quarantine = this.#quarantine;
+    const reading = quarantine.begin(digest, key);
+    let isVerified = false;
+    try {
+      const reader = await this.#openBytes(reading);
+      if (reader?.size !== size) {
+        await reader?.close();
+        const found = reader === undefined ? "and is gone" : `and has ${reader.size}`;
+        const detail = `${digest} should have ${size} bytes, ${found}: push it again to heal it`;
+        await quarantine.mark(reading, detail, reader === undefined ? "none" : "other");
+        throw new StoreError("BLOB_DAMAGED", detail);
+      }
+      if (reader.held !== undefined || !this.#verifyReads) return { digest, size, reader };
+      isVerified = true;
+      const onDamage = (detail: string): Promise<void> => quarantine.mark(reading, detail);
+      const init = { digest, pool: this.#pool, onDamage, onEnd: () => quarantine.end(reading) };
+      return { digest, size, reader: new VerifiedReader(reader, init) };
+    } finally {
+      if (!isVerified) quarantine.end(reading);
+    }
+  }
+
+  /** Of small ones the digest is looked at here. */
+  async #openBytes(reading: Reading): Promise<BlobReader | undefined> {
+    try {
+      return await this.#backend.openBlob(reading.key);
+    } catch (error) {
+      if (isDamage(error)) await this.#quarantine.mark(reading, error.message);
+      throw error;
+    }
   }
 
   /** Whoever hears that it is there may rely on it. Renewed at half time, so that most questions write nothing. */
-  async #leased(repository: RepositoryName, digest: Digest): Promise<{ readonly key: BlobKey; readonly size: number }> {
+  async #leased(repository: RepositoryName, digest: Digest): Promise<Pick<BlobRow, "key" | "size" | "damaged">> {
     const now = this.#now();
     const row = await this.#recent.get(
       `${repository}@${digest}`,
       () => blobOf(this.#catalog, repository, digest),
       () => 500,
     );
+    if (row?.damaged === true) return row;
     if (row !== undefined && !row.condemned && row.leasedUntil - now >= this.#leaseMs / 2 && row.leasedUntil > now) {
       return row;
     }
@@ -233,4 +279,8 @@ export class Blobs {
       ? new StoreError("NAME_UNKNOWN", `there is no repository ${repository}`)
       : new StoreError("BLOB_UNKNOWN", `${repository} has no blob ${digest}`);
   }
+}
+
+function isDamage(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === "BLOB_DAMAGED";
 }

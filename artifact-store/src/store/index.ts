@@ -7,6 +7,7 @@ export { defaultStoreLimits, type StoreLimits } from "./limits.ts";
 export type { Collection } from "./collection.ts";
 export type { ManifestRetention, Retention } from "./retention.ts";
 export type { BlobStat, Blobs, OpenBlob } from "./blobs.ts";
+export type { BlobDamage } from "./quarantine.ts";
 export type { ManifestPage, ManifestReference, Manifests, ReferrerPage, StoredManifest } from "./manifests.ts";
 export type { Repositories, RepositoryPage } from "./repositories.ts";
 export type { ResumableUpload, ResumableUploads } from "./resumable-uploads.ts";

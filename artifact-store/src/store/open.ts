@@ -18,6 +18,7 @@ import { StoredPackages } from "./packages.ts";
 import { Repositories } from "./repositories.ts";
 import { ResumableUploads } from "./resumable-uploads.ts";
 import { Retention } from "./retention.ts";
+import { Quarantine, type BlobDamage } from "./quarantine.ts";
 import { openPlaces, type OpenPlaces, type PlaceOptions } from "./places.ts";
 import { Reserve } from "./reserve.ts";
 import { lockRoot } from "./root-lock.ts";
@@ -39,6 +40,13 @@ export interface StoreOptions extends PlaceOptions {
    * Processes that take turns on one catalog need the same.
    */
   readonly secretKeys?: string;
+  /**
+   * Whether blobs that do not fit into the memory for small ones are hashed while all of them is read, on a thread of their
+   * own, so that nobody takes wrong bytes for right ones. By default not: who reads by digest looks for himself.
+   */
+  readonly verifyReads?: boolean;
+  /** Told once of each blob that a reading found damaged, when that is written down. */
+  readonly onBlobDamage?: (damage: BlobDamage) => void;
   /** Told of a sweep or a collection in the background that failed; the next one tries again. By default a process warning. */
   readonly onSweepError?: (error: unknown) => void;
   /** Milliseconds since 1970. */
@@ -120,6 +128,14 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
   const writing = new Writing();
   const onError =
     options.onSweepError ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)));
+  const quarantine = new Quarantine({
+    commits,
+    // While blobs are on their way between two places, one that is in neither may be in one that is away.
+    isReachable: async () => relocation === undefined && (await uncached.identity()) !== undefined,
+    onDamage: options.onBlobDamage ?? (() => undefined),
+    onError,
+    now,
+  });
   const blobs = new Blobs({
     backend,
     catalog,
@@ -128,6 +144,8 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     pool,
     intake,
     writing,
+    quarantine,
+    verifyReads: options.verifyReads ?? false,
     leaseMs: limits.leaseMs,
     now,
   });

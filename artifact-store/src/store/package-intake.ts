@@ -119,7 +119,10 @@ export class PackageIntake {
       // Rows in the order in which everybody takes them.
       for (const digest of [...new Set(files.map((file) => file.digest))].toSorted()) {
         if (!(await leaseBlob(tx, digest, now + this.#limits.leaseMs))) {
-          throw new StoreError("BLOB_UNKNOWN", `${digest} was collected before it was added: send it again`);
+          throw new StoreError(
+            "BLOB_UNKNOWN",
+            `${digest} was collected, or found damaged, before it was added: send it again`,
+          );
         }
         await linkBlob(tx, row.repository_id, digest, now);
       }

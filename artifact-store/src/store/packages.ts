@@ -6,6 +6,7 @@ import {
   ensureRepository,
   findClass,
   insertPackage,
+  leaseBlob,
   linkBlob,
   manifestFacts,
   missingBlobs,
@@ -170,6 +171,9 @@ export class StoredPackages implements Packages {
       const blobs = [...new Set([config.digest, ...files.map((file) => file.digest)])];
       // Somebody may have hidden one from the repository. The package has it still, and so has its repository.
       for (const digest of await missingBlobs(tx, home, blobs)) {
+        if (!(await leaseBlob(tx, digest, now + this.#limits.leaseMs))) {
+          throw new StoreError("BLOB_DAMAGED", `the bytes of ${digest} were found damaged: add the file again`);
+        }
         await linkBlob(tx, home, digest, now);
       }
       const content = packageManifest(checkDescription(descriptionOf(row)), files, row.created_at);

@@ -9,7 +9,8 @@ import { addPlace, withPlace } from "./store-place.ts";
 const help = `
 Reads every byte of what is named, through the door that clients use, and compares it with its digest: manifests, what
 they name, and for an index all of its manifests. Without WHAT everything that you may see. Exit code 6 when something is
-missing or damaged.
+missing or damaged. In a store that no server holds, what is damaged is marked, so that nobody is promised it until it is
+pushed again; a server marks what it checks itself (--verify-reads of waybill store serve).
 
 Examples:
   waybill store verify                                     everything
@@ -32,7 +33,7 @@ export function configure(command: Command): void {
       };
       await withPlace(options, async (access) => {
         const progress = options["quiet"] === true ? undefined : progressOn(process.stderr, "verify");
-        const sums = await interruptible("Nothing was changed; run it again.", (signal) =>
+        const sums = await interruptible("Run it again.", (signal) =>
           verifyStore(access, targets, { tell, signal, ...(progress === undefined ? {} : { progress }) }),
         );
         progress?.end();

@@ -55,6 +55,12 @@ export const registrySettings = {
     pattern: /^[ -~]+$/,
     allowed: "one line of ASCII",
   }),
+  verifyReads: setting.boolean({
+    env: "ARTIFACT_STORE_VERIFY_READS",
+    flag: "verify-reads",
+    describe: "hash large blobs, too, while they are pulled, and break off when the bytes are not right",
+    default: "false",
+  }),
   webhookPrivateNetworks: setting.boolean({
     env: "ARTIFACT_STORE_WEBHOOK_PRIVATE_NETWORKS",
     flag: "webhook-private-networks",

@@ -33,11 +33,16 @@ export async function openStoreOf(
   if (!make && databaseUrl === undefined && !(await exists(url))) throw noStore(root);
   const database = await openDatabase({ url, migrations: [eventLogMigrations, storeMigrations] });
   stack.defer(() => database.close());
-  const store = await openStore({ root: folder.storePath, database, ...places, limits: { collectEveryMs: 0 } }).catch(
-    (error: unknown) => {
-      throw isLocked(error) ? held(root, error) : error;
-    },
-  );
+  const store = await openStore({
+    root: folder.storePath,
+    database,
+    ...places,
+    // So that what `waybill store verify` finds is marked.
+    verifyReads: true,
+    limits: { collectEveryMs: 0 },
+  }).catch((error: unknown) => {
+    throw isLocked(error) ? held(root, error) : error;
+  });
   stack.defer(() => store.close());
   const everything = stack.move();
   return { store, close: () => everything.disposeAsync() };

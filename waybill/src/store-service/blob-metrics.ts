@@ -1,5 +1,5 @@
-import type { BlobRequest } from "@waybill/artifact-store";
-import { Counter, Histogram, type Registry } from "@waybill/foundation/telemetry";
+import type { BlobDamage, BlobRequest } from "@waybill/artifact-store";
+import { Counter, Histogram, type Logger, type Registry } from "@waybill/foundation/telemetry";
 
 /**
  * Counts requests to S3. Operations are the few that the store sends, outcomes a handful: the number of series is bounded.
@@ -22,5 +22,21 @@ export function countBlobRequests(registry: Registry): (request: BlobRequest) =>
   return ({ operation, outcome, seconds: taken }) => {
     requests.inc({ operation, outcome });
     seconds.observe({ operation }, taken);
+  };
+}
+
+/**
+ * Counts and logs blobs that a reading found damaged, each once until it is healed.
+ * @returns what `openStore` takes as `onBlobDamage`
+ */
+export function reportBlobDamage(registry: Registry, log: Logger): (damage: BlobDamage) => void {
+  const found = new Counter({
+    name: "artifact_store_damaged_blobs_total",
+    help: "Blobs that a reading found damaged, each once until it is pushed again",
+    registers: [registry],
+  });
+  return ({ digest, detail }) => {
+    found.inc();
+    log.error({ digest }, `a blob is damaged: ${detail}`);
   };
 }

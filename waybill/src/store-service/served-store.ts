@@ -1,7 +1,7 @@
 import { openStore, type Store, type StoreOptions } from "@waybill/artifact-store";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
 import { placesOf, type CollectionSettings, type RegistrySettings } from "../settings/index.ts";
-import { countBlobRequests } from "./blob-metrics.ts";
+import { countBlobRequests, reportBlobDamage } from "./blob-metrics.ts";
 import { moveInBackground } from "./blob-move.ts";
 import { storeLimitsOf } from "./registry.ts";
 
@@ -20,6 +20,8 @@ export async function openServedStore(
     ...placesOf(settings),
     ...(settings.secretKeys === undefined ? {} : { secretKeys: settings.secretKeys }),
     onBlobRequest: countBlobRequests(registry),
+    verifyReads: settings.verifyReads,
+    onBlobDamage: reportBlobDamage(registry, log),
     limits: storeLimitsOf(settings),
   });
   stack.defer(() => store.close());
