@@ -209,6 +209,33 @@ export function describeDamage(kind: DatabaseKind, startPlace: () => Promise<Tes
       expect((await read(await store.blobs.open(home, layer))).bytes.equals(bytes)).toBe(true);
     });
 
+    it("a package is not sealed over a damaged file before that is added again", async () => {
+      const bytes = randomBytes(size);
+      const { id } = await store.packages.open({ repository: home, producer: "ci", kind: "junit" });
+      const add = () => store.packages.addFile(id, "report.bin", { chunks: new Blob([bytes]).stream() });
+      const { digest } = await add();
+      await place.tamper(digest, flipped(bytes, 1));
+      await read(await store.blobs.open(home, digest));
+      await expect(store.packages.seal(id)).rejects.toMatchObject(damaged);
+      await add();
+      expect((await store.packages.seal(id)).state).toBe("sealed");
+      const { reader } = await store.packages.openFile(id, "report.bin");
+      expect((await buffer(reader.stream())).equals(bytes)).toBe(true);
+    });
+
+    it("bytes that are gone together with their whole place are not marked: a disk that is not mounted has lost nothing", async () => {
+      const bytes = randomBytes(size);
+      const digest = await put(bytes);
+      const name = (await place.backend.identity()) ?? "";
+      await place.tamper(digest, undefined);
+      await place.forgetIdentity();
+      await expect(store.blobs.open(home, digest)).rejects.toMatchObject(damaged);
+      await place.backend.identify(name, undefined);
+      await place.tamper(digest, bytes);
+      expect((await read(await store.blobs.open(home, digest))).bytes.equals(bytes)).toBe(true);
+      expect(found).toEqual([]);
+    });
+
     it("a push that heals while the damaged bytes are being read is not marked", async () => {
       const bytes = randomBytes(size);
       const digest = await put(bytes);

@@ -21,6 +21,8 @@ export interface TestPlace extends AsyncDisposable {
   unfinishedParts(): Promise<string[]>;
   /** Replaces a blob's bytes, or puts some where the store knows of none; undefined: takes them away. */
   tamper(digest: Digest, bytes: Uint8Array | undefined): Promise<void>;
+  /** Takes away the text by which the place is known again. */
+  forgetIdentity(): Promise<void>;
 }
 
 export async function folderPlace(): Promise<TestPlace> {
@@ -46,6 +48,7 @@ export async function folderPlace(): Promise<TestPlace> {
       if (bytes === undefined) await rm(path);
       else await writeFile(path, bytes);
     },
+    forgetIdentity: () => rm(join(folder.path, "store.id")),
     async [Symbol.asyncDispose]() {
       await backend.close();
       await folder[Symbol.asyncDispose]();
@@ -92,6 +95,9 @@ export async function bucketPlace(): Promise<TestPlace> {
       const Key = `${location.prefix}blobs/${(await pathOf(digest, blobPaths)) ?? ordinaryName(digest)}`;
       if (bytes === undefined) await client.send(new DeleteObjectCommand({ Bucket, Key }));
       else await client.send(new PutObjectCommand({ Bucket, Key, Body: bytes }));
+    },
+    async forgetIdentity() {
+      await client.send(new DeleteObjectCommand({ Bucket, Key: `${location.prefix}store.id` }));
     },
     async [Symbol.asyncDispose]() {
       client.destroy();
