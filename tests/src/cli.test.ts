@@ -45,6 +45,8 @@ store audit
 store retain
 store hold
 store release
+store pin
+store unpin
 store class
 store uploads
 store export

@@ -71,6 +71,7 @@ it("every example of --help runs as it is written, but for the names of servers 
     "class",
     "retain",
     "hold",
+    "pin",
     "uploads",
     "verify",
     "audit",

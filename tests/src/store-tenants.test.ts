@@ -51,6 +51,8 @@ describe("two tenants at the command line", () => {
       ["retain", "REPOSITORY", "--class", "standard"],
       ["hold", "REPOSITORY:v1", "mine", "--why", "because"],
       ["release", "REPOSITORY:v1", "mine"],
+      ["pin", "REPOSITORY:v1", "mine", "--why", "because"],
+      ["unpin", "REPOSITORY:v1", "mine"],
       ["put", "secret.txt", "REPOSITORY:v2"],
       ["tag-policy", "judge", "REPOSITORY"],
     ]) {
@@ -77,6 +79,14 @@ describe("two tenants at the command line", () => {
     expect((await as("developer", ["release", "acme/app:v1", "x"])).code).toBe(5);
     const released = await as("acme", ["release", "acme/app:v1", "x"]);
     expect([released.code, released.stderr]).toEqual([0, ""]);
+    expect((await as("reader", ["pin", "acme/app:v1", "x", "--why", "y"])).code).toBe(5);
+    expect((await as("developer", ["pin", "acme/app:v1", "x", "--why", "y"])).code).toBe(0);
+    expect((await as("reader", ["unpin", "acme/app:v1", "x"])).code).toBe(5);
+    expect((await as("developer", ["unpin", "acme/app:v1", "x"])).code).toBe(0);
+    expect((await as("acme", ["pin", "acme/app:v1", "x", "--why", "y"])).code).toBe(0);
+    const foreign = await as("developer", ["unpin", "acme/app:v1", "x"]);
+    expect([foreign.code, foreign.stderr]).toEqual([5, expect.stringContaining("or an owner of the tenant")]);
+    expect((await as("acme", ["unpin", "acme/app:v1", "x"])).code).toBe(0);
     expect((await as("acme", ["gc"])).code).toBe(5);
     expect((await as("acme", ["gc", "--dry-run", "--save", "plan.json"])).code).toBe(5);
     expect((await as("acme", ["audit", "--quiet"])).code).toBe(5);

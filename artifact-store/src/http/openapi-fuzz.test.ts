@@ -28,6 +28,7 @@ const values: Record<string, string[]> = {
   reference: [],
   path: ["a.txt", "none/b.txt"],
   hold: ["case-7", "none"],
+  pin: ["web-7", "none"],
   class: ["standard", "brief"],
   policy: ["nightly"],
   number: ["1", "99"],

@@ -7,8 +7,18 @@ import * as is from "./retention-schemas.ts";
 
 const manifestPath = "/api/v1/repositories/{name}/manifests/{reference}";
 /** Who may undo what others rely on. */
-const owners = access.roles("admin", "ops", "tenantOwner");
+export const owners = access.roles("admin", "ops", "tenantOwner");
 const tag = "retention";
+
+/** Placing a hold or a pin: by whoever may write there. */
+const placing = {
+  method: "PUT",
+  tag,
+  access: access.everyone,
+  body: is.newReason,
+  answer: { status: 200, description: "The record.", schema: is.retention },
+  problems: [404],
+} as const;
 
 /** Retention of every manifest, whichever door it came by. A reference is a tag or a digest. */
 export const retentionOperations = {
@@ -35,17 +45,12 @@ export const retentionOperations = {
     problems: [404],
   },
   putHold: {
+    ...placing,
     id: "putHold",
-    method: "PUT",
     path: `${manifestPath}/holds/{hold}`,
-    tag,
-    access: access.everyone,
     summary: "Forbid the deletion of a manifest, by anybody",
     description: "One of the same name is replaced. Its holder is the caller.",
-    body: is.newHold,
     bodyExample: { why: "evidence in case 7" },
-    answer: { status: 200, description: "The record.", schema: is.retention },
-    problems: [404],
   },
   deleteHold: {
     id: "deleteHold",
@@ -55,6 +60,27 @@ export const retentionOperations = {
     access: owners,
     summary: "Release a hold",
     answer: { status: 204, description: "It is released." },
+    problems: [404],
+  },
+  putPin: {
+    ...placing,
+    id: "putPin",
+    path: `${manifestPath}/pins/{pin}`,
+    summary: "Keep a manifest because a machine runs it",
+    description:
+      "Nobody deletes it until the pin ends. One of the same name is replaced, that of another holder by owners of the " +
+      "tenant, operators and admins only. Its holder is the caller.",
+    bodyExample: { why: "revision 7 of app web runs this" },
+  },
+  deletePin: {
+    id: "deletePin",
+    method: "DELETE",
+    path: `${manifestPath}/pins/{pin}`,
+    tag,
+    access: access.everyone,
+    summary: "End a pin",
+    description: "Its holder ends it: machines follow what they run. Those of others: owners, operators and admins.",
+    answer: { status: 204, description: "It is ended." },
     problems: [404],
   },
   createExtension: {

@@ -80,7 +80,7 @@ export const eligibility = z
       "it. `since`: of what may go.",
   });
 
-export const newHold = z.strictObject({ why });
+export const newReason = z.strictObject({ why });
 export const newExtension = z.strictObject({ until: time, why });
 export const extended = z.object({ expiresAt: time });
 export const chosenClass = z.strictObject({ class: z.string().min(1).max(63) });

@@ -69,6 +69,42 @@ describe("why a manifest is kept", () => {
     expect((await call("PUT", `${image}/holds/x`, "acme", { why: "two\nlines" })).status).toBe(400);
   });
 
+  it("changes with a pin, which its holder renews and ends; that of another holder only an owner", async () => {
+    const why = "revision 7 of app web runs this";
+    const pinned = await call("PUT", `${image}/pins/web`, "acme", { why });
+    expect([pinned.status, await pinned.json()]).toMatchObject([
+      200,
+      { holds: [], pins: [{ name: "web", holder: "projectDev", why }] },
+    ]);
+    expect((await read(`${image}/eligibility`))["sentence"]).toBe(
+      `kept because it is pinned by projectDev (web: ${why})`,
+    );
+    const refused = await door.call("DELETE", `/v2/acme/app/manifests/${digest}`);
+    expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("pinned by projectDev")]);
+    expect((await call("PUT", `${image}/pins/web`, "acme", { why: "revision 8 runs it, too" })).status).toBe(200);
+    // A pin is no hold: each word ends its own.
+    expect((await call("DELETE", `${image}/holds/web`)).status).toBe(404);
+    expect((await call("DELETE", `${image}/pins/web`, "acmeReader")).status).toBe(403);
+    expect((await call("DELETE", `${image}/pins/web`, "acme")).status).toBe(204);
+    expect((await call("DELETE", `${image}/pins/web`, "acme")).status).toBe(404);
+
+    expect((await call("PUT", `${image}/pins/web`, "admin", { why })).status).toBe(200);
+    for (const [method, body] of [["DELETE"], ["PUT", { why: "mine from now on" }]] as const) {
+      const foreign = await call(method, `${image}/pins/web`, "acme", body);
+      expect([method, foreign.status, await foreign.json()]).toEqual([
+        method,
+        403,
+        expect.objectContaining({ code: "DENIED", detail: expect.stringContaining("pin web is admin's") as string }),
+      ]);
+    }
+    expect((await read(`${image}/retention`))["pins"]).toEqual([{ name: "web", holder: "admin", why }]);
+    expect((await call("PUT", `${image}/pins/mine`, "acme", { why })).status).toBe(200);
+    expect((await call("DELETE", `${image}/pins/mine`)).status).toBe(204);
+    expect((await call("DELETE", `${image}/pins/web`)).status).toBe(204);
+    expect((await call("PUT", `${image}/pins/x`, "acme", { why: "" })).status).toBe(400);
+    expect((await call("PUT", `${image}/pins/${"x".repeat(501)}`, "acme", { why })).status).toBe(400);
+  });
+
   it("follows the class it is put into, and extensions within the class's limit", async () => {
     const day = 86_400_000;
     const rules = { lifetimeMs: day, longestMs: 10 * day };
@@ -182,6 +218,8 @@ describe("another tenant", () => {
     ["GET", `/repositories/${repository}/manifests/v1/eligibility`],
     ["PUT", `/repositories/${repository}/manifests/v1/holds/mine`, { why: "because" }],
     ["DELETE", `/repositories/${repository}/manifests/v1/holds/mine`],
+    ["PUT", `/repositories/${repository}/manifests/v1/pins/mine`, { why: "because" }],
+    ["DELETE", `/repositories/${repository}/manifests/v1/pins/mine`],
     ["POST", `/repositories/${repository}/manifests/v1/extensions`, { until: "2030-01-01T00:00:00Z", why: "because" }],
     ["PUT", `/repositories/${repository}/manifests/v1/class`, { class: "standard" }],
     ["GET", `/repositories/${repository}/class`],

@@ -1,16 +1,18 @@
+import { permits } from "@waybill/foundation/auth";
 import { Problem } from "@waybill/foundation/errors";
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import type { RetentionClass } from "../retention/index.ts";
+import type { NamedReason, RetentionClass } from "../retention/index.ts";
 import type { Store } from "../store/index.ts";
 import { recordOf, rulesOf, verdictOf } from "./answers.ts";
 import { timeText } from "./api-schemas.ts";
 import { conditionsOf, tagged } from "./entity-tag.ts";
+import { refusal } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { existing } from "./manifests.ts";
 import { routeOf } from "./operation.ts";
-import { retentionOperations as operations } from "./retention-operations.ts";
+import { owners, retentionOperations as operations } from "./retention-operations.ts";
 import type { Action } from "./scope.ts";
 
 /** Why a manifest is kept and for how long: of packages and of images, which are the same here. */
@@ -31,6 +33,26 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
     return recordOf(repository, digest, await retention.show(repository, digest));
   }
 
+  /** Places the hold or pin that the path names, and answers the record. */
+  async function placed(c: HttpContext, kind: "hold" | "pin", { why }: { readonly why: string }) {
+    const { repository, digest } = await manifestOf(c, "push");
+    const reason = { name: c.req.param(kind) ?? "", holder: c.var.principal.subject, why };
+    if (kind === "pin") await retention.pin(repository, digest, reason, ownPin(c));
+    else await retention.hold(repository, digest, reason);
+    return await record({ repository, digest });
+  }
+
+  /** Ends the hold or pin that the path names. */
+  async function ended(c: HttpContext, kind: "hold" | "pin"): Promise<undefined> {
+    const { repository, digest } = await manifestOf(c, "push");
+    const name = c.req.param(kind) ?? "";
+    const was =
+      kind === "pin"
+        ? await retention.unpin(repository, digest, name, ownPin(c))
+        : await retention.release(repository, digest, name);
+    if (!was) throw notThere(`${repository}@${digest} has no ${kind} ${name}`);
+  }
+
   return [
     routeOf(operations.getRetention, async (c) => record(await manifestOf(c, "pull"))),
     routeOf(operations.getEligibility, async (c, { query }) => {
@@ -38,19 +60,10 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
       const at = query.at === undefined ? Date.now() : Date.parse(query.at);
       return verdictOf(repository, digest, at, await retention.eligibility(repository, digest, at));
     }),
-    routeOf(operations.putHold, async (c, { body }) => {
-      const manifest = await manifestOf(c, "push");
-      const hold = { name: c.req.param("hold") ?? "", holder: c.var.principal.subject, why: body.why };
-      await retention.hold(manifest.repository, manifest.digest, hold);
-      return await record(manifest);
-    }),
-    routeOf(operations.deleteHold, async (c) => {
-      const { repository, digest } = await manifestOf(c, "push");
-      const name = c.req.param("hold") ?? "";
-      if (!(await retention.release(repository, digest, name)))
-        throw notThere(`${repository}@${digest} has no hold ${name}`);
-      return undefined;
-    }),
+    routeOf(operations.putHold, (c, { body }) => placed(c, "hold", body)),
+    routeOf(operations.deleteHold, (c) => ended(c, "hold")),
+    routeOf(operations.putPin, (c, { body }) => placed(c, "pin", body)),
+    routeOf(operations.deletePin, (c) => ended(c, "pin")),
     routeOf(operations.createExtension, async (c, { body }) => {
       const { repository, digest } = await manifestOf(c, "push");
       const until = await retention.extend(repository, digest, {
@@ -84,6 +97,15 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
       return undefined;
     }),
   ];
+}
+
+/** A machine renews and ends its own pins; those of others are what others rely on. */
+function ownPin(c: HttpContext): (present: NamedReason) => void {
+  const { principal } = c.var;
+  return ({ name, holder }) => {
+    if (holder === principal.subject || permits(owners, principal)) return;
+    throw refusal(403, "DENIED", `pin ${name} is ${holder}'s: ${holder} ends it, or an owner of the tenant`);
+  };
 }
 
 async function classOf(store: Store, name: string): Promise<RetentionClass> {

@@ -182,9 +182,18 @@ export class Retention {
     await this.#place(repository, digest, hold, false);
   }
 
-  /** A machine's hold: "revision 7 of app X runs this". */
-  async pin(repository: RepositoryName, digest: Digest, pin: NamedReason): Promise<void> {
-    await this.#place(repository, digest, pin, true);
+  /**
+   * A machine's hold: "revision 7 of app X runs this".
+   * @param check is shown the pin that this one replaces, in the transaction that does it; when it throws, that one stays
+   * @throws StoreError MANIFEST_UNKNOWN
+   */
+  async pin(
+    repository: RepositoryName,
+    digest: Digest,
+    pin: NamedReason,
+    check?: (present: NamedReason) => void,
+  ): Promise<void> {
+    await this.#place(repository, digest, pin, true, check);
   }
 
   /** Ends a hold. Says whether there was one. @throws StoreError MANIFEST_UNKNOWN */
@@ -192,8 +201,18 @@ export class Retention {
     return await this.#release(repository, digest, name, false);
   }
 
-  async unpin(repository: RepositoryName, digest: Digest, name: string): Promise<boolean> {
-    return await this.#release(repository, digest, name, true);
+  /**
+   * Ends a pin. Says whether there was one.
+   * @param check is shown the pin in the transaction that ends it; when it throws, it stays
+   * @throws StoreError MANIFEST_UNKNOWN
+   */
+  async unpin(
+    repository: RepositoryName,
+    digest: Digest,
+    name: string,
+    check?: (present: NamedReason) => void,
+  ): Promise<boolean> {
+    return await this.#release(repository, digest, name, true, check);
   }
 
   /** @throws StoreError MANIFEST_UNKNOWN */
@@ -261,22 +280,36 @@ export class Retention {
     });
   }
 
-  async #place(repository: RepositoryName, digest: Digest, reason: NamedReason, pin: boolean): Promise<void> {
+  async #place(
+    repository: RepositoryName,
+    digest: Digest,
+    reason: NamedReason,
+    pin: boolean,
+    check?: (present: NamedReason) => void,
+  ): Promise<void> {
     const hold = {
       name: text(reason.name, "name"),
       holder: text(reason.holder, "holder"),
       why: text(reason.why, "why"),
     };
     await this.#change(repository, digest, async (tx, tell, home) => {
+      await showPresent(tx, home, digest, { pin, name: hold.name }, check);
       await placeHold(tx, home, digest, { ...hold, pin }, this.#now());
       tell({ type: pin ? "manifest.pinned" : "manifest.held", repository, digest, ...hold });
     });
   }
 
-  async #release(repository: RepositoryName, digest: Digest, name: string, pin: boolean): Promise<boolean> {
+  async #release(
+    repository: RepositoryName,
+    digest: Digest,
+    name: string,
+    pin: boolean,
+    check?: (present: NamedReason) => void,
+  ): Promise<boolean> {
     // Nothing is called like that, and no database is to be asked for it.
     if (/\p{Cc}/u.test(name) || !name.isWellFormed()) return false;
     return await this.#change(repository, digest, async (tx, tell, home) => {
+      await showPresent(tx, home, digest, { pin, name }, check);
       const was = await releaseHold(tx, home, digest, { pin, name });
       if (was) tell({ type: pin ? "manifest.unpinned" : "manifest.released", repository, digest, name });
       return was;
@@ -306,6 +339,19 @@ export class Retention {
 }
 
 type FactsOf = Promise<NonNullable<Awaited<ReturnType<typeof manifestFacts>>>>;
+
+/** Shows `check` the hold or pin of this name, if there is one. */
+async function showPresent(
+  tx: Catalog,
+  home: number,
+  digest: Digest,
+  named: { readonly pin: boolean; readonly name: string },
+  check: ((present: NamedReason) => void) | undefined,
+): Promise<void> {
+  if (check === undefined) return;
+  const present = (await holdsOf(tx, home, digest)).find(({ pin, name }) => pin === named.pin && name === named.name);
+  if (present !== undefined) check(present);
+}
 
 async function existingClass(catalog: Catalog, name: string): Promise<RetentionClass> {
   const rules = await findClass(catalog, name);

@@ -40,6 +40,8 @@ export const commandTree: readonly CommandEntry[] = [
       { name: "retain", summary: "how long something is kept", load: () => import("./store-retain.ts") },
       { name: "hold", summary: "forbid the deletion of a manifest", load: () => import("./store-hold.ts") },
       { name: "release", summary: "end a hold", load: () => import("./store-release.ts") },
+      { name: "pin", summary: "keep a manifest that a machine runs", load: () => import("./store-pin.ts") },
+      { name: "unpin", summary: "end a pin", load: () => import("./store-unpin.ts") },
       { name: "class", summary: "retention classes", load: () => import("./store-class.ts") },
       { name: "uploads", summary: "uploads that run, and how to end one", load: () => import("./store-uploads.ts") },
       {

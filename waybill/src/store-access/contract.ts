@@ -91,16 +91,21 @@ export interface UploadAccess {
   cancel(id: string): Promise<void>;
 }
 
+/** A hold or a pin; its holder is who asks. */
+export interface ReasonGiven {
+  readonly name: string;
+  readonly why: string;
+}
+
 export interface RetentionAccess {
   show(repository: RepositoryName, reference: Reference): Promise<RetentionRecord>;
   /** @param at RFC 3339; now when absent */
   eligibility(repository: RepositoryName, reference: Reference, at?: string): Promise<EligibilityVerdict>;
-  hold(
-    repository: RepositoryName,
-    reference: Reference,
-    hold: { readonly name: string; readonly why: string },
-  ): Promise<RetentionRecord>;
+  hold(repository: RepositoryName, reference: Reference, hold: ReasonGiven): Promise<RetentionRecord>;
   release(repository: RepositoryName, reference: Reference, name: string): Promise<void>;
+  /** A machine's hold. */
+  pin(repository: RepositoryName, reference: Reference, pin: ReasonGiven): Promise<RetentionRecord>;
+  unpin(repository: RepositoryName, reference: Reference, name: string): Promise<void>;
   /** @param extension until: RFC 3339 */
   extend(
     repository: RepositoryName,

@@ -7,6 +7,7 @@ export type {
   PackageListing,
   Page,
   PageAsked,
+  ReasonGiven,
   Reference,
   SimulationReport,
   StoreAccess,

@@ -15,6 +15,16 @@ export function manifestPath(repository: RepositoryName, reference: Reference): 
   return `/api/v1/repositories/${nameIn(repository)}/manifests/${textOf(reference)}`;
 }
 
+/** One hold or pin of a manifest. */
+export function reasonPath(
+  repository: RepositoryName,
+  reference: Reference,
+  kind: "holds" | "pins",
+  name: string,
+): string {
+  return `${manifestPath(repository, reference)}/${kind}/${encodeURIComponent(name)}`;
+}
+
 export function queryOf({ cursor, limit }: PageAsked): string {
   return new URLSearchParams({ limit: String(limit), ...(cursor === undefined ? {} : { cursor }) }).toString();
 }

@@ -11,7 +11,7 @@ import type {
 import { UserError } from "@waybill/foundation/errors";
 import type { Page, Reference, StoreAccess } from "./contract.ts";
 import { httpClient, type Call } from "./http-client.ts";
-import { digestIn, manifestPath, nameIn, queryOf, textOf } from "./paths.ts";
+import { digestIn, manifestPath, nameIn, queryOf, reasonPath, textOf } from "./paths.ts";
 import { remoteCollection } from "./remote-collection.ts";
 import { remotePackages } from "./remote-packages.ts";
 import { remoteTagPolicies } from "./remote-tag-policies.ts";
@@ -35,6 +35,15 @@ export function remoteAccess(server: URL, authorization: string | undefined): St
     void (await client.send({ method, path, expected }));
   const retention = (repository: RepositoryName, reference: Reference): Promise<RetentionRecord> =>
     get(`${manifestPath(repository, reference)}/retention`);
+  type Kind = "holds" | "pins";
+  const placing =
+    (kind: Kind): StoreAccess["retention"]["hold"] =>
+    (repository, reference, { name, why }) =>
+      json({ method: "PUT", path: reasonPath(repository, reference, kind, name), json: { why } });
+  const ending =
+    (kind: Kind): StoreAccess["retention"]["release"] =>
+    (repository, reference, name) =>
+      done("DELETE", reasonPath(repository, reference, kind, name), [204]);
 
   return {
     place: server.origin,
@@ -92,14 +101,10 @@ export function remoteAccess(server: URL, authorization: string | undefined): St
         get<EligibilityVerdict>(
           `${manifestPath(repository, reference)}/eligibility${at === undefined ? "" : `?at=${encodeURIComponent(at)}`}`,
         ),
-      hold: (repository, reference, { name, why }) =>
-        json({
-          method: "PUT",
-          path: `${manifestPath(repository, reference)}/holds/${encodeURIComponent(name)}`,
-          json: { why },
-        }),
-      release: (repository, reference, name) =>
-        done("DELETE", `${manifestPath(repository, reference)}/holds/${encodeURIComponent(name)}`, [204]),
+      hold: placing("holds"),
+      release: ending("holds"),
+      pin: placing("pins"),
+      unpin: ending("pins"),
       async extend(repository, reference, extension) {
         await json({ method: "POST", path: `${manifestPath(repository, reference)}/extensions`, json: extension });
         return await retention(repository, reference);

@@ -180,6 +180,23 @@ export function describeStoreAccess(
       await expect(retention.classify(home, v1, "none")).rejects.toBeInstanceOf(UserError);
     });
 
+    it("pins what runs, beside holds of the same name, and ends each by its own word", async () => {
+      const { retention } = access;
+      const why = "revision 7 of app web runs this";
+      await retention.hold(home, v1, { name: "web", why: "a lawsuit" });
+      expect(await retention.pin(home, v1, { name: "web", why })).toMatchObject({
+        holds: [{ name: "web", why: "a lawsuit" }],
+        pins: [{ name: "web", why, holder: expect.any(String) as string }],
+      });
+      await retention.release(home, v1, "web");
+      expect((await retention.eligibility(home, v1, "2099-01-01T00:00:00Z")).because).toBe("pinned");
+      await expect(retention.release(home, v1, "web")).rejects.toThrow("has no hold web");
+      await retention.unpin(home, v1, "web");
+      await expect(retention.unpin(home, v1, "web")).rejects.toBeInstanceOf(NotFoundError);
+      await expect(retention.unpin(home, v1, "web")).rejects.toThrow("has no pin web");
+      expect(await retention.show(home, v1)).toMatchObject({ holds: [], pins: [] });
+    });
+
     it("plans a collection, and runs it", async () => {
       expect(await access.collection.plan()).toMatchObject({ bytesFreed: 0, at: expect.any(String) as string });
       const done = await access.collection.run(() => undefined, new AbortController().signal);
@@ -302,6 +319,7 @@ export function describeStoreAccess(
         () => access.retention.show(home, none),
         () => access.retention.eligibility(nowhere, v1),
         () => access.retention.hold(home, none, { name: "x", why: "y" }),
+        () => access.retention.pin(home, none, { name: "x", why: "y" }),
       ]) {
         await expect(ask()).rejects.toBeInstanceOf(NotFoundError);
       }

@@ -42,6 +42,19 @@ export function localAccess(
     return await show(repository, digest);
   };
 
+  type Kind = "hold" | "pin";
+  const placing =
+    (kind: Kind): StoreAccess["retention"]["hold"] =>
+    (repository, reference, { name, why }) =>
+      changed(repository, reference, (digest) => retention[kind](repository, digest, { name, holder, why }));
+  const ending =
+    (kind: Kind): StoreAccess["retention"]["release"] =>
+    async (repository, reference, name) => {
+      const digest = await digestOf(repository, reference);
+      if (await retention[kind === "pin" ? "unpin" : "release"](repository, digest, name)) return;
+      throw new NotFoundError(`${repository}@${digest} has no ${kind} ${name}`);
+    };
+
   return told({
     place,
     content: {
@@ -111,13 +124,10 @@ export function localAccess(
         const when = at === undefined ? Date.now() : Date.parse(at);
         return verdictOf(repository, digest, when, await retention.eligibility(repository, digest, when));
       },
-      hold: (repository, reference, { name, why }) =>
-        changed(repository, reference, (digest) => retention.hold(repository, digest, { name, holder, why })),
-      release: async (repository, reference, name) => {
-        const digest = await digestOf(repository, reference);
-        if (await retention.release(repository, digest, name)) return;
-        throw new NotFoundError(`${repository}@${digest} has no hold ${name}`);
-      },
+      hold: placing("hold"),
+      release: ending("hold"),
+      pin: placing("pin"),
+      unpin: ending("pin"),
       extend: (repository, reference, { until, why }) =>
         changed(repository, reference, (digest) =>
           retention.extend(repository, digest, { until: Date.parse(until), holder, why }),
