@@ -40,7 +40,7 @@ export function configure(command: Command): void {
         if (unsound === 0) return;
         throw new UnsoundError(
           `${unsound} ${unsound === 1 ? "blob is" : "blobs are"} missing or corrupt`,
-          "Push them again: a blob that is pushed once more is healed. Else restore them from a copy.",
+          "Push them again, from where they were made or from a copy: a blob that is pushed once more is healed.",
         );
       });
     });

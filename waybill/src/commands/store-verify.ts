@@ -43,7 +43,7 @@ export function configure(command: Command): void {
         if (findings > 0) {
           throw new UnsoundError(
             `${findings} of what was read is missing or damaged`,
-            "Push it again: a blob that is pushed once more is healed. Else restore it from a copy.",
+            "Push it again, from where it was made or from a copy: a blob that is pushed once more is healed.",
           );
         }
       });
