@@ -65,6 +65,13 @@ const words: readonly (readonly [code: number, ...words: string[]])[] = [
   [4, "hold", "acme/results:none", "case-7", "--why", "a lawsuit"],
   [0, "release", "acme/results:nightly", "case-7", "--json"],
   [4, "release", "acme/results:nightly", "case-7"],
+  [0, "pin", "acme/results:nightly", "web-7", "--why", "revision 7 of app web runs this", "--json"],
+  [0, "pin", "acme/results:nightly", "web-7", "--why", "revision 8 of app web runs this"],
+  [4, "pin", "acme/results:none", "web-7", "--why", "it runs"],
+  [0, "show", "acme/results:nightly"],
+  [4, "release", "acme/results:nightly", "web-7"],
+  [0, "unpin", "acme/results:nightly", "web-7", "--json"],
+  [4, "unpin", "acme/results:nightly", "web-7"],
   [0, "get", "acme/results:nightly", "--output", "out"],
   [0, "get", "acme/results:nightly", "--output", "out.tar", "--json"],
   [1, "get", "acme/results:nightly", "--output", "out.tar"],
@@ -134,7 +141,13 @@ describe("the same words and the same answers, for a folder and for a server", (
     expect(simulated).toContain("remove-tag acme/results:nightly: may go because no rule keeps it");
     expect(simulated).toMatch(/^acme\/copy +0 +1 +-$/m);
     expect(simulated).toMatch(/^all +1 +2 +[\d.]+ [KM]?i?B$/m);
-  });
+    const shown = folder.filter((answer) => answer.startsWith("show acme/results:nightly →"));
+    expect(shown.map((answer) => /^pinned: +web-7 HOLDER: revision 8 of app web runs this$/m.test(answer))).toEqual([
+      false,
+      true,
+    ]);
+    // So many processes of the program, one after the other, on a machine that has other work, too.
+  }, 1_800_000);
 });
 
 describe.each(placeKinds)("a store in %s", (kind) => {
