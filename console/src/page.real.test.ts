@@ -171,6 +171,14 @@ describe("working with it", () => {
     expect(await page.getByText("waits for a free slot").count()).toBe(0);
   });
 
+  it("a row says how many tries of its image failed before it", async () => {
+    const { page } = await open({ ...scene("opened"), quiet: true });
+    await page
+      .locator('[data-pull="p04"] .cell-left')
+      .getByText(/, 2\sfailed\sbefore$/)
+      .waitFor();
+  });
+
   it("an opened row says why it takes so long, and when each layer waited, downloaded and unpacked", async () => {
     const { page } = await open({ ...scene("opened"), quiet: true });
     const details = page.getByRole("region", { name: /^Details of payments\/fraud-model/ });

@@ -67,9 +67,9 @@ export const PullRow = memo(function PullRow({ entry, left, age, open, fresh, ro
       <div role="cell" className={left.known ? "cell cell-left" : "cell cell-left quiet"} title={left.text}>
         <span className="clamp">
           {unbroken(left.text)}
-          {isFailing(pull) && pull.attempts !== undefined ? (
-            <span className="quiet">{`, ${unbroken(`${pull.attempts} failed`)}`}</span>
-          ) : null}
+          {pull.attempts === undefined ? null : (
+            <span className="quiet">{`, ${unbroken(`${pull.attempts} failed${isFailing(pull) ? "" : " before"}`)}`}</span>
+          )}
         </span>
       </div>
       <div role="cell" className="cell cell-pods">

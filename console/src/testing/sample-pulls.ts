@@ -35,6 +35,8 @@ interface SamplePull {
   readonly ended?: number;
   readonly error?: string;
   readonly eta?: number;
+  /** Tries that failed before it. */
+  readonly attempts?: number;
   readonly cause?: PullCause;
   readonly recording?: boolean;
 }
@@ -94,6 +96,7 @@ export function samplePull(o: SamplePull, now: number): PullStatus {
     ...(o.ended === undefined ? {} : { completedAt: at(o.ended) }),
     ...(o.error === undefined ? {} : { error: o.error }),
     ...(o.cause === undefined ? {} : { cause: o.cause }),
+    ...(o.attempts === undefined ? {} : { attempts: o.attempts }),
     pods: o.pods ?? [],
     layers,
     totalKnown: known,
@@ -212,6 +215,7 @@ export function busyPulls(now: number): PullStatus[] {
       tenant: "analytics",
       began: 38,
       eta: 214,
+      attempts: 2,
       pods: samplePods("analytics", "notebook-lena", 1, image("analytics/notebook:cuda-12.6")),
       layers: [
         layer(28, 1, "cached", { content: "debian" }),
