@@ -60,6 +60,8 @@ export async function folderPlace(): Promise<TestPlace> {
 export async function bucketPlace(): Promise<TestPlace> {
   const folder = await temporaryFolder("waybill-store-");
   const ceph = await cephBucket();
+  /** Where the objects were that a test changed: with bytes again they are to lie there. */
+  const changedNames = new Map<Digest, string>();
   const location = parseBlobLocation(ceph.url());
   if (location.kind !== "s3") throw new Error("no bucket");
   const backend = await openBlobs(location, { credentials: ceph, spools: join(folder.path, "others") });
@@ -92,7 +94,9 @@ export async function bucketPlace(): Promise<TestPlace> {
       return uploads.map(({ Key: key = "" }) => key);
     },
     async tamper(digest, bytes) {
-      const Key = `${location.prefix}blobs/${(await pathOf(digest, blobPaths)) ?? ordinaryName(digest)}`;
+      const name = (await pathOf(digest, blobPaths)) ?? changedNames.get(digest) ?? ordinaryName(digest);
+      const Key = `${location.prefix}blobs/${name}`;
+      changedNames.set(digest, name);
       if (bytes === undefined) await client.send(new DeleteObjectCommand({ Bucket, Key }));
       else await client.send(new PutObjectCommand({ Bucket, Key, Body: bytes }));
     },
