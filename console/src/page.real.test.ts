@@ -173,10 +173,8 @@ describe("working with it", () => {
 
   it("a row says how many tries of its image failed before it", async () => {
     const { page } = await open({ ...scene("opened"), quiet: true });
-    await page
-      .locator('[data-pull="p04"] .cell-left')
-      .getByText(/, 2\sfailed\sbefore$/)
-      .waitFor();
+    const left = page.locator('[data-pull="p04"] .cell-left');
+    await expect.poll(() => left.textContent()).toMatch(/, 2\sfailed\sbefore$/);
   });
 
   it("an opened row says why it takes so long, and when each layer waited, downloaded and unpacked", async () => {
