@@ -44,9 +44,11 @@ function run(command: string, parameters: readonly string[], log: string): Promi
 }
 
 async function check(script: string): Promise<Count> {
-  const code = await run("npm", ["run", "--silent", script], script.replace(":", "-"));
+  const log = script.replace(":", "-");
+  const code = await run("npm", ["run", "--silent", script], log);
   if (code === 0) return { passed: 1, failed: 0, skipped: 0 };
-  failures.push(`npm run ${script} ended with ${code}: see ${script.replace(":", "-")}.log`);
+  const said = await readFile(join(results, `${log}.log`), "utf8");
+  failures.push(shortened(`npm run ${script} ended with ${code}\n${said.trim()}`));
   return { passed: 0, failed: 1, skipped: 0 };
 }
 

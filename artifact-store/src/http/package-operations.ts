@@ -215,7 +215,9 @@ export const packageOperations = {
     tag,
     access: access.everyone,
     summary: "Forbid its deletion, by anybody",
-    description: "One of the same name is replaced. Its holder is the caller.",
+    description:
+      "One of the same name is replaced, that of another holder by owners of the tenant, operators and admins only. Its " +
+      "holder is the caller.",
     body: is.newPackageHold,
     bodyExample: { name: "case-7", why: "evidence" },
     answer: { status: 201, description: "The record of its manifest.", schema: retention },

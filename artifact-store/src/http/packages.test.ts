@@ -233,6 +233,11 @@ describe("packages over HTTP", () => {
     expect(held.json).toMatchObject({ holds: [{ name: "case-7", why: "evidence" }] });
     expect((await call("DELETE", `/packages/${id}`)).json).toMatchObject({ status: 409, code: "HELD" });
     expect((await call("DELETE", `/packages/${id}/holds/case-7`, { as: "acme" })).status).toBe(403);
+    const order = { name: "case-8", why: "a court's order" };
+    expect((await call("POST", `/packages/${id}/holds`, { as: "admin", json: order })).status).toBe(201);
+    const foreign = await call("POST", `/packages/${id}/holds`, { as: "acme", json: { ...order, why: "mine" } });
+    expect([foreign.status, foreign.json]).toMatchObject([403, { code: "DENIED" }]);
+    expect((await call("DELETE", `/packages/${id}/holds/case-8`, { as: "admin" })).status).toBe(204);
     expect((await call("DELETE", `/packages/${id}/holds/case-7`, { as: "admin" })).status).toBe(204);
     expect((await call("DELETE", `/packages/${id}/holds/case-7`, { as: "admin" })).status).toBe(404);
     const extension = { until: "2030-01-01T00:00:00Z", why: "longer" };

@@ -14,6 +14,7 @@ import { conditionsOf, tagged } from "./entity-tag.ts";
 import type { Gate } from "./gate.ts";
 import { idempotencyKey, replayed } from "./idempotency-key.ts";
 import { routeOf } from "./operation.ts";
+import { ownOnly } from "./own-only.ts";
 import { PackageBytes } from "./package-bytes.ts";
 import { packageOperations as operations } from "./package-operations.ts";
 import { labelsOf, type packageSchema } from "./package-schemas.ts";
@@ -133,7 +134,7 @@ export function packageRoutes(store: Store, gate: Gate, log: Logger): HttpRoute[
     }),
     routeOf(operations.holdPackage, async (c, { body }) => {
       const { repository, digest } = await manifestOf(c, "push");
-      await retention.hold(repository, digest, { ...body, holder: c.var.principal.subject });
+      await retention.hold(repository, digest, { ...body, holder: c.var.principal.subject }, ownOnly(c, "hold"));
       return recordOf(repository, digest, await retention.show(repository, digest));
     }),
     routeOf(operations.releasePackage, async (c) => {

@@ -49,7 +49,9 @@ export const retentionOperations = {
     id: "putHold",
     path: `${manifestPath}/holds/{hold}`,
     summary: "Forbid the deletion of a manifest, by anybody",
-    description: "One of the same name is replaced. Its holder is the caller.",
+    description:
+      "One of the same name is replaced, that of another holder by owners of the tenant, operators and admins only. Its " +
+      "holder is the caller.",
     bodyExample: { why: "evidence in case 7" },
   },
   deleteHold: {

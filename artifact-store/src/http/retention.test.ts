@@ -66,6 +66,14 @@ describe("why a manifest is kept", () => {
     expect((await call("DELETE", `${image}/holds/case-7`)).status).toBe(204);
     expect((await call("DELETE", `${image}/holds/case-7`)).status).toBe(404);
     expect((await call("PUT", `${image}/holds/x`, "acme", { why: "" })).status).toBe(400);
+
+    expect((await call("PUT", `${image}/holds/case-8`, "admin", { why: "a court's order" })).status).toBe(200);
+    const foreign = await call("PUT", `${image}/holds/case-8`, "acme", { why: "mine from now on" });
+    expect([foreign.status, await foreign.json()]).toMatchObject([403, { code: "DENIED" }]);
+    expect((await read(`${image}/retention`))["holds"]).toEqual([
+      { name: "case-8", holder: "admin", why: "a court's order" },
+    ]);
+    expect((await call("DELETE", `${image}/holds/case-8`)).status).toBe(204);
     expect((await call("PUT", `${image}/holds/x`, "acme", { why: "two\nlines" })).status).toBe(400);
   });
 

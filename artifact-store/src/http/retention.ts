@@ -1,18 +1,17 @@
-import { permits } from "@waybill/foundation/auth";
 import { Problem } from "@waybill/foundation/errors";
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import type { Digest } from "../digest/index.ts";
 import type { RepositoryName } from "../names/index.ts";
-import type { NamedReason, RetentionClass } from "../retention/index.ts";
+import type { RetentionClass } from "../retention/index.ts";
 import type { Store } from "../store/index.ts";
 import { recordOf, rulesOf, verdictOf } from "./answers.ts";
 import { timeText } from "./api-schemas.ts";
 import { conditionsOf, tagged } from "./entity-tag.ts";
-import { refusal } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { existing } from "./manifests.ts";
 import { routeOf } from "./operation.ts";
-import { owners, retentionOperations as operations } from "./retention-operations.ts";
+import { ownOnly } from "./own-only.ts";
+import { retentionOperations as operations } from "./retention-operations.ts";
 import type { Action } from "./scope.ts";
 
 /** Why a manifest is kept and for how long: of packages and of images, which are the same here. */
@@ -37,8 +36,7 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
   async function placed(c: HttpContext, kind: "hold" | "pin", { why }: { readonly why: string }) {
     const { repository, digest } = await manifestOf(c, "push");
     const reason = { name: c.req.param(kind) ?? "", holder: c.var.principal.subject, why };
-    if (kind === "pin") await retention.pin(repository, digest, reason, ownPin(c));
-    else await retention.hold(repository, digest, reason);
+    await retention[kind](repository, digest, reason, ownOnly(c, kind));
     return await record({ repository, digest });
   }
 
@@ -48,7 +46,7 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
     const name = c.req.param(kind) ?? "";
     const was =
       kind === "pin"
-        ? await retention.unpin(repository, digest, name, ownPin(c))
+        ? await retention.unpin(repository, digest, name, ownOnly(c, kind))
         : await retention.release(repository, digest, name);
     if (!was) throw notThere(`${repository}@${digest} has no ${kind} ${name}`);
   }
@@ -97,15 +95,6 @@ export function retentionRoutes(store: Store, gate: Gate): HttpRoute[] {
       return undefined;
     }),
   ];
-}
-
-/** A machine renews and ends its own pins; those of others are what others rely on. */
-function ownPin(c: HttpContext): (present: NamedReason) => void {
-  const { principal } = c.var;
-  return ({ name, holder }) => {
-    if (holder === principal.subject || permits(owners, principal)) return;
-    throw refusal(403, "DENIED", `pin ${name} is ${holder}'s: ${holder} ends it, or an owner of the tenant`);
-  };
 }
 
 async function classOf(store: Store, name: string): Promise<RetentionClass> {

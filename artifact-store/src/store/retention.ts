@@ -177,9 +177,18 @@ export class Retention {
     });
   }
 
-  /** Forbids deletion, by anybody, until it is released. One of the same name is replaced. @throws StoreError MANIFEST_UNKNOWN */
-  async hold(repository: RepositoryName, digest: Digest, hold: NamedReason): Promise<void> {
-    await this.#place(repository, digest, hold, false);
+  /**
+   * Forbids deletion, by anybody, until it is released. One of the same name is replaced.
+   * @param check is shown the hold that this one replaces, in the transaction that does it; when it throws, that one stays
+   * @throws StoreError MANIFEST_UNKNOWN
+   */
+  async hold(
+    repository: RepositoryName,
+    digest: Digest,
+    hold: NamedReason,
+    check?: (present: NamedReason) => void,
+  ): Promise<void> {
+    await this.#place(repository, digest, hold, false, check);
   }
 
   /**
