@@ -2,7 +2,7 @@ import { processFigures } from "../process-figures.ts";
 import type { RegistryClient } from "./client.ts";
 import { registryClient } from "./client.ts";
 import type { Peer } from "./peers.ts";
-import { warmMemory } from "./warm-memory.ts";
+import { readyPages } from "./ready-pages.ts";
 
 /** Something that is done to each program in turn. */
 export interface Work {
@@ -63,7 +63,7 @@ export async function compare(peers: readonly Peer[], works: readonly Work[], ro
       for (const peer of round % 2 === 0 ? peers : [...peers].reverse()) {
         const client = clients.get(peer);
         if (client === undefined) continue;
-        if (work.freshMiB !== undefined) await warmMemory(work.freshMiB * 1.25);
+        if (work.freshMiB !== undefined) await readyPages(work.freshMiB * 1.25);
         const before = await processFigures(peer.pid);
         const startedAt = performance.now();
         const done = await work.run(client, round);
