@@ -19,8 +19,14 @@ describe("who a request comes from", () => {
     ["the proxy that passed on what is no address", "10.1.2.3", "198.51.100.1, unknown, 10.9.9.9", "10.9.9.9"],
     ["nobody's word, when the nearest is no address", "10.1.2.3", "198.51.100.1, <script>", "10.1.2.3"],
     ["an address without its port", "10.1.2.3", "198.51.100.1:4711", "198.51.100.1"],
-    ["an IPv6 address", "fd00::1", "2001:DB8::7", "2001:db8::7"],
-    ["an IPv6 address in brackets", "fd00::1", "[2001:db8::7]:4711", "2001:db8::7"],
+    ["the /64 of an IPv6 address", "fd00::1", "2001:DB8:0:7::7", "2001:db8:0:7::/64"],
+    ["the /64 of one in brackets", "fd00::1", "[2001:db8:0:7:8:9:a:b]:4711", "2001:db8:0:7::/64"],
+    ["the /64 of the peer", "2001:db8:0:7:8:9:a:b", undefined, "2001:db8:0:7::/64"],
+    ["the /64 of a peer with a zone", "fe80::1%eth0", undefined, "fe80:0:0:0::/64"],
+    ["the /64 of one that ends with an IPv4 address", "64:ff9b:1:2:3:4:192.0.2.7", undefined, "64:ff9b:1:2::/64"],
+    ["the /64 of this machine", "::1", undefined, "0:0:0:0::/64"],
+    ["an IPv4 address in hexadecimal", "::ffff:c633:6401", undefined, "198.51.100.1"],
+    ["an IPv4 address in long hexadecimal", "0:0:0:0:0:FFFF:0a01:203", "198.51.100.1", "198.51.100.1"],
     ["an IPv4 address that a listener on IPv6 sees", "::ffff:10.1.2.3", "::ffff:198.51.100.1", "198.51.100.1"],
     ["no address with a zone", "10.1.2.3", "fe80::1%eth0", "10.1.2.3"],
     ["the peer, when the header is empty", "10.1.2.3", " , ,", "10.1.2.3"],
@@ -41,6 +47,23 @@ describe("who a request comes from", () => {
         },
       ),
     ));
+
+  it("is one for all addresses of a /64, and another for the next one, however they are written", () => {
+    const group = fc.integer({ min: 0, max: 0xffff });
+    const written = (groups: readonly number[]): string => groups.map((one) => one.toString(16)).join(":");
+    // The last group of the network part is not 0: else IPv4 addresses could be meant.
+    const network = fc.tuple(group, group, group, fc.integer({ min: 1, max: 0xfffe }));
+    fc.assert(
+      fc.property(network, fc.tuple(group, group, group, group), group, (front, back, other) => {
+        const client = clientOf(written([...front, ...back]), undefined);
+        expect(client).toBe(`${written(front)}::/64`);
+        expect(clientOf(`${written(front)}::${other.toString(16)}`, undefined)).toBe(client);
+        const [a, b, c, d] = front;
+        expect(clientOf(`${written([a, b, c, d + 1])}::1`, undefined)).not.toBe(client);
+      }),
+      { seed: 64 },
+    );
+  });
 
   it("is found among the nearest parts of a header, however long it is", () => {
     const long = `${"10.1.0.1,".repeat(100_000)}10.1.0.2`;
@@ -65,6 +88,18 @@ describe("the limits of clients behind a proxy", () => {
     };
     expect(await statusesOf(oneClient)).toContain(429);
     expect(new Set((await statusesOf(manyClients)).filter((_, time) => time !== 1))).toEqual(new Set([200]));
+  });
+
+  it("are one for all addresses of a client's /64, and each network's own", async () => {
+    const running = await runningServer({ limits, trustedProxies: loopback });
+    const statusesOf = async (address: (time: number) => string): Promise<number[]> => {
+      const statuses: number[] = [];
+      for (const time of times)
+        statuses.push((await running.get("/api/v1/nodes", { "x-forwarded-for": address(time) })).status);
+      return statuses;
+    };
+    expect(await statusesOf((time) => `2001:db8:0:1::${time + 1}`)).toContain(429);
+    expect(new Set(await statusesOf((time) => `2001:db8:1:${time}::1`))).toEqual(new Set([200]));
   });
 
   it("are one for all when it is not: anybody could write the header", async () => {
