@@ -20,24 +20,29 @@ it("a server with --verify-reads breaks off, counts, logs and heals", async () =
   await place.good(["put", "precious", "acme/precious:v1"]);
   const hex = await damage(place, bytes);
   const blob = `${server.url}/v2/acme/precious/blobs/sha256:${hex}`;
-  const counted = async (): Promise<string | undefined> =>
-    /^artifact_store_damaged_blobs_total (\d+)$/m.exec(await (await fetch(server.metricsUrl)).text())?.[1];
-  expect(await counted()).toBe("0");
+  const counted = async (): Promise<(string | undefined)[]> => {
+    const metrics = await (await fetch(server.metricsUrl)).text();
+    const counts = ["damaged", "healed"].map((what) => new RegExp(`^artifact_store_${what}_blobs_total (\\d+)$`, "m"));
+    return counts.map((count) => count.exec(metrics)?.[1]);
+  };
+  expect(await counted()).toEqual(["0", "0"]);
   await expect((await fetch(blob)).arrayBuffer()).rejects.toThrow();
   expect((await fetch(blob, { method: "HEAD" })).status).toBe(404);
   expect((await fetch(blob)).status).toBe(500);
-  expect(await counted()).toBe("1");
-  const lines = await until("the line in the log", () => {
-    const found = server
-      .output()
-      .split("\n")
-      .filter((line) => line.includes("a blob is damaged"));
-    return found.length === 0 ? undefined : found;
-  });
-  expect(lines).toEqual([expect.stringContaining(hex)]);
+  expect(await counted()).toEqual(["1", "0"]);
+  const logged = (what: string): Promise<string[]> =>
+    until(`the line in the log: ${what}`, () => {
+      const found = server
+        .output()
+        .split("\n")
+        .filter((line) => line.includes(what));
+      return found.length === 0 ? undefined : found;
+    });
+  expect(await logged("a blob is damaged")).toEqual([expect.stringContaining(hex)]);
   await place.good(["put", "precious", "acme/precious:v2"]);
   await place.good(["verify"]);
-  expect(await counted()).toBe("1");
+  expect(await counted()).toEqual(["1", "1"]);
+  expect(await logged("a damaged blob is healed")).toEqual([expect.stringContaining(hex)]);
 });
 
 it("`verify` of a folder marks what it finds, and the next push heals it", async () => {

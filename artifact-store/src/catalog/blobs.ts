@@ -64,29 +64,25 @@ export async function keyOfBlob(catalog: Catalog, digest: Digest): Promise<BlobK
 const underDigest = preparedQuery(["digest"], (catalog: Catalog, parameter: { digest: string }) =>
   catalog
     .selectFrom("store_blobs")
-    .select(["storage_key", sql<number>`0`.as("removed"), "damaged_at"])
+    .select(["storage_key", sql<number>`0`.as("removed")])
     .where("digest", "=", parameter.digest)
     .unionAll(
       catalog
         .selectFrom("store_removals")
-        .select(["storage_key", sql<number>`1`.as("removed"), sql<number | null>`null`.as("damaged_at")])
+        .select(["storage_key", sql<number>`1`.as("removed")])
         .where("storage_key", "=", parameter.digest),
     ),
 );
 
-/**
- * Where the bytes of a digest lie, if it is named, and whether they are known to be damaged; and whether bytes that have the
- * digest itself as key are being removed.
- */
+/** Where the bytes of a digest lie, if it is named; and whether bytes that have the digest itself as key are being removed. */
 export async function lyingUnder(
   catalog: Catalog,
   digest: Digest,
-): Promise<{ readonly key: BlobKey | undefined; readonly isDamaged: boolean; readonly isRemoved: boolean }> {
+): Promise<{ readonly key: BlobKey | undefined; readonly isRemoved: boolean }> {
   const rows = await underDigest(catalog, { digest });
   const named = rows.find((row) => row.removed === 0);
   return {
     key: named && ((named.storage_key ?? digest) as BlobKey),
-    isDamaged: named !== undefined && named.damaged_at !== null,
     isRemoved: rows.some((row) => row.removed === 1),
   };
 }
@@ -95,12 +91,13 @@ export async function lyingUnder(
  * Names a blob that is durable in the backend, and leases it. One that is named already gets the new bytes, so that a
  * damaged one heals wherever they lie, lives again if it was condemned, and its lease grows. Bytes that lay elsewhere are
  * removed when nobody reads them any more, which is taken to be at the end of the new lease.
+ * @returns whether it was marked as damaged until now
  */
 export async function recordBlob(
   tx: Catalog,
   blob: { readonly digest: Digest; readonly size: number; readonly leasedUntil: number; readonly key: BlobKey },
   now: number,
-): Promise<void> {
+): Promise<boolean> {
   const key = blob.key === blob.digest ? null : blob.key;
   const { digest, size } = blob;
   const made = await tx
@@ -109,16 +106,19 @@ export async function recordBlob(
     .onConflict((conflict) => conflict.doNothing())
     .returning("digest")
     .executeTakeFirst();
-  if (made !== undefined) return;
-  const before = await tx
+  if (made !== undefined) return false;
+  const named = tx
     .updateTable("store_blobs")
     .set({ leased_until: atLeast(blob.leasedUntil), condemned_at: null, damaged_at: null })
     .where("digest", "=", digest)
-    .returning("storage_key")
-    .executeTakeFirstOrThrow();
-  if (before.storage_key === key) return;
-  await tx.updateTable("store_blobs").set({ storage_key: key }).where("digest", "=", digest).execute();
-  await recordRemoval(tx, { key: (before.storage_key ?? digest) as BlobKey, size }, now, blob.leasedUntil);
+    .returning("storage_key");
+  const sound = await named.where("damaged_at", "is", null).executeTakeFirst();
+  const before = sound ?? (await named.executeTakeFirstOrThrow());
+  if (before.storage_key !== key) {
+    await tx.updateTable("store_blobs").set({ storage_key: key }).where("digest", "=", digest).execute();
+    await recordRemoval(tx, { key: (before.storage_key ?? digest) as BlobKey, size }, now, blob.leasedUntil);
+  }
+  return sound === undefined;
 }
 
 /** Leases a blob that is named; a condemned one lives again. False when it is not named, or no longer, or damaged. */

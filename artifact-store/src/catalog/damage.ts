@@ -27,15 +27,3 @@ export async function markDamaged(
     .executeTakeFirst();
   return marked !== undefined;
 }
-
-/** Takes the mark away, for new bytes. Says whether there was one. */
-export async function clearDamage(tx: Catalog, digest: Digest): Promise<boolean> {
-  const cleared = await tx
-    .updateTable("store_blobs")
-    .set({ damaged_at: null })
-    .where("digest", "=", digest)
-    .where("damaged_at", "is not", null)
-    .returning("digest")
-    .executeTakeFirst();
-  return cleared !== undefined;
-}

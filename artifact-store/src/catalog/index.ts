@@ -17,7 +17,7 @@ export {
   unlinkBlob,
   type BlobRow,
 } from "./blobs.ts";
-export { clearDamage, markDamaged } from "./damage.ts";
+export { markDamaged } from "./damage.ts";
 export {
   blobState,
   condemnBlob,

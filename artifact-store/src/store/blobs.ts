@@ -10,7 +10,6 @@ import {
 } from "../blobs/index.ts";
 import {
   blobOf,
-  clearDamage,
   ensureRepository,
   isUnwritable,
   leaseShownBlob,
@@ -135,20 +134,21 @@ export class Blobs {
     also?: (tx: Catalog, blob: BlobStat) => Promise<void>,
   ): Promise<void> {
     const work = async (): Promise<void> => {
-      const { key: place, isDamaged } = await this.#placeFor(blob.digest);
-      const key = await writer.commit(place);
+      const key = await writer.commit(await this.#placeFor(blob.digest));
       this.#quarantine.overtake(blob.digest);
       const now = this.#now();
-      await this.#commits.commit(async (tx, tell) => {
+      const isHealed = await this.#commits.commit(async (tx, tell) => {
         const home = await ensureRepository(tx, repository, now);
         const leasedUntil = now + this.#leaseMs;
         // Several may push it at once, and one of them heals it.
-        if (isDamaged && (await clearDamage(tx, blob.digest))) tell({ type: "blob.healed", ...blob });
-        await recordBlob(tx, { ...blob, key, leasedUntil }, now);
+        const healed = await recordBlob(tx, { ...blob, key, leasedUntil }, now);
+        if (healed) tell({ type: "blob.healed", ...blob });
         await also?.(tx, blob);
         if (await linkBlob(tx, home, blob.digest, now)) tell({ type: "blob.stored", repository, ...blob });
         await reviewBlob(tx, blob.digest, leasedUntil);
+        return healed;
       });
+      if (isHealed) this.#quarantine.released(blob.digest);
     };
     // The bytes may end up under the upload's own name: nobody may take them for left over either.
     await this.#writing.write(blob.digest, () => this.#writing.write(uploadKey(stage), work));
@@ -159,10 +159,9 @@ export class Blobs {
    * places never under a name that was used before: a request to remove it may still be on its way, of a process that has
    * lost its lease.
    */
-  async #placeFor(digest: Digest): Promise<{ readonly key: BlobKey; readonly isDamaged: boolean }> {
-    const { key, isDamaged, isRemoved } = await lyingUnder(this.#catalog, digest);
-    if (key !== undefined) return { key, isDamaged };
-    return { key: this.#backend.shared || isRemoved ? freshKey(digest) : digest, isDamaged };
+  async #placeFor(digest: Digest): Promise<BlobKey> {
+    const { key, isRemoved } = await lyingUnder(this.#catalog, digest);
+    return key ?? (this.#backend.shared || isRemoved ? freshKey(digest) : digest);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { testDatabaseUrl, type DatabaseKind, type TestDatabase } from "@waybill/foundation/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { digestOf, type Digest, type DigestAlgorithm } from "../digest/index.ts";
@@ -29,12 +30,14 @@ export function describeDamage(kind: DatabaseKind, startPlace: () => Promise<Tes
     let database: TestDatabase;
     let store: Store;
     let found: BlobDamage[];
+    let healed: Digest[];
     const open = (options: Partial<StoreOptions> = {}): Promise<Store> =>
       openStore({
         ...place.options,
         database: database.url,
         verifyReads: true,
         onBlobDamage: (damage) => found.push(damage),
+        onBlobHealed: (digest) => healed.push(digest),
         limits: { collectEveryMs: 0 },
         ...options,
       });
@@ -45,6 +48,7 @@ export function describeDamage(kind: DatabaseKind, startPlace: () => Promise<Tes
 
     beforeEach(async () => {
       found = [];
+      healed = [];
       place = await startPlace();
       database = await testDatabaseUrl(kind);
       store = await open();
@@ -73,9 +77,11 @@ export function describeDamage(kind: DatabaseKind, startPlace: () => Promise<Tes
         return { bytes: Buffer.concat(pieces), error };
       }
     };
-    const told = async (): Promise<string[]> => {
+    const told = async (of?: Digest): Promise<string[]> => {
       const events = await store.events.read({ after: 0, limit: 1000 });
-      return events.filter(({ type }) => ["blob.damaged", "blob.healed"].includes(type)).map(({ type }) => type);
+      return events
+        .filter(({ type, subject }) => ["blob.damaged", "blob.healed"].includes(type) && (of ?? subject) === subject)
+        .map(({ type }) => type);
     };
 
     it.each<[string, number, DigestAlgorithm]>([
@@ -180,6 +186,27 @@ export function describeDamage(kind: DatabaseKind, startPlace: () => Promise<Tes
       }
       expect(await store.blobs.mount(third, digest, home)).toEqual({ digest, size });
       expect(await told()).toEqual(["blob.damaged", "blob.healed"]);
+      expect(healed).toEqual([digest]);
+    });
+
+    it("whenever a mark comes beside pushes, its end is told as well, and once", async () => {
+      // Small ones are looked at when they are opened, large ones at their end: marks come early and late.
+      const blobs = Array.from({ length: 24 }, (_, at) => randomBytes(at % 6 === 0 ? size : 5000));
+      const digests = await Promise.all(blobs.map((bytes) => put(bytes)));
+      for (const [at, bytes] of blobs.entries()) await place.tamper(digests[at]!, flipped(bytes, 3));
+      await Promise.all(
+        blobs.map(async (bytes, at) => {
+          const reading = store.blobs.open(home, digests[at]!).then(read, () => undefined);
+          for (let turns = at % 8; turns > 0; turns--) await nextTurn();
+          await Promise.all([put(bytes), put(bytes, other), reading]);
+        }),
+      );
+      for (const digest of digests) {
+        const marks = found.filter((damage) => damage.digest === digest).length;
+        expect(await told(digest)).toEqual(Array.from({ length: marks }, () => ["blob.damaged", "blob.healed"]).flat());
+        expect(healed.filter((one) => one === digest)).toHaveLength(marks);
+        expect((await store.blobs.stat(home, digest)).digest).toBe(digest);
+      }
     });
 
     it("a manifest may not name a damaged blob before it is healed; one that does already keeps it through a collection", async () => {

@@ -4,7 +4,7 @@ import { openDatabase, type Database } from "@waybill/foundation/database";
 import { createEventLog, eventLogMigrations, type EventLog } from "@waybill/foundation/eventlog";
 import { Commits, RecentAnswers, storeMigrations, type StoreTables } from "../catalog/index.ts";
 import { Collector, Writing } from "../collection/index.ts";
-import { HashPool } from "../digest/index.ts";
+import { HashPool, type Digest } from "../digest/index.ts";
 import { storeEventStream } from "../events/index.ts";
 import type { Packages } from "../packages/index.ts";
 import type { Relocation } from "../relocation/index.ts";
@@ -47,6 +47,8 @@ export interface StoreOptions extends PlaceOptions {
   readonly verifyReads?: boolean;
   /** Told once of each blob that a reading found damaged, when that is written down. */
   readonly onBlobDamage?: (damage: BlobDamage) => void;
+  /** Told once of each such blob that a push healed, when that is written down. */
+  readonly onBlobHealed?: (digest: Digest) => void;
   /** Told of a sweep or a collection in the background that failed; the next one tries again. By default a process warning. */
   readonly onSweepError?: (error: unknown) => void;
   /** Milliseconds since 1970. */
@@ -133,6 +135,7 @@ async function openParts(root: string, options: StoreOptions, unlock: () => void
     // While blobs are on their way between two places, one that is in neither may be in one that is away.
     isReachable: async () => relocation === undefined && (await uncached.identity()) !== undefined,
     onDamage: options.onBlobDamage ?? (() => undefined),
+    onHealed: options.onBlobHealed ?? (() => undefined),
     onError,
     now,
   });

@@ -29,6 +29,7 @@ export class Quarantine {
   readonly #commits: Commits;
   readonly #isReachable: () => Promise<boolean>;
   readonly #onDamage: (damage: BlobDamage) => void;
+  readonly #onHealed: (digest: Digest) => void;
   readonly #onError: (error: unknown) => void;
   readonly #now: () => number;
   readonly #readings = new Map<Digest, Set<Reading>>();
@@ -39,6 +40,8 @@ export class Quarantine {
     readonly isReachable: () => Promise<boolean>;
     /** Told once of each blob that is marked, after the commit. */
     readonly onDamage: (damage: BlobDamage) => void;
+    /** Told once of each mark that a push took away, after the commit. */
+    readonly onHealed: (digest: Digest) => void;
     /** Told of a mark that could not be made; the next reading tries again. */
     readonly onError: (error: unknown) => void;
     readonly now: () => number;
@@ -46,6 +49,7 @@ export class Quarantine {
     this.#commits = parts.commits;
     this.#isReachable = parts.isReachable;
     this.#onDamage = parts.onDamage;
+    this.#onHealed = parts.onHealed;
     this.#onError = parts.onError;
     this.#now = parts.now;
   }
@@ -69,6 +73,11 @@ export class Quarantine {
   /** A push has put bytes of this digest in place, and is about to commit. */
   overtake(digest: Digest): void {
     for (const reading of this.#readings.get(digest) ?? []) reading.isOvertaken = true;
+  }
+
+  /** The commit of a push has taken the mark away. */
+  released(digest: Digest): void {
+    this.#onHealed(digest);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { BlobDamage, BlobRequest } from "@waybill/artifact-store";
+import type { BlobDamage, BlobRequest, Digest } from "@waybill/artifact-store";
 import { Counter, Histogram, type Logger, type Registry } from "@waybill/foundation/telemetry";
 
 /**
@@ -38,5 +38,21 @@ export function reportBlobDamage(registry: Registry, log: Logger): (damage: Blob
   return ({ digest, detail }) => {
     found.inc();
     log.error({ digest }, `a blob is damaged: ${detail}`);
+  };
+}
+
+/**
+ * Counts and logs blobs that were damaged and that a push healed.
+ * @returns what `openStore` takes as `onBlobHealed`
+ */
+export function reportBlobHealed(registry: Registry, log: Logger): (digest: Digest) => void {
+  const healed = new Counter({
+    name: "artifact_store_healed_blobs_total",
+    help: "Blobs that were found damaged and that a push healed",
+    registers: [registry],
+  });
+  return (digest) => {
+    healed.inc();
+    log.info({ digest }, "a damaged blob is healed: its bytes were pushed again");
   };
 }

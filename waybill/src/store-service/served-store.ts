@@ -1,7 +1,7 @@
 import { openStore, type Store, type StoreOptions } from "@waybill/artifact-store";
 import type { Logger, Registry } from "@waybill/foundation/telemetry";
 import { placesOf, type CollectionSettings, type RegistrySettings } from "../settings/index.ts";
-import { countBlobRequests, reportBlobDamage } from "./blob-metrics.ts";
+import { countBlobRequests, reportBlobDamage, reportBlobHealed } from "./blob-metrics.ts";
 import { moveInBackground } from "./blob-move.ts";
 import { storeLimitsOf } from "./registry.ts";
 
@@ -22,6 +22,7 @@ export async function openServedStore(
     onBlobRequest: countBlobRequests(registry),
     verifyReads: settings.verifyReads,
     onBlobDamage: reportBlobDamage(registry, log),
+    onBlobHealed: reportBlobHealed(registry, log),
     limits: storeLimitsOf(settings),
   });
   stack.defer(() => store.close());
