@@ -3,8 +3,8 @@ import { damageMigration } from "./damage.ts";
 import { packageMigration, type PackageTables } from "./package-tables.ts";
 import { webhookKeyMigration, webhookMigration, type WebhookTables } from "./webhook-tables.ts";
 import { placesMigration, type PlaceTables } from "./place-tables.ts";
-import { tagPolicies, type TagPolicyTables } from "./tag-policies.ts";
-import { resumableUploads, type ResumableUploadTables } from "./resumable-uploads.ts";
+import { tagPolicies, type TagPolicyTables } from "./tag-policy-tables.ts";
+import { resumableUploads, type ResumableUploadTables } from "./resumable-upload-tables.ts";
 
 /** Times are milliseconds since 1970. Digests and names are text in their checked form. */
 export interface StoreTables extends PackageTables, PlaceTables, ResumableUploadTables, TagPolicyTables, WebhookTables {

@@ -10,23 +10,6 @@ export interface TagPolicy {
   readonly rules: TagRules;
 }
 
-/** The table, for the schema. */
-export interface TagPolicyTables {
-  store_tag_policies: {
-    name: string;
-    matching: string;
-    /** `TagRules` as JSON. */
-    rules: string;
-  };
-}
-
-export const tagPolicies = `
-    create table store_tag_policies (
-      name text primary key,
-      matching text not null,
-      rules text not null
-    )`;
-
 export async function allTagPolicies(catalog: Catalog): Promise<TagPolicy[]> {
   const rows = await catalog.selectFrom("store_tag_policies").selectAll().orderBy("name").execute();
   return rows.map(({ name, matching, rules }) => ({ name, matching, rules: JSON.parse(rules) as TagRules }));

@@ -1,6 +1,6 @@
 import { seesAllTenants, type Principal } from "@waybill/foundation/auth";
 import { Problem } from "@waybill/foundation/errors";
-import { isNamespaceOf } from "./pods/index.ts";
+import { isNamespaceOf } from "./tenant-namespaces.ts";
 
 /** What a reader may and wants to see. */
 export interface ReaderFilter {

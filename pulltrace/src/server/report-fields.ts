@@ -1,6 +1,11 @@
 import { withoutSecrets } from "../answers/index.ts";
 import { printable } from "./printable.ts";
-import type { ReportFault } from "./report.ts";
+
+/** A place in the report (JSON pointer, RFC 6901) and what is wrong there. */
+export interface ReportFault {
+  readonly pointer: string;
+  readonly detail: string;
+}
 
 export type Fields = Readonly<Record<string, unknown>>;
 

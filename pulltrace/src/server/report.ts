@@ -9,13 +9,16 @@ import {
 import { keyOf } from "./identity.ts";
 import type { ServerLimits } from "./limits.ts";
 import { withDownloadsGathered } from "./older-downloads.ts";
-import { absent, FieldReader, isFields, isWholeNumber, mostFaults, type Fields } from "./report-fields.ts";
+import {
+  absent,
+  FieldReader,
+  isFields,
+  isWholeNumber,
+  mostFaults,
+  type Fields,
+  type ReportFault,
+} from "./report-fields.ts";
 
-/** A place in the report (JSON pointer, RFC 6901) and what is wrong there. */
-export interface ReportFault {
-  readonly pointer: string;
-  readonly detail: string;
-}
 export type ReportCheck = { readonly report: AgentReport } | { readonly faults: readonly ReportFault[] };
 
 const pullPhases: ReadonlySet<PullPhase> = new Set([

@@ -5,5 +5,5 @@
 export { createBoardRows, type BoardRows } from "./board-rows.ts";
 export type { PodSource } from "./contract.ts";
 export { watchPods, type PodWatchOptions } from "./pod-watch.ts";
-export { isNamespaceOf, viewFor } from "./tenant-view.ts";
+export { viewFor } from "./tenant-view.ts";
 export { waitingPodsOf } from "./waiting-pods.ts";
