@@ -10,6 +10,9 @@ export const agentRuntime = {
     "--max-old-space-size=24",
     "--optimize-for-size",
     "--v8-pool-size=0",
+    // Node's own modules are read as they are needed: its ready-made heap has all of them, and stays. A start takes 80 ms
+    // of processor time more.
+    "--no-node-snapshot",
   ],
   // glibc gives each thread a heap of its own otherwise.
   environment: ["MALLOC_ARENA_MAX=1"],
