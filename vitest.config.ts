@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./scripts/longest-first.ts";
 
 const shared = { isolate: false, environment: "node", restoreMocks: true } as const;
 
@@ -25,6 +26,7 @@ const serial = {
 export default defineConfig({
   test: {
     reporters: ["default"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -58,6 +60,9 @@ export default defineConfig({
           ...shared,
           name: "cluster",
           ...serial,
+          // Two at a time: most of their time they wait for kubelets. Each has a cluster of its own.
+          fileParallelism: true,
+          maxWorkers: 2,
           include: ["tests/cluster/src/**/*.cluster.test.ts"],
           globalSetup: ["tests/cluster/src/testing/cluster.setup.ts"],
         },

@@ -4,7 +4,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, it } from "vitest";
+import { temporaryFolder } from "@waybill/foundation/testing";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { planAddresses } from "./addresses.ts";
 import { cleanUpDead } from "./clean-up.ts";
 import { startCluster } from "./cluster.ts";
@@ -76,6 +77,7 @@ const hasAtLeast = async (count: number, kind: "mounts" | "links" | "controlGrou
   (await leftovers(id))[kind].length >= count;
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const run of runs) if (run.exitCode === null && run.signalCode === null) await killed(run);
   runs.clear();
   for (const cluster of clusters) await cluster.stop();
@@ -146,8 +148,15 @@ describe.skipIf(missing !== undefined)(`the end of a cluster${reason}`, () => {
   });
 
   it("comes with the next run when the keeper was killed too, and only for the dead", async () => {
+    // Clusters are found by their folders: a test file beside this one, which starts a cluster, must not be the next run.
+    await using ended = new AsyncDisposableStack();
+    vi.stubEnv("TMPDIR", ended.use(await temporaryFolder("waybill-alone-")).path);
     const { run, id } = await startDoomed();
     const living = await startDoomed();
+    ended.defer(async () => {
+      await killed(living.run);
+      await until("its keeper to have cleaned up", () => isGone(living.id), { state: () => whatIsLeft(living.id) });
+    });
     process.kill(await keeperOf(id, run), "SIGKILL");
     await killed(run);
     expect(await isGone(id)).toBe(false);
