@@ -18,6 +18,8 @@ import {
 
 const repository = "acme/bucket";
 const MiB = 1024 * 1024;
+/** On a slow machine a gateway takes longer to start than a registry hopes by default. */
+const patient = { giveUpAfterMs: 240_000, firstWaitMs: 50, longestWaitMs: 1000 };
 
 async function isWhole(client: RegistryClient, blob: PushableBlob): Promise<boolean | undefined> {
   const { status, body } = await client.send("GET", `/v2/${repository}/blobs/${blob.digest}`);
@@ -29,7 +31,8 @@ describe.skipIf(lacksCeph())("a registry whose bytes are on Ceph RGW", () => {
   it("goes on when the gateway is killed in the middle of pushes and pulls, and comes back", async () => {
     await using folder = await temporaryFolder("waybill-bucket-killed-");
     const ceph = await cephBucket("spare");
-    await using server = await startStoreServer(folder.path, {}, { blobs: ceph.url(), credentials: ceph });
+    const options = { blobs: ceph.url(), credentials: ceph, retry: patient };
+    await using server = await startStoreServer(folder.path, {}, options);
     const client = registryClient(server.url);
     const large = blobOfSize(40 * MiB);
     const before = blobOfSize(20 * MiB);
@@ -57,7 +60,7 @@ describe.skipIf(lacksCeph())("a registry whose bytes are on Ceph RGW", () => {
     await using folder = await temporaryFolder("waybill-bucket-busy-");
     const ceph = await cephBucket();
     await using busy = await busyGateway(ceph.endpoint, 3);
-    const options = { blobs: ceph.url("store", busy.url), credentials: ceph };
+    const options = { blobs: ceph.url("store", busy.url), credentials: ceph, retry: patient };
     await using server = await startStoreServer(folder.path, {}, options);
     const client = registryClient(server.url);
     const blobs = [1, 50_000, 200_000, 9 * MiB, 17 * MiB, 20_000, 20_001, 20_002].map((size) => blobOfSize(size));

@@ -143,9 +143,10 @@ describe("keepList", () => {
   it("notices a peer that is half dead, and leaves one alone that is merely idle", async () => {
     const { server, kubernetes } = await fake();
     server.trouble.bookmarkMs = 40;
-    const { list } = keep(kubernetes, { timing: { ...quick, silenceMs: 2_000 } });
+    // A hundred times what lies between two bookmarks: this process may stand still for a while, and with it both sides.
+    const { list } = keep(kubernetes, { timing: { ...quick, silenceMs: 4_000 } });
     await list.synced;
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect(list.state().watches).toBe(1);
     server.trouble.silent = true;
     await until(() => list.state().watches >= 2);

@@ -91,14 +91,10 @@ export async function soak(rounds: number, secondsPerRound: number): Promise<Soa
       during.push(await holdings());
       await Promise.all(lanes);
       let left = await holdings();
-      await until(
-        "the server to hold nothing of those who left",
-        async () => {
-          left = await holdings();
-          return left.sockets <= before.sockets && left.timers <= before.timers ? true : undefined;
-        },
-        { limitMs: 60_000 },
-      ).catch(() => false);
+      await until("the server to hold nothing of those who left", async () => {
+        left = await holdings();
+        return left.sockets <= before.sockets && left.timers <= before.timers ? true : undefined;
+      }).catch(() => false);
       between.push(left);
     }
     const after = between.at(-1) ?? before;
