@@ -47,7 +47,7 @@ describe("30 nodes in ImagePullBackOff", () => {
     await row.locator(".cell-progress").getByText("has no such image, tag or digest.").waitFor();
     await row
       .locator(".cell-left")
-      .getByText(/^next try (in \d+\ss|about now), 4\sfailed$/)
+      .getByText(/^next try (in about \d+\ss|about now), 4\sfailed$/)
       .waitFor();
     const details = page.getByRole("region", { name: /^Details of team-a\/web/ });
     await details.getByTestId("failure").getByText("Check repository and tag").waitFor();
@@ -75,7 +75,7 @@ describe("30 nodes in ImagePullBackOff", () => {
     const row = page.locator('[data-image$="team-a/web:2.0"]');
     await row.getByText("0 of 30 nodes have it").waitFor();
     await row.getByText("30 failed: not found", { exact: true }).waitFor();
-    await row.getByText(/^next try (in \d+ s|about now)$/).waitFor();
+    await row.getByText(/^next try (in about \d+ s|about now)$/).waitFor();
     expect(await row.locator(".marks .phase-failed").count()).toBe(30);
     expect(await row.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("0");
   });

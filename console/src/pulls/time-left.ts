@@ -42,16 +42,16 @@ export function timeLeft(pull: PullStatus, now: number, holder: string | undefin
   return { known: false, text: slots ? "waits for a free slot" : "no bytes coming in" };
 }
 
-/**
- * When kubelet tries a failed pull again. The moment is reckoned, and kubelet looks at its pods in rounds: once it is
- * there nothing more precise than that is said.
- */
+/** Kubelet looks at its pods in rounds of 10 to 15 s: nothing nearer than that can be foretold. */
+const aboutNowMs = 5_000;
+
+/** When kubelet tries a failed pull again: reckoned by the server, so always "about". */
 export function nextTry(pull: Pick<PullStatus, "nextTryAt" | "waitsFor">, now: number): TimeLeft {
   if (pull.waitsFor?.kind === "never") return { known: false, text: "not tried again" };
   const at = pull.nextTryAt === undefined ? Number.NaN : Date.parse(pull.nextTryAt);
   if (Number.isNaN(at)) return { known: false, text: "tried again by itself" };
-  if (at <= now) return { known: true, text: "next try about now" };
-  return { known: true, text: `next try in ${formatDuration(Math.ceil((at - now) / 1000))}` };
+  if (at - now < aboutNowMs) return { known: true, text: "next try about now" };
+  return { known: true, text: `next try in ${formatTimeLeft((at - now) / 1000, true)}` };
 }
 
 function waitWords({ waitsFor }: PullStatus): string {

@@ -34,15 +34,15 @@ const failed = (id: string, failure: Partial<Failure>, more: Partial<PullStatus>
 describe("what cannot be pulled", () => {
   it("is one line for 30 nodes with one cause, and those with most pods come first", () => {
     expect(sentences(pulls)).toEqual([
-      "30 nodes cannot pull team-a/web:2.0: not found. 30 pods wait, for up to 4 min. Next try in 40 s.",
-      "3 nodes cannot pull 3 images of docker.io: rate limit of the registry. 6 pods wait, for up to 4 min. Next try in 12 s.",
+      "30 nodes cannot pull team-a/web:2.0: not found. 30 pods wait, for up to 4 min. Next try in about 40 s.",
+      "3 nodes cannot pull 3 images of docker.io: rate limit of the registry. 6 pods wait, for up to 4 min. Next try in about 12 s.",
       "node-7 cannot pull Shop:1: invalid name. 1 pod waits, for 4 min. Not tried again.",
     ]);
   });
 
   it("counts down, and says no more than it knows when the time is there", () => {
     const [first] = troublesOf(entries);
-    expect(troubleSentence(first!, now + 25_000)).toMatch(/Next try in 15 s\.$/);
+    expect(troubleSentence(first!, now + 25_000)).toMatch(/Next try in about 15 s\.$/);
     expect(troubleSentence(first!, now + 40_000)).toMatch(/Next try about now\.$/);
     expect(nextTry({}, now).text).toBe("tried again by itself");
   });
@@ -125,7 +125,7 @@ describe("rows of what has not begun, and of what is tried again", () => {
   const text = (pull: PullStatus, at = now): string => timeLeft(pull, at, undefined).text;
 
   it("say when it goes on instead of a time left, however old the last word of it is", () => {
-    expect(text(byId("web-0"))).toBe("next try in 40 s");
+    expect(text(byId("web-0"))).toBe("next try in about 40 s");
     expect(text(byId("wrong"), now + 60_000)).toBe("not tried again");
     expect(text(byId("queued"), now + 60_000)).toBe("2 pulls go first");
     expect(text(byId("unasked"))).toBe("not begun yet");

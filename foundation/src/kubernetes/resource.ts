@@ -23,6 +23,12 @@ export interface ObjectMetadata {
     readonly uid: string;
     readonly controller?: boolean;
   }[];
+  /** Who wrote which part of the object, and when last (RFC 3339). */
+  readonly managedFields?: readonly {
+    readonly manager?: string;
+    readonly subresource?: string;
+    readonly time?: string;
+  }[];
 }
 
 export interface KubernetesObject {

@@ -25,6 +25,8 @@ export interface WaitingContainer {
   readonly tries: number;
   /** Milliseconds since 1970: the last of them. */
   readonly failedAt?: number;
+  /** Milliseconds that kubelet waits after it. */
+  readonly backOffMs?: number;
 }
 
 /** What waits on a node, and what ceased to wait of late. */

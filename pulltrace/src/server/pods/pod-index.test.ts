@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { backOffAfter, nextTryAt } from "./next-try.ts";
 import { keptEvent, type KubeletEvent } from "./kubelet-event.ts";
 import { keptPod, nothingWaits, type KeptPod } from "./pod.ts";
 import { createPodIndex } from "./pod-index.ts";
@@ -37,22 +36,6 @@ describe("keptEvent", () => {
     const series = { count: 7, lastObservedTime: new Date(9_000).toISOString() };
     expect(keptEvent({ ...event, series })).toMatchObject({ count: 7, lastAt: 9_000 });
     expect(keptEvent({ ...event, eventTime: new Date(8_000).toISOString() })).toMatchObject({ lastAt: 8_000 });
-  });
-});
-
-describe("nextTryAt", () => {
-  it("is the last try and kubelet's back-off: 10 s, doubled, at most 300 s", () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 500].map(backOffAfter)).toEqual(
-      [10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1_000),
-    );
-    expect(nextTryAt(3, 100_000, 110_000)).toBe(140_000);
-  });
-
-  it("is not told when nothing is known of the last try, or long after it should have come", () => {
-    expect(nextTryAt(0, 1, 1)).toBeUndefined();
-    expect(nextTryAt(1, undefined, 1)).toBeUndefined();
-    expect(nextTryAt(1, 0, 70_000)).toBe(10_000);
-    expect(nextTryAt(1, 0, 70_001)).toBeUndefined();
   });
 });
 
@@ -149,8 +132,9 @@ describe("the index of pods", () => {
       previous = value;
     };
     for (const [at, reason] of ["ErrImagePull", "ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"].entries())
-      say(reason, at * 10);
-    expect(index.podsOn("node-1", 0).waiting).toMatchObject([{ tries: 2, failedAt: 20 }]);
+      say(reason, 100_000 + at * 10_000);
+    // The first is told at once, each later one by the next look at the pod.
+    expect(index.podsOn("node-1", 0).waiting).toMatchObject([{ tries: 2, failedAt: 107_500, backOffMs: 20_000 }]);
     const value = keptEvent(eventOf("Failed", failed, 1_000))!;
     index.eventChanged({ type: "added", key: "e", value });
     index.eventChanged({ type: "deleted", key: "e", previous: value });

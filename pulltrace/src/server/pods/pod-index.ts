@@ -2,13 +2,8 @@ import type { ListChange } from "@waybill/foundation/kubernetes";
 import type { NodeWaits, WaitingContainer } from "./contract.ts";
 import { fullImageName } from "./image-name.ts";
 import type { KeptEvent } from "./kubelet-event.ts";
-import { nothingWaits, type KeptPod, type PodWait } from "./pod.ts";
-
-/** A try that failed as the pod's status showed it; kubelet says events of a pod at most 25 times in a row. */
-interface SeenTries {
-  readonly tries: number;
-  readonly at: number;
-}
+import { failedBefore, lastTryOf, type SeenTries } from "./next-try.ts";
+import { isImageFault, nothingWaits, type KeptPod, type PodWait } from "./pod.ts";
 
 /** Pods that wait, by node, with what kubelet said of their images. Takes the changes of the watches; does no I/O. */
 export interface PodIndex {
@@ -44,15 +39,15 @@ export function createPodIndex(): PodIndex {
     nodeOfPod.delete(pod.podUid);
     tries.delete(pod.podUid);
   };
-  const note = (previous: KeptPod | undefined, pod: KeptPod, now: number): void => {
-    for (const wait of pod.waits) {
-      if (wait.reason !== "ErrImagePull") continue;
-      const before = previous?.waits.find(({ container, part }) => container === wait.container && part === wait.part);
-      if (before?.reason === "ErrImagePull" && before.message === wait.message) continue;
-      const seen = tries.get(pod.podUid) ?? new Map<string, SeenTries>();
-      const key = partKey(wait);
-      seen.set(key, { tries: (seen.get(key)?.tries ?? 0) + 1, at: now });
-      tries.set(pod.podUid, seen);
+  /** @param before what the pod waited for until now; undefined when it is seen for the first time */
+  const note = (before: readonly PodWait[] | undefined, pod: KeptPod, now: number): void => {
+    const statusAt = pod.statusAt ?? now;
+    for (const image of new Set(pod.waits.map((wait) => wait.image))) {
+      const known = tries.get(pod.podUid)?.get(image);
+      const seen = seenTry(before, pod, { image, known, statusAt });
+      if (seen === undefined) continue;
+      const ofPod = tries.get(pod.podUid) ?? new Map<string, SeenTries>();
+      tries.set(pod.podUid, ofPod.set(image, seen));
     }
   };
 
@@ -73,7 +68,8 @@ export function createPodIndex(): PodIndex {
       }
       if (value !== undefined) {
         nodes.add(value.nodeName);
-        note(samePod ? previous : undefined, value, now);
+        const ran = change.type === "changed" && change.previous === nothingWaits;
+        note(samePod ? previous.waits : ran ? [] : undefined, value, now);
         const pods = byNode.get(value.nodeName) ?? new Map<string, KeptPod>();
         byNode.set(value.nodeName, pods.set(change.key, value));
         nodeOfPod.set(value.podUid, value.nodeName);
@@ -95,7 +91,7 @@ export function createPodIndex(): PodIndex {
       for (const pod of byNode.get(nodeName)?.values() ?? []) {
         const said = [...(events.get(pod.podUid)?.values() ?? [])];
         for (const wait of pod.waits)
-          waiting.push(waitingContainer(pod, wait, said, tries.get(pod.podUid)?.get(partKey(wait))));
+          waiting.push(waitingContainer(pod, wait, said, tries.get(pod.podUid)?.get(wait.image)));
       }
       return { waiting, settled: (settled.get(nodeName) ?? []).filter(({ at }) => now - at < settledForMs) };
     },
@@ -105,6 +101,36 @@ export function createPodIndex(): PodIndex {
 
 function partKey({ part, container }: PodWait): string {
   return `${part} ${container}`;
+}
+
+/**
+ * A failed try that the pod's status shows: a part says `ErrImagePull` that did not say so before. Of a pod that is seen
+ * for the first time while kubelet waits, the time of its status tells when the last try was.
+ */
+function seenTry(
+  before: readonly PodWait[] | undefined,
+  pod: KeptPod,
+  of: { readonly image: string; readonly known: SeenTries | undefined; readonly statusAt: number },
+): SeenTries | undefined {
+  const { image, known, statusAt } = of;
+  const parts = pod.waits.filter((wait) => wait.image === image);
+  const then = (before ?? []).filter((wait) => wait.image === image);
+  const fresh = parts.some(
+    (wait) =>
+      wait.reason === "ErrImagePull" &&
+      !then.some((one) => partKey(one) === partKey(wait) && one.reason === wait.reason && one.message === wait.message),
+  );
+  if (fresh) {
+    const first = known === undefined && before !== undefined && !then.some(({ reason }) => isImageFault(reason));
+    return {
+      tries: (known?.tries ?? 0) + 1,
+      failedAt: failedBefore(statusAt, first ? "first-try" : "later-try"),
+      whole: known?.whole ?? first,
+    };
+  }
+  const late = before === undefined && pod.statusAt !== undefined;
+  if (!late || !parts.some(({ reason }) => reason === "ImagePullBackOff")) return undefined;
+  return { tries: 1, failedAt: failedBefore(statusAt, "back-off"), whole: false };
 }
 
 /** What the pod's status and kubelet's events say together of one part. */
@@ -119,7 +145,7 @@ function waitingContainer(
   let askedAt = Number.NEGATIVE_INFINITY;
   let answeredAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
-  let failedAt = seen?.at ?? Number.NEGATIVE_INFINITY;
+  let failedAt = Number.NEGATIVE_INFINITY;
   let words: KeptEvent | undefined;
   for (const event of said) {
     if (event.image !== image) continue;
@@ -130,6 +156,7 @@ function waitingContainer(
     failedAt = Math.max(failedAt, event.lastAt);
     if (words === undefined || event.lastAt >= words.lastAt) words = event;
   }
+  const last = lastTryOf(failures === 0 ? undefined : { tries: failures, failedAt }, seen);
   // The status of a back-off may say no more than that it is one; the event of the failed try says why.
   const plain = wait.message === undefined || /^Back-off pulling image "[^"]*"$/.test(wait.message);
   const message = plain ? (words?.message ?? wait.message) : wait.message;
@@ -145,7 +172,7 @@ function waitingContainer(
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
     asked: askedAt > answeredAt,
-    tries: Math.max(failures, seen?.tries ?? 0),
-    ...(failedAt === Number.NEGATIVE_INFINITY ? {} : { failedAt }),
+    tries: 0,
+    ...last,
   };
 }

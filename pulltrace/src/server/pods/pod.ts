@@ -64,6 +64,8 @@ export interface KeptPod {
   readonly podUid: string;
   readonly nodeName: string;
   readonly waits: readonly PodWait[];
+  /** Milliseconds since 1970: when kubelet last changed the pod's status, by its own clock. */
+  readonly statusAt?: number;
 }
 
 /** Stands for every pod that waits for nothing: ten thousand running pods cost their keys only. */
@@ -120,7 +122,13 @@ export function keptPod(pod: Pod): KeptPod | undefined {
   const waits = waitsOf(pod);
   if (waits.length === 0) return nothingWaits;
   const podUid = pod.metadata.annotations?.[mirrorAnnotation] ?? uid;
-  return { namespace, podName: name, podUid, nodeName, waits };
+  const statusAt = statusTime(pod);
+  return { namespace, podName: name, podUid, nodeName, waits, ...(statusAt === undefined ? {} : { statusAt }) };
+}
+
+function statusTime({ metadata }: Pod): number | undefined {
+  const written = metadata.managedFields?.find((one) => one.manager === "kubelet" && one.subresource === "status");
+  return timeOf(written?.time);
 }
 
 function waitsOf(pod: Pod): readonly PodWait[] {

@@ -98,8 +98,12 @@ function failedFacts(failing: readonly WaitingContainer[], node: NodeView): Wait
     };
   }
   // Each pod has a back-off of its own: the image is tried by whichever comes first.
-  const nexts = failing.flatMap(({ tries, failedAt }) => nextTryAt(Math.max(1, tries), failedAt, node.now) ?? []);
-  const next = nexts.length === 0 ? undefined : Math.min(...nexts);
+  const nexts = failing.flatMap((container) => {
+    const at = nextTryAt(container, node.now);
+    return at === undefined ? [] : [{ at, backOffMs: container.backOffMs ?? 0 }];
+  });
+  const [first] = nexts.toSorted((a, b) => a.at - b.at);
+  const next = first?.at;
   const cause = limitedTryCause(failure, { attempts, nextTryAt: next });
   return {
     phase: "failed",
@@ -108,15 +112,15 @@ function failedFacts(failing: readonly WaitingContainer[], node: NodeView): Wait
     attempts,
     failedAt: newest.failedAt,
     nextTryAt: next,
-    waitsFor: { kind: "back-off", sentence: backOffSentence(attempts, next !== undefined) },
+    waitsFor: { kind: "back-off", sentence: backOffSentence(attempts, first?.backOffMs) },
   };
 }
 
-function backOffSentence(attempts: number, known: boolean): string {
-  if (!known)
+function backOffSentence(attempts: number, backOffMs: number | undefined): string {
+  if (backOffMs === undefined)
     return "kubelet tries again by itself, 10 s to 5 min after the last try; when exactly was not to be seen.";
   const tries = attempts === 1 ? "one failed try" : `at least ${attempts} failed tries`;
-  return `After ${tries} kubelet waits about ${backOffInWords(attempts)} before the next.`;
+  return `After ${tries} kubelet waits about ${backOffInWords(backOffMs)} before the next.`;
 }
 
 /** Whether a reader would see a difference between two states of a row. */

@@ -202,7 +202,7 @@ describe("an image that kubelet tries in vain", () => {
         imageRef: image,
         failure: { code: "not-found" },
         attempts: 1,
-        nextTryAt: new Date(noon + 10 * second).toISOString(),
+        nextTryAt: new Date(noon + 16.25 * second).toISOString(),
         waitsFor: { kind: "back-off", sentence: "After one failed try kubelet waits about 10 s before the next." },
         pods: [{ podName: "web", reason: "ImagePullBackOff" }],
       },
@@ -212,7 +212,7 @@ describe("an image that kubelet tries in vain", () => {
     pass(12 * second);
     waits([failing({ tries: 2, failedAt: noon + 11 * second })]);
     expect(pulls()).toMatchObject([
-      { id: row?.id, attempts: 2, nextTryAt: new Date(noon + 31 * second).toISOString() },
+      { id: row?.id, attempts: 2, nextTryAt: new Date(noon + 37.25 * second).toISOString() },
     ]);
     // Two tries, two errors.
     expect(told.filter(({ event, counted }) => event.type === "pull.failed" && counted).length).toBe(2);
@@ -230,7 +230,7 @@ describe("an image that kubelet tries in vain", () => {
   it("is tried next by the pod whose back-off ends first", () => {
     const { waits, pulls } = scene();
     waits([failing({ tries: 4 }), failing({ podName: "b", podUid: "b", tries: 1, failedAt: noon - 5 * second })]);
-    expect(pulls()).toMatchObject([{ attempts: 4, nextTryAt: new Date(noon + 5 * second).toISOString() }]);
+    expect(pulls()).toMatchObject([{ attempts: 4, nextTryAt: new Date(noon + 11.25 * second).toISOString() }]);
   });
 
   it.each([
@@ -276,7 +276,7 @@ describe("an image that kubelet tries in vain", () => {
         cause: {
           kind: "rate-limit",
           sentence: expect.stringMatching(
-            /\(429\); 1 try came to nothing, requests are taken again at 12:02:00 UTC, kubelet tries again about 12:00:10 UTC\.$/,
+            /\(429\); 1 try came to nothing, requests are taken again at 12:02:00 UTC, kubelet tries again about 12:00:16 UTC\.$/,
           ) as string,
         },
       },

@@ -4,6 +4,7 @@ import type { Emission } from "../../emission.ts";
 import { defaultLimits } from "../../limits.ts";
 import { noon, reportOf } from "../../testing/reports.ts";
 import type { WaitingContainer } from "../contract.ts";
+import { backOffAfter } from "../next-try.ts";
 import { containerOf, scriptedPods, second } from "./pods.ts";
 
 export const image = "registry.example:5000/team-a/shop:1.0";
@@ -51,6 +52,7 @@ export const waiting = (more: Partial<WaitingContainer> = {}): WaitingContainer 
 /** One that kubelet tried once in vain, at noon. */
 export const failing = (more: Partial<WaitingContainer> = {}): WaitingContainer =>
   waiting({
+    backOffMs: backOffAfter(more.tries ?? 1),
     reason: "ImagePullBackOff",
     message: `Failed to pull image "${image}": rpc error: code = NotFound desc = ${image}: not found`,
     tries: 1,
