@@ -3,6 +3,7 @@
  * own on this machine. Prints figures; nothing here passes or fails. Arguments name scenarios (`1000x200`, …, or `knee`:
  * more nodes with each step until the server no longer keeps up).
  */
+import { playBare } from "./bare.ts";
 import { play, type Outcome, type Scenario } from "./scenario.ts";
 
 const seconds = Number(process.env["BENCH_SECONDS"] ?? 30);
@@ -97,11 +98,21 @@ async function findKnee(): Promise<void> {
   }
 }
 
+/** The machine's own limit for 200 readers: what no server of ours can pass. */
+async function measureBare(): Promise<void> {
+  const { megabytesPerSecond, cores, readerCores } = await playBare(200, seconds);
+  const perSecondOfCpu = megabytesPerSecond / (cores + readerCores);
+  console.log(
+    `a bare net server, 200 readers: ${megabytesPerSecond.toFixed(0)} MB/s to all, ${cores.toFixed(2)} + ${readerCores.toFixed(2)} cores, ${perSecondOfCpu.toFixed(0)} MB per second of CPU`,
+  );
+}
+
 const asked = process.argv.slice(2);
-for (const key of asked.length === 0 ? [...Object.keys(scenarios), "knee"] : asked) {
+for (const key of asked.length === 0 ? [...Object.keys(scenarios), "bare200", "knee"] : asked) {
   const scenario = scenarios[key];
   if (key === "knee") await findKnee();
+  else if (key === "bare200") await measureBare();
   else if (scenario === undefined)
-    throw new Error(`there is no ${key}; there are ${Object.keys(scenarios).join(", ")} and knee`);
+    throw new Error(`there is no ${key}; there are ${Object.keys(scenarios).join(", ")}, bare200 and knee`);
   else await measure(scenario);
 }

@@ -6,6 +6,7 @@ import { processFigures } from "../process-figures.ts";
 import type { AgentsFigures, AgentsOrder } from "./agents.process.ts";
 import type { ClientsFigures, ClientsOrder } from "./clients.process.ts";
 import { quantile, totalOf } from "./latencies.ts";
+import { ask, startHelper, stop } from "./load-process.ts";
 import type { Workload } from "./workload.ts";
 
 export interface Scenario {
@@ -43,35 +44,6 @@ async function startServer(
   const child = fork(join(import.meta.dirname, "server.process.ts"), { execArgv: [...nodeFlags] });
   const [ports] = (await once(child, "message")) as [{ port: number; reportPort: number }];
   return { child, ...ports };
-}
-
-function startHelper(file: string): ChildProcess {
-  return fork(join(import.meta.dirname, file), { execArgv: ["--max-semi-space-size=32"] });
-}
-
-async function ask<T>(child: ChildProcess, message: object, field: string): Promise<T> {
-  const answer = new Promise<T>((resolve, reject) => {
-    const over = (): void => reject(new Error("a load process ended"));
-    const take = (reply: Record<string, T>): void => {
-      const value = reply[field];
-      if (value === undefined) return;
-      child.off("message", take);
-      child.off("exit", over);
-      resolve(value);
-    };
-    child.on("message", take);
-    child.once("exit", over);
-  });
-  child.send(message);
-  return answer;
-}
-
-async function stop(child: ChildProcess, signal?: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  if (signal === undefined) child.disconnect();
-  else child.kill(signal);
-  await ended;
 }
 
 /** Plays a scenario against a server of its own: five seconds to warm up, then `seconds` that count. */
