@@ -87,8 +87,8 @@ export class Blobs {
   }
 
   /**
-   * Stores a blob in one go. Durable and visible in the repository when it resolves; nothing of it is left when it rejects.
-   * Without `digest` the blob gets its SHA-256.
+   * Stores a blob in one go. Durable and visible in the repository when it resolves; nothing of it is left when it rejects,
+   * or soon after, when the place did not answer. Without `digest` the blob gets its SHA-256.
    * @throws StoreError DIGEST_INVALID, SIZE_INVALID, TOO_LARGE, UPLOAD_TRUNCATED, STORAGE_FULL
    */
   async put(repository: RepositoryName, source: ByteSource, digest?: Digest): Promise<BlobStat> {
@@ -109,7 +109,9 @@ export class Blobs {
     } catch (error) {
       hasher.drop();
       await writer?.close().catch(() => undefined); // the first error is the one to tell
-      await this.#backend.dropStage(id).catch(() => undefined); // the sweep tries again
+      // Of a place that does not answer it is the sweep that drops it: who sent the bytes would wait as long once more.
+      const isAway = error instanceof StoreError && error.code === "STORAGE_UNAVAILABLE";
+      if (!isAway) await this.#backend.dropStage(id).catch(() => undefined); // the sweep tries again
       throw error;
     } finally {
       this.#written.delete(id);
