@@ -26,8 +26,9 @@ export async function goTool(
 ): Promise<GoTool> {
   const tags = options.tags === undefined ? [] : ["-tags", options.tags.join(",")];
   return await built(module.split("/").at(-1) ?? "", version, (folder) => ({
-    parameters: ["install", ...tags, `${module}@${version}`],
-    options: { env: { ...process.env, GOBIN: folder, GOOS: "", GOARCH: "" } },
+    // As the test cluster's programs are built, which have packages in common with some of these: each is compiled once.
+    parameters: ["install", "-trimpath", ...tags, `${module}@${version}`],
+    options: { env: { ...process.env, CGO_ENABLED: "0", GOBIN: folder, GOOS: "", GOARCH: "" } },
   }));
 }
 

@@ -15,7 +15,7 @@ const progressEveryMs = 10_000;
 const shownLines = 60;
 
 /**
- * Builds what is not in the cache yet, at the lowest priority. Downloads and compiled packages (9 GB for Kubernetes)
+ * Builds what is not in the cache yet, at the lowest priority. Downloads and compiled packages of Kubernetes (9 GB)
  * stand in a folder that is removed in the end; the programs stay. Rejects with the compiler's words.
  * @param signal ends the compiler, too, and removes what was begun
  * @param goCache a folder for Go's own caches that is kept, for who works on these programs
@@ -53,7 +53,7 @@ async function buildModule(
     if (name.startsWith(`${module.name}-`) && name.endsWith(".building")) await remove(join(cache, name));
   }
   const work = `${folder}.building`;
-  const kept = goCache ?? work;
+  const kept = goCache ?? (module.inUsersCache ? undefined : work);
   const temporary = join(work, "temporary");
   const output = join(work, "output");
   await mkdir(temporary, { recursive: true });
@@ -66,9 +66,8 @@ async function buildModule(
     GOWORK: "off",
     GOOS: "",
     GOARCH: "",
-    GOCACHE: join(kept, "build"),
-    GOMODCACHE: join(kept, "mod"),
     GOTMPDIR: temporary,
+    ...(kept === undefined ? {} : { GOCACHE: join(kept, "build"), GOMODCACHE: join(kept, "mod") }),
   };
   try {
     const packages = module.programs.map((program) => program.package);

@@ -12,6 +12,8 @@ interface GoProgram {
 export interface GoModule {
   readonly name: string;
   readonly programs: readonly GoProgram[];
+  /** Built in the user's own Go caches: other tests leave most of its packages there, compiled by the same flags (`goTool`). */
+  readonly inUsersCache?: true;
 }
 
 const kubernetesVersion = "1.34.4";
@@ -59,6 +61,7 @@ export const modules: readonly GoModule[] = [
   },
   {
     name: "containerd",
+    inUsersCache: true,
     programs: containerdNames.map((name) => ({
       name,
       package: `github.com/containerd/containerd/v2/cmd/${name}`,
