@@ -27,7 +27,7 @@ export async function goTool(
   const tags = options.tags === undefined ? [] : ["-tags", options.tags.join(",")];
   return await built(module.split("/").at(-1) ?? "", version, (folder) => ({
     // As the test cluster's programs are built, which have packages in common with some of these: each is compiled once.
-    parameters: ["install", "-trimpath", ...tags, `${module}@${version}`],
+    parameters: ["install", "-trimpath", "-gcflags=all=-dwarf=false", ...tags, `${module}@${version}`],
     options: { env: { ...process.env, CGO_ENABLED: "0", GOBIN: folder, GOOS: "", GOARCH: "" } },
   }));
 }
