@@ -13,11 +13,18 @@ export function formatDuration(seconds: number): string {
 /**
  * A time left, only as precise as it is known, so that the figure does not flicker: to the second below 20 s, to 5 s
  * below ten minutes, to the minute above. Below 5 s, when it is off by a second or two, it is none.
- * @param about it is said less firmly
+ * @param about it is said less firmly, and less precisely: to 5 s below a minute, to half a minute below ten
  */
 export function formatTimeLeft(seconds: number, about = false): string {
   if (seconds < 5) return "some seconds";
-  return `${about ? "about " : ""}${rounded(seconds)}`;
+  return about ? `about ${roughly(seconds)}` : rounded(seconds);
+}
+
+function roughly(seconds: number): string {
+  if (seconds < 57.5) return `${Math.round(seconds / 5) * 5} s`;
+  if (seconds >= 600) return rounded(seconds);
+  const halves = Math.round(seconds / 30);
+  return `${Math.floor(halves / 2)} min${halves % 2 === 0 ? "" : " 30 s"}`;
 }
 
 function rounded(seconds: number): string {

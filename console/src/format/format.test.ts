@@ -59,6 +59,17 @@ describe("times", () => {
   );
 
   it.each([
+    [4, "some seconds"],
+    [7, "about 5 s"],
+    [57, "about 55 s"],
+    [58, "about 1 min"],
+    [100, "about 1 min 30 s"],
+    [180, "about 3 min"],
+    [599, "about 10 min"],
+    [700, "about 12 min"],
+  ])("a time left of about %d seconds is %s", (seconds, text) => expect(formatTimeLeft(seconds, true)).toBe(text));
+
+  it.each([
     [59, "59 s"],
     [61, "1 min"],
     [7300, "2 h"],

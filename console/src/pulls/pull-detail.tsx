@@ -57,15 +57,13 @@ function Facts({ pull }: { pull: PullStatus }) {
       </div>
       <div className="fact fact-wide">
         <dt>Manifest digest</dt>
-        <dd className="digest">
-          {pull.manifestDigest === undefined ? (
-            "not known yet"
-          ) : (
-            <>
-              {pull.manifestDigest} <CopyButton text={pull.manifestDigest} label="Copy manifest digest" />
-            </>
-          )}
-        </dd>
+        {pull.manifestDigest === undefined ? (
+          <dd>not known yet</dd>
+        ) : (
+          <dd className="digest">
+            {pull.manifestDigest} <CopyButton text={pull.manifestDigest} label="Copy manifest digest" />
+          </dd>
+        )}
       </div>
       <Fact name="Size">
         {pull.totalKnown ? formatBytes(pull.totalBytes) : "not known yet"}

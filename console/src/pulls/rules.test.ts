@@ -154,7 +154,7 @@ describe("the time left", () => {
     expect(text(byId("p08"))).toBe("no bytes coming in");
     expect(text(byId("p10"))).toBe("took 42 s");
     expect(text(byId("p09"))).toBe("after 3 min 39 s");
-    expect(text({ ...byId("p01"), totalKnown: false })).toBe("size not known yet");
+    expect(text({ ...byId("p02"), totalKnown: false })).toBe("size not known yet");
     expect(text(byId("p05"))).toBe("waits for a free slot");
   });
 
@@ -194,7 +194,7 @@ describe("the server's word on waiting and time", () => {
     const endsAt = new Date(now + 95_000).toISOString();
     const told = (basis: "measured" | "node"): PullStatus => ({ ...byId("p03"), timeLeft: { endsAt, basis } });
     expect(timeLeft(told("measured"), now, undefined)).toEqual({ known: true, text: "1 min 35 s" });
-    expect(timeLeft(told("node"), now, undefined).text).toBe("about 1 min 35 s");
+    expect(timeLeft(told("node"), now, undefined).text).toBe("about 1 min 30 s");
     expect(timeLeft(told("node"), now + 30_000, undefined).text).toBe("no report for 30 s");
   });
 

@@ -35,7 +35,7 @@ describe("what cannot be pulled", () => {
   it("is one line for 30 nodes with one cause, and those with most pods come first", () => {
     expect(sentences(pulls)).toEqual([
       "30 nodes cannot pull team-a/web:2.0: not found. 30 pods wait, for up to 4 min. Next try in about 40 s.",
-      "3 nodes cannot pull 3 images of docker.io: rate limit of the registry. 6 pods wait, for up to 4 min. Next try in about 12 s.",
+      "3 nodes cannot pull 3 images of docker.io: rate limit of the registry. 6 pods wait, for up to 4 min. Next try in about 10 s.",
       "node-7 cannot pull Shop:1: invalid name. 1 pod waits, for 4 min. Not tried again.",
     ]);
   });
@@ -108,7 +108,7 @@ describe("what is slow", () => {
 
   it("is told with its cause, whom it hits, and when it is over", () => {
     expect(lines([delayed(over), delayed({ ...over, id: "b", nodeName: "node-2" })])).toEqual([
-      "team-a/web:2.0 and 1 more pull on 2 nodes: slow registry. 1 pod waits. Over in about 3 min 00 s.",
+      "team-a/web:2.0 and 1 more pull on 2 nodes: slow registry. 1 pod waits. Over in about 3 min.",
     ]);
   });
 
@@ -172,7 +172,7 @@ describe("a roll-out by the server's word", () => {
     const slowest = { nodeName: "node-7", state: "pulling" as const, percent: 3, pullId: "p" };
     const endsAt = new Date(now + 180_000).toISOString();
     expect(rolloutSentence(rollout({ slowest, endsAt }), now)).toBe(
-      "Now 1,204 of 3,000 nodes have it, 12 failed. The last is node-7, in about 3 min 00 s.",
+      "Now 1,204 of 3,000 nodes have it, 12 failed. The last is node-7, in about 3 min.",
     );
     expect(rolloutSentence(rollout({ slowest }), now)).toMatch(/The last is node-7\.$/);
     expect(rolloutSentence(rollout({ nodesWithImage: 1, nodesPulling: 0, nodesFailed: 0 }), now)).toBe(

@@ -96,6 +96,9 @@ export function samplePull(o: SamplePull, now: number): PullStatus {
     ...(o.ended === undefined ? {} : { completedAt: at(o.ended) }),
     ...(o.error === undefined ? {} : { error: o.error }),
     ...(o.cause === undefined ? {} : { cause: o.cause }),
+    ...(o.eta === undefined || o.cause === undefined
+      ? {}
+      : { timeLeft: { endsAt: at(-o.eta), basis: "measured" as const } }),
     ...(o.attempts === undefined ? {} : { attempts: o.attempts }),
     pods: o.pods ?? [],
     layers,
