@@ -17,7 +17,10 @@ describe.skipIf(lacksCeph())("requests to S3", () => {
       openStore({
         ...place.options,
         limits: { collectEveryMs: 0 },
-        onBlobRequest: ({ operation }) => asked.push(operation),
+        // What a gateway on a slow machine left without an answer is asked for once more.
+        onBlobRequest: ({ operation, outcome }) => {
+          if (outcome !== "unreachable") asked.push(operation);
+        },
       });
     const during = async (work: () => Promise<unknown>): Promise<Record<string, number>> => {
       asked.length = 0;
