@@ -11,7 +11,7 @@ import { setOnCall, type OnCall } from "./harness/on-call.ts";
 let onCall: OnCall;
 let browser: Browser;
 /** On a machine that is slow enough the reckoned moments pass while the test runs. */
-const nextTry = String.raw`(Next try (in \d.*|about now)|Tried again by itself)\.`;
+const nextTry = String.raw`(Next try (in about \d.*|about now)|Tried again by itself)\.`;
 const causes = [
   `^20 nodes cannot pull checkout/storefront:4\\.18\\.0: no access\\. 57 pods wait, for up to \\d+ min\\. ${nextTry}$`,
   `^6 nodes cannot pull 2 images of docker\\.io: rate limit of the registry\\. 6 pods wait, for up to \\d+ min\\. ${nextTry}$`,
