@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Glance, NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
 import type { PullPhase } from "../../contract/index.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import { type Ending, ending } from "./outcome.ts";
 import { imageReference } from "./reference.ts";
 import { pullsPerReport } from "./report.ts";
+import { sha256 } from "../sha256.ts";
 import { type AttributionState, isOnNode, isOver, type TrackedLayer, type TrackedPull } from "./state.ts";
 import { ownedBy, watchWriter, type WriterWatch } from "./writers.ts";
 
@@ -148,7 +148,10 @@ function followed(
     known === undefined ? isFresh(activeAt, lease, observation) : known.alive || activeAt !== known.activeAt;
   const attempt = known === undefined ? 0 : known.attempt + (isOver(known.phase) ? 1 : 0);
   const pull: TrackedPull = {
-    id: pullId(options.nodeName, namespace.name, lease, attempt),
+    id:
+      known?.attempt === attempt && known.startedAt === lease.createdAt
+        ? known.id
+        : pullId(options.nodeName, namespace.name, lease, attempt),
     attempt,
     failedTries: known?.failedTries ?? failures.get(`${namespace.name}/${roots.rootDigest}`)?.count ?? 0,
     namespace: namespace.name,
@@ -283,5 +286,5 @@ function leaseListed(observation: Observation, pull: TrackedPull): boolean {
 function pullId(nodeName: string, namespace: string, lease: ObservedLease, attempt: number): string {
   const parts = [nodeName, namespace, lease.id, String(Math.round(lease.createdAt))];
   if (attempt > 0) parts.push(String(attempt));
-  return createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 24);
+  return sha256(parts.join("\0")).slice(0, 24);
 }

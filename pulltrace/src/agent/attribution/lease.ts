@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { LeaseResource } from "../containerd/index.ts";
 import type { ImageDocument, NamespaceObservation, Observation, ObservedLease } from "../observation/index.ts";
 import { layerAfter } from "./layers.ts";
@@ -170,9 +169,7 @@ export function isUnpacked(configs: readonly string[], namespace: NamespaceObser
 export function signOfLife(look: Look, layers: readonly TrackedLayer[], unpackedBytes: number): string {
   const resources = look.resources.map((one) => one.id).toSorted();
   const bytes = layers.map((layer) => `${layer.phase} ${layer.downloadedBytes}`);
-  return createHash("sha256")
-    .update(JSON.stringify([resources, bytes, unpackedBytes]))
-    .digest("base64");
+  return JSON.stringify([resources, bytes, unpackedBytes]);
 }
 
 /** The last moment at which containerd noted anything for this lease. */

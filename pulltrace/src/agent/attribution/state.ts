@@ -55,7 +55,7 @@ export interface TrackedPull {
   readonly unpackSeen: boolean;
   /** The last time anything about the pull changed. */
   readonly activeAt: number;
-  /** What the last look found, in short: a difference is a sign of life. */
+  /** What the last look found, in one string: a difference is a sign of life. */
   readonly fingerprint: string;
 }
 

@@ -1,12 +1,5 @@
 import { createConnection } from "node:net";
 import {
-  connect,
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  constants,
-  type IncomingHttpHeaders,
-} from "node:http2";
-import {
   create,
   type DescMethodServerStreaming,
   type DescMethodUnary,
@@ -18,6 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import { GrpcError, grpcCode } from "./grpc-error.ts";
+import { connectHttp2, type HeaderField, type Http2Connection } from "./http2/index.ts";
 
 /** containerd's own default for the largest message. */
 const messageLimitBytes = 16 * 1024 * 1024;
@@ -32,8 +26,8 @@ export interface CallOptions {
 }
 
 /**
- * gRPC over one HTTP/2 session on a unix socket: unary calls and server streams, which is all that the agent needs
- * (a gRPC library costs 10 MiB of resident memory). The session opens with the first call and again after it was
+ * gRPC over one HTTP/2 connection on a unix socket: unary calls and server streams, which is all that the agent needs
+ * (a gRPC library costs 10 MiB of resident memory, node:http2 five). The connection opens with the first call and again after it was
  * lost; while the socket is away, calls fail at once with UNAVAILABLE and a new attempt is made at most every 5 s.
  */
 export interface GrpcChannel {
@@ -65,7 +59,7 @@ class Channel implements GrpcChannel {
   private readonly socketPath: string;
   private readonly now: () => number;
   private readonly random: () => number;
-  private session: ClientHttp2Session | undefined;
+  private connection: Http2Connection | undefined;
   private failures = 0;
   private nextAttemptAt = 0;
   private closed = false;
@@ -96,116 +90,119 @@ class Channel implements GrpcChannel {
 
   close(): void {
     this.closed = true;
-    this.session?.destroy();
-    this.session = undefined;
+    const connection = this.connection;
+    this.connection = undefined;
+    connection?.destroy();
   }
 
   private async call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O> | DescMethodServerStreaming<I, O>,
-    request: MessageInitShape<I>,
+    message: MessageInitShape<I>,
     options: CallOptions & { readonly limitMessages: number },
   ): Promise<MessageShape<O>[]> {
-    const session = this.openSession();
-    const stream = session.request({
-      [constants.HTTP2_HEADER_METHOD]: "POST",
-      [constants.HTTP2_HEADER_PATH]: `/${method.parent.typeName}/${method.name}`,
-      [constants.HTTP2_HEADER_CONTENT_TYPE]: "application/grpc+proto",
-      [constants.HTTP2_HEADER_TE]: "trailers",
-      "grpc-timeout": `${Math.max(1, Math.round(options.deadlineMs))}m`,
-      ...(options.namespace === undefined ? {} : { "containerd-namespace": options.namespace }),
-    });
-    stream.end(encodeFrame(toBinary(method.input, create(method.input, request))));
-    const answers = await receive(stream, options, method.name);
+    const connection = this.openConnection();
+    const request: HeaderField[] = [
+      [":method", "POST"],
+      [":scheme", "http"],
+      [":authority", "containerd"],
+      [":path", `/${method.parent.typeName}/${method.name}`],
+      ["content-type", "application/grpc+proto"],
+      ["te", "trailers"],
+      ["grpc-timeout", `${Math.max(1, Math.round(options.deadlineMs))}m`],
+    ];
+    if (options.namespace !== undefined) request.push(["containerd-namespace", options.namespace]);
+    const body = encodeFrame(toBinary(method.input, create(method.input, message)));
+    const answers = await exchange(connection, request, body, options, method.name);
     return answers.map((bytes) => fromBinary(method.output, bytes));
   }
 
-  private openSession(): ClientHttp2Session {
+  private openConnection(): Http2Connection {
     if (this.closed) throw new GrpcError(grpcCode.cancelled, "the channel is closed");
-    if (this.session !== undefined && !this.session.closed && !this.session.destroyed) return this.session;
+    if (this.connection !== undefined) return this.connection;
     if (this.now() < this.nextAttemptAt) {
       throw new GrpcError(grpcCode.unavailable, `containerd does not answer at ${this.socketPath}`);
     }
-    const session = connect("http://containerd", {
-      createConnection: () => createConnection({ path: this.socketPath }),
+    const connection = connectHttp2(createConnection({ path: this.socketPath }), {
+      ready: () => {
+        this.failures = 0;
+      },
+      lost: () => this.lost(connection),
     });
-    this.session = session;
-    session.once("connect", () => {
-      this.failures = 0;
-    });
-    // The calls that run on the session end with its error; without a listener the process would.
-    session.on("error", () => this.lost(session));
-    session.on("goaway", () => this.lost(session));
-    session.once("close", () => this.lost(session));
-    return session;
+    this.connection = connection;
+    return connection;
   }
 
-  private lost(session: ClientHttp2Session): void {
-    if (this.session !== session) return;
-    this.session = undefined;
+  private lost(connection: Http2Connection): void {
+    if (this.connection !== connection) return;
+    this.connection = undefined;
     this.failures += 1;
     const longest = Math.min(longestBackOffMs, firstBackOffMs * 2 ** Math.min(this.failures, 10));
     this.nextAttemptAt = this.now() + longest * (0.5 + this.random() / 2);
   }
 }
 
-/** Waits for the trailers; resolves with the messages, rejects with a GrpcError. */
-function receive(
-  stream: ClientHttp2Stream,
+/** Sends a request and waits for its trailers; resolves with the messages, rejects with a GrpcError. */
+function exchange(
+  connection: Http2Connection,
+  request: readonly HeaderField[],
+  body: Uint8Array,
   options: CallOptions & { readonly limitMessages: number },
   name: string,
 ): Promise<Uint8Array[]> {
   return new Promise((resolve, reject) => {
     const reader = new FrameReader(messageLimitBytes);
     const messages: Uint8Array[] = [];
-    let trailers: IncomingHttpHeaders | undefined;
+    // An answer without a body carries its status in the headers ("Trailers-Only").
+    let trailers: ReadonlyMap<string, string> | undefined;
+    const settle = (error: unknown) => {
+      clearTimeout(timer);
+      if (error === undefined) resolve(messages);
+      else reject(asGrpcError(error, name));
+    };
+    const fail = (error: unknown) => {
+      sent.cancel();
+      settle(error);
+    };
+    const sent = connection.request(request, body, {
+      fields(fields) {
+        if (fields.get("grpc-status") !== undefined) trailers = fields;
+        const status = fields.get(":status") ?? "200";
+        if (status !== "200") {
+          fail(new GrpcError(grpcCode.unavailable, `${name} was answered with HTTP status ${status}`));
+        }
+      },
+      data(part) {
+        try {
+          messages.push(...reader.push(part));
+          if (messages.length > options.limitMessages) {
+            fail(new GrpcError(grpcCode.resourceExhausted, `${name} sent more than ${options.limitMessages} messages`));
+          }
+        } catch (error) {
+          fail(error);
+        }
+      },
+      end(error) {
+        const status = statusOf(trailers);
+        if (error !== undefined) settle(error);
+        else if (status.code !== grpcCode.ok) settle(new GrpcError(status.code, `${name}: ${status.message}`));
+        else if (!reader.empty) settle(new GrpcError(grpcCode.internal, `${name} broke off within a message`));
+        else settle(undefined);
+      },
+    });
+    // The answer comes in a later turn of the event loop, never before this.
     const timer = setTimeout(
       () => fail(new GrpcError(grpcCode.deadlineExceeded, `${name} took longer than ${options.deadlineMs} ms`)),
       options.deadlineMs,
     );
-    const fail = (error: unknown) => {
-      clearTimeout(timer);
-      reject(asGrpcError(error, name));
-      stream.close(constants.NGHTTP2_CANCEL);
-    };
-    stream.on("response", (headers) => {
-      // An answer without a body carries its status in the headers ("Trailers-Only").
-      if (headers["grpc-status"] !== undefined) trailers = headers;
-      const status = headers[":status"];
-      if (status !== 200) fail(new GrpcError(grpcCode.unavailable, `${name} was answered with HTTP status ${status}`));
-    });
-    stream.on("trailers", (headers) => {
-      trailers = headers;
-    });
-    stream.on("data", (chunk: Uint8Array) => {
-      try {
-        messages.push(...reader.push(chunk));
-        if (messages.length > options.limitMessages) {
-          fail(new GrpcError(grpcCode.resourceExhausted, `${name} sent more than ${options.limitMessages} messages`));
-        }
-      } catch (error) {
-        fail(error);
-      }
-    });
-    stream.on("error", fail);
-    stream.once("close", () => {
-      const status = statusOf(trailers);
-      if (status.code !== grpcCode.ok) fail(new GrpcError(status.code, `${name}: ${status.message}`));
-      else if (!reader.empty) fail(new GrpcError(grpcCode.internal, `${name} broke off within a message`));
-      else {
-        clearTimeout(timer);
-        resolve(messages);
-      }
-    });
   });
 }
 
-function statusOf(trailers: IncomingHttpHeaders | undefined): { code: number; message: string } {
-  const code = trailers?.["grpc-status"];
-  if (typeof code !== "string" || !/^\d{1,3}$/.test(code)) {
+function statusOf(trailers: ReadonlyMap<string, string> | undefined): { code: number; message: string } {
+  const code = trailers?.get("grpc-status");
+  if (code === undefined || !/^\d{1,3}$/.test(code)) {
     return { code: grpcCode.unavailable, message: "the connection to containerd ended before the answer was complete" };
   }
-  const message = trailers?.["grpc-message"];
-  return { code: Number(code), message: typeof message === "string" ? percentDecoded(message) : "" };
+  return { code: Number(code), message: percentDecoded(trailers?.get("grpc-message") ?? "") };
 }
 
 /** `grpc-message` is percent-encoded UTF-8. */

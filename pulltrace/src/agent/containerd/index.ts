@@ -1,5 +1,5 @@
 /**
- * containerd as the agent sees it: gRPC on the unix socket with Node's own http2, a handful of read-only questions, answers as
+ * containerd as the agent sees it: gRPC on the unix socket, a handful of read-only questions, answers as
  * plain data.
  */
 export { openChannel } from "./channel.ts";

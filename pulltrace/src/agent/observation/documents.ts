@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { reportForms } from "../../contract/index.ts";
+import { sha256 } from "../sha256.ts";
 
 /**
  * What the agent takes from the JSON documents of an image (OCI image-spec: image index, image manifest, image
@@ -56,9 +56,7 @@ export function chainIds(diffIds: readonly string[]): string[] {
   const chain: string[] = [];
   for (const diffId of diffIds) {
     const below = chain.at(-1);
-    chain.push(
-      below === undefined ? diffId : `sha256:${createHash("sha256").update(`${below} ${diffId}`).digest("hex")}`,
-    );
+    chain.push(below === undefined ? diffId : `sha256:${sha256(`${below} ${diffId}`)}`);
   }
   return chain;
 }
