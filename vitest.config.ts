@@ -35,9 +35,9 @@ export default defineConfig({
           include: ["*/src/**/*.test.{ts,tsx}", "tests/cluster/src/**/*.test.ts"],
           exclude: ["**/*.{real,cluster,long}.test.ts", "tests/src/**", "**/node_modules/**"],
           // When we stop hoping, on a busy machine too; `expect.poll` gives up before, and says what it saw last.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          expect: { poll: { timeout: 45_000 } },
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          expect: { poll: { timeout: 90_000 } },
           // Many wait for timers and sockets: more workers than cores.
           maxWorkers: 4,
         },
