@@ -58,6 +58,12 @@ store tag-policy list
 store tag-policy put
 store tag-policy remove
 store tag-policy judge
+store webhook list
+store webhook show
+store webhook add
+store webhook remove
+store webhook dead-letters
+store webhook redeliver
 pulltrace server
 pulltrace agent
 pulltrace record
@@ -89,7 +95,7 @@ describe("the command line", () => {
     expect(answers).toBe(answers && stdout.includes(" --json "));
   });
 
-  it.each(["store", "store tag-policy", "pulltrace", "kubenova", "kubenova token", "docs"])(
+  it.each(["store", "store tag-policy", "store webhook", "pulltrace", "kubenova", "kubenova token", "docs"])(
     "%s, a group of commands, has help with examples that are commands",
     async (group) => {
       const { code, stdout } = await runWaybill(["help", ...group.split(" ")]);

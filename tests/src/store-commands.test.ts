@@ -24,7 +24,9 @@ function withoutChance(text: string): string {
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
       .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "UUID")
       .replaceAll(/sha256:[0-9a-f]{64}/g, "DIGEST")
-      .replaceAll(/"holder":"[^"]*"|by [\w.-]+(?=:| \()/g, "HOLDER")
+      .replaceAll(/"(?:holder|createdBy)":"[^"]*"|by [\w.-]+(?=:| \()/g, "HOLDER")
+      .replaceAll(/whsec_[\w+/=]+/g, "SECRET")
+      .replaceAll(/"cursor":\d+/g, "CURSOR")
       .replaceAll(/[\d.]+ [KMGT]?i?B\/s/g, "SPEED")
       // How far it had come, told now and then: a slow machine tells it more often.
       .replaceAll(/^(\w+): .*SPEED\n(?=\1: .*SPEED$)/gm, "")
@@ -105,6 +107,20 @@ const words: readonly (readonly [code: number, ...words: string[]])[] = [
   [1, "tag-policy", "put", "Few", "acme/*", "--last", "1"],
   [0, "tag-policy", "remove", "few", "--json"],
   [4, "tag-policy", "remove", "few"],
+  [0, "webhook", "add", "https://states.example/hooks", "--type", "package.*", "--key", "hub-1", "--json"],
+  [0, "webhook", "add", "https://states.example/hooks", "--type", "package.*", "--key", "hub-1", "--json"],
+  [1, "webhook", "add", "https://states.example/others", "--key", "hub-1"],
+  [1, "webhook", "add", "states.example"],
+  [1, "webhook", "add", "https://states.example/hooks", "--type", "Package"],
+  [1, "webhook", "add", "https://states.example/hooks", "--secret-file", "none"],
+  [2, "webhook", "add", "https://states.example/hooks", "--after", "now"],
+  [2, "webhook", "add", "https://states.example/hooks", "--key", "with blanks"],
+  [0, "webhook", "list", "--json"],
+  [4, "webhook", "show", "00000000-0000-4000-8000-000000000000"],
+  [4, "webhook", "dead-letters", "00000000-0000-4000-8000-000000000000", "--json"],
+  [4, "webhook", "redeliver", "00000000-0000-4000-8000-000000000000", "1"],
+  [2, "webhook", "redeliver", "00000000-0000-4000-8000-000000000000", "first"],
+  [4, "webhook", "remove", "00000000-0000-4000-8000-000000000000", "--json"],
   [1, "class", "ci", "--remove"],
   [0, "class", "passing", "--lifetime", "1d", "--json"],
   [0, "class", "passing", "--remove", "--json"],

@@ -20,13 +20,15 @@ function environmentOf(place: StorePlace): NodeJS.ProcessEnv {
 it.each(placeKinds)("the commands of docs/command-line.md run as they are written, on a store in %s", async (kind) => {
   await using place = await openStorePlace(kind);
   const blocks = await runPage("command-line.md", { cwd: place.work, environment: environmentOf(place) });
-  const [packages = "", looking = "", , plans = "", elsewhere = ""] = blocks;
+  const [packages = "", looking = "", , plans = "", elsewhere = "", webhooks = ""] = blocks;
   expect(packages).toContain("all passed");
   expect(looking).toMatch(/^kept because it has tag nightly/m);
   expect(plans).toMatch(/^few +acme\/\* +20 +v\* +30d$/m);
   expect(plans).toMatch(/^nightly +stays +kept because it is one of the last 20$/m);
   expect(plans).toMatch(/^all +0 +1 +[\d.]+ (?:B|KiB)$/m);
   expect(elsewhere).toContain("acme/copy@sha256:");
+  expect(webhooks).toMatch(/^secret: +whsec_\S+$/m);
+  expect(webhooks).toMatch(/^url: +https:\/\/states\.example\/hooks\/waybill$/m);
 });
 
 /** The commands under "Examples:", without what explains them. */
@@ -61,6 +63,7 @@ it("every example of --help runs as it is written, but for the names of servers 
     waybill store class ci --lifetime 30d --longest 365d && waybill store class release --lifetime 90d --longest 900d &&
     waybill store put results acme/results:nightly && waybill store put results acme/app:v1 &&
     waybill store put report.html acme/app:v2`);
+  const webhook = (await script("waybill store webhook add https://states.example/hooks --json | jq -r .id")).trim();
   const begun = await fetch(`${url}/v2/acme/app/blobs/uploads/`, { method: "POST" });
   const upload = begun.headers.get("location")?.split("/").at(-1) ?? "";
   await fetch(`${url}${begun.headers.get("location")}`, { method: "PATCH", body: "some bytes" });
@@ -84,6 +87,11 @@ it("every example of --help runs as it is written, but for the names of servers 
     "tag-policy list",
     "tag-policy judge",
     "tag-policy remove",
+    "webhook add",
+    "webhook list",
+    "webhook show",
+    "webhook dead-letters",
+    "webhook remove",
   ];
   const failed: string[] = [];
   let ran = 0;
@@ -95,7 +103,8 @@ it("every example of --help runs as it is written, but for the names of servers 
         .replaceAll(/https?:\/\/(?:store\.example|127\.0\.0\.1:8080)/g, url)
         .replace(/docker:\/\/registry\.example\/(\S+)/, `docker://${new URL(url).host}/$1 --dest-tls-verify=false`)
         .replace("--root /var/lib/registry", "--root own-folder")
-        .replace(/--cancel [0-9a-f-]{36}/, `--cancel ${upload}`);
+        .replace(/--cancel [0-9a-f-]{36}/, `--cancel ${upload}`)
+        .replace(/(?<=webhook \S+ )[0-9a-f-]{36}/, webhook);
       if (written.includes("own-folder"))
         await script("waybill store put log.txt acme/own:v1 --root own-folder --quiet");
       ran++;

@@ -23,4 +23,5 @@ export {
   type UploadListing,
 } from "./answers.ts";
 export { answerOf as packageOf } from "./packages.ts";
+export { deadLetterOf, webhookOf } from "./webhooks.ts";
 export { parsePolicy, simulationOf, tagPolicyOf } from "./policy-schemas.ts";

@@ -2,7 +2,7 @@ import { seesAllTenants, type Principal } from "@waybill/foundation/auth";
 import type { HttpContext, HttpRoute } from "@waybill/foundation/http";
 import { StoreError } from "../errors/index.ts";
 import type { Store } from "../store/index.ts";
-import type { Webhook } from "../webhooks/index.ts";
+import type { DeadLetter, Webhook } from "../webhooks/index.ts";
 import { timeText } from "./api-schemas.ts";
 import { idempotencyKey, replayed } from "./idempotency-key.ts";
 import { routeOf } from "./operation.ts";
@@ -39,7 +39,7 @@ export function webhookRoutes(store: Store): HttpRoute[] {
         createdBy: c.var.principal.subject,
       });
       return Response.json(
-        { ...answerOf(made), secret: made.secret },
+        { ...webhookOf(made), secret: made.secret },
         {
           status: 201,
           headers: {
@@ -51,9 +51,9 @@ export function webhookRoutes(store: Store): HttpRoute[] {
       );
     }),
     routeOf(operations.listWebhooks, async (c) => ({
-      items: (await webhooks.list(boundTo(c.var.principal))).map(answerOf),
+      items: (await webhooks.list(boundTo(c.var.principal))).map(webhookOf),
     })),
-    routeOf(operations.getWebhook, async (c) => answerOf(await named(c))),
+    routeOf(operations.getWebhook, async (c) => webhookOf(await named(c))),
     routeOf(operations.deleteWebhook, async (c) => {
       await webhooks.remove((await named(c)).id);
       return undefined;
@@ -64,7 +64,7 @@ export function webhookRoutes(store: Store): HttpRoute[] {
         id,
         query.before === undefined ? {} : { before: Number(query.before) },
       );
-      return { items: letters.map((letter) => ({ ...letter, at: timeText(letter.at) })) };
+      return { items: letters.map(deadLetterOf) };
     }),
     routeOf(operations.redeliver, async (c) => {
       const { id } = await named(c);
@@ -76,7 +76,11 @@ export function webhookRoutes(store: Store): HttpRoute[] {
   ];
 }
 
-function answerOf(webhook: Webhook) {
+export function deadLetterOf(letter: DeadLetter) {
+  return { ...letter, at: timeText(letter.at) };
+}
+
+export function webhookOf(webhook: Webhook) {
   const { nextAttemptAt, lastDeliveredAt, createdAt, types, ...same } = webhook;
   const { id, tenant, url, cursor, failures, lastError, createdBy } = same;
   return {

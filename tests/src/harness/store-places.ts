@@ -39,7 +39,7 @@ export async function openStorePlace(
   const flags = server === undefined ? ["--root", root] : ["--server", server.url];
   // Before the rest, so that a test can name another server.
   const withFlags = (words: readonly string[]): readonly string[] => {
-    const end = words[0] === "tag-policy" ? 2 : 1;
+    const end = ["tag-policy", "webhook"].includes(words[0] ?? "") ? 2 : 1;
     return [...words.slice(0, end), ...flags, ...words.slice(end)];
   };
   // What a transfer keeps for its next attempt stays in here, and nobody's log-ins get in.

@@ -28,6 +28,7 @@ const placeSettings = {
     describe: "where the catalog of that folder is, when not in it: postgres://…, or the path of a SQLite file",
   },
   ...blobSettings,
+  secretKeys: storeServiceSettings.secretKeys,
   tokenFile: setting.path({
     env: "WAYBILL_TOKEN_FILE",
     flag: "token-file",
@@ -72,7 +73,9 @@ async function openPlace(options: Readonly<Record<string, unknown>>, make = fals
   }
   const root = settings.root ?? storeServiceSettings.root.defaultText ?? "";
   const { localAccess, openStoreOf } = await import("../store-folder/index.ts");
-  return localAccess(await openStoreOf(root, settings.databaseUrl, make, placesOf(settings)), root);
+  const { databaseUrl, secretKeys } = settings;
+  const places = { ...placesOf(settings), ...(secretKeys === undefined ? {} : { secretKeys }) };
+  return localAccess(await openStoreOf(root, databaseUrl, make, places), root);
 }
 
 /** Opens the store, works on it, and closes it again, however the work ends. */

@@ -72,6 +72,30 @@ export const commandTree: readonly CommandEntry[] = [
           },
         ],
       },
+      {
+        name: "webhook",
+        summary: "who is told of events",
+        examples: [
+          'waybill store webhook add https://states.example/hooks/waybill --type "package.*"',
+          "waybill store webhook list",
+        ],
+        children: [
+          { name: "list", summary: "all of them, and how they fare", load: () => import("./store-webhook-list.ts") },
+          { name: "show", summary: "one of them", load: () => import("./store-webhook-show.ts") },
+          { name: "add", summary: "send events to an address", load: () => import("./store-webhook-add.ts") },
+          { name: "remove", summary: "end one", load: () => import("./store-webhook-remove.ts") },
+          {
+            name: "dead-letters",
+            summary: "events that were given up",
+            load: () => import("./store-webhook-dead-letters.ts"),
+          },
+          {
+            name: "redeliver",
+            summary: "send an event that was given up once more",
+            load: () => import("./store-webhook-redeliver.ts"),
+          },
+        ],
+      },
     ],
   },
   {

@@ -14,6 +14,7 @@ import type {
   TagVerdict,
 } from "@waybill/artifact-store";
 import type {
+  deadLetterOf,
   EligibilityVerdict,
   ManifestDetails,
   ManifestListing,
@@ -23,6 +24,7 @@ import type {
   simulationOf,
   TombstoneListing,
   UploadListing,
+  webhookOf,
 } from "@waybill/artifact-store/http";
 
 /** A manifest by tag or by digest. */
@@ -193,6 +195,37 @@ export interface PackageAccess {
   find(asked: PackagesAsked): Promise<Page<PackageListing>>;
 }
 
+/** A subscription as `/api/v1/webhooks` tells it. Times are RFC 3339. */
+export type WebhookListing = ReturnType<typeof webhookOf>;
+
+/** An event that was given up after all its attempts. */
+export type DeadLetterListing = ReturnType<typeof deadLetterOf>;
+
+export interface NewWebhookAsked {
+  readonly url: string;
+  /** All when absent. */
+  readonly types?: readonly string[];
+  /** Made when absent. */
+  readonly secret?: string;
+  /** Number of the event after which it begins; from now on when absent. */
+  readonly after?: number;
+  /** The same key makes the same subscription. */
+  readonly key?: string;
+}
+
+/** Who is told of events. Deliveries are the work of a server: in a folder they wait for one. */
+export interface WebhookAccess {
+  list(): Promise<readonly WebhookListing[]>;
+  get(id: string): Promise<WebhookListing>;
+  /** The secret is told here and never again, but to who asks with the same key. */
+  add(asked: NewWebhookAsked): Promise<WebhookListing & { readonly secret: string }>;
+  remove(id: string): Promise<void>;
+  /** At most 100, the newest first. @param before only those with smaller numbers */
+  deadLetters(id: string, before?: number): Promise<readonly DeadLetterListing[]>;
+  /** Sends an event that was given up once more, now. @throws UserError when that fails, with the reason */
+  redeliver(id: string, number: number): Promise<void>;
+}
+
 /**
  * A store, wherever it is: a folder that this process opens, or a server. The same words, the same answers, the same
  * errors: `NotFoundError`, `DeniedError`, `BusyError`, `OvertakenError`, `UnsoundError`, and `UserError` for all else that a person can
@@ -207,5 +240,6 @@ export interface StoreAccess {
   readonly collection: CollectionAccess;
   readonly tagPolicies: TagPolicyAccess;
   readonly packages: PackageAccess;
+  readonly webhooks: WebhookAccess;
   close(): Promise<void>;
 }

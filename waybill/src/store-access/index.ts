@@ -4,6 +4,8 @@
  */
 export type {
   CollectionReport,
+  DeadLetterListing,
+  NewWebhookAsked,
   PackageListing,
   Page,
   PageAsked,
@@ -11,6 +13,8 @@ export type {
   Reference,
   SimulationReport,
   StoreAccess,
+  WebhookAccess,
+  WebhookListing,
 } from "./contract.ts";
 export { remoteAccess } from "./remote.ts";
 export { ConnectionError } from "./http-client.ts";

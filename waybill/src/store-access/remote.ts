@@ -16,6 +16,7 @@ import { remoteCollection } from "./remote-collection.ts";
 import { remotePackages } from "./remote-packages.ts";
 import { remoteTagPolicies } from "./remote-tag-policies.ts";
 import { remoteUploads } from "./remote-uploads.ts";
+import { remoteWebhooks } from "./remote-webhooks.ts";
 
 /** A store behind a server: `/v2/` for bytes and manifests, `/api/v1` for the rest. */
 export function remoteAccess(server: URL, authorization: string | undefined): StoreAccess {
@@ -122,6 +123,7 @@ export function remoteAccess(server: URL, authorization: string | undefined): St
     collection: remoteCollection(client, json),
     tagPolicies: remoteTagPolicies(json, done),
     packages: remotePackages(json),
+    webhooks: remoteWebhooks(json, done),
     close: async () => client.close(),
   };
 }

@@ -2,6 +2,7 @@ import { userInfo } from "node:os";
 import { Readable } from "node:stream";
 import { StoreError, type ByteSource, type Digest, type RepositoryName, type Store } from "@waybill/artifact-store";
 import {
+  deadLetterOf,
   detailsOf,
   listingOf,
   packageOf,
@@ -13,6 +14,7 @@ import {
   tombstoneOf,
   uploadOf,
   verdictOf,
+  webhookOf,
 } from "@waybill/artifact-store/http";
 import { UserError } from "@waybill/foundation/errors";
 import { BusyError, NotFoundError, OvertakenError, UnsoundError } from "../errors/index.ts";
@@ -186,6 +188,18 @@ export function localAccess(
         return { items: items.map(packageOf), ...(nextCursor === undefined ? {} : { nextCursor }) };
       },
     },
+    webhooks: {
+      list: async () => (await store.webhooks.list()).map(webhookOf),
+      get: async (id) => webhookOf(await store.webhooks.get(id)),
+      add: async (asked) => {
+        const made = await store.webhooks.subscribe({ ...asked, createdBy: holder });
+        return { ...webhookOf(made), secret: made.secret };
+      },
+      remove: (id) => store.webhooks.remove(id),
+      deadLetters: async (id, before) =>
+        (await store.webhooks.deadLetters(id, before === undefined ? {} : { before })).map(deadLetterOf),
+      redeliver: (id, number) => store.webhooks.redeliver(id, number),
+    },
     close: () => opened.close(),
   });
 }
@@ -252,5 +266,6 @@ function told(access: StoreAccess): StoreAccess {
     collection: wrapped(access.collection),
     tagPolicies: wrapped(access.tagPolicies),
     packages: wrapped(access.packages),
+    webhooks: wrapped(access.webhooks),
   };
 }

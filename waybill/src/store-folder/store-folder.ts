@@ -11,7 +11,7 @@ import { BusyError } from "../errors/index.ts";
  * The store of a data folder, for a command that works on it while no server does; with the catalog that the folder was
  * made with (`waybill up` keeps it with everything else, or in `databaseUrl`; `waybill store serve` beside the blobs).
  * Nothing runs in its background.
- * @param places where its blobs are, when not in the folder
+ * @param places where its blobs are, and the keys of its secrets, when not in the folder
  * @param make a store in an empty or absent folder, as `waybill store serve` would
  * @throws BusyError when a server holds the folder; UserError when there is no store in it
  */
@@ -19,7 +19,7 @@ export async function openStoreOf(
   root: string,
   databaseUrl: string | undefined,
   make = false,
-  places: Pick<StoreOptions, "blobs" | "blobsFrom"> = {},
+  places: Pick<StoreOptions, "blobs" | "blobsFrom" | "secretKeys"> = {},
 ): Promise<{ readonly store: Store; close(): Promise<void> }> {
   if (!make && !(await exists(root))) throw noStore(root);
   await using stack = new AsyncDisposableStack();
