@@ -10,7 +10,7 @@ const shared = { isolate: false, environment: "node", restoreMocks: true } as co
 const serial = {
   isolate: true,
   fileParallelism: false,
-  testTimeout: 600_000,
+  testTimeout: 1_200_000,
   hookTimeout: 600_000,
   expect: { poll: { timeout: 150_000 } },
 } as const;
