@@ -2,12 +2,6 @@ import type { BlobKey } from "../blobs/index.ts";
 import type { Digest } from "../digest/index.ts";
 import type { Catalog } from "./schema.ts";
 
-/** The column, for the schema. A mark goes in the commit that names new bytes: `recordBlob`. */
-export const damageMigration = {
-  name: "damaged blobs",
-  sql: "alter table store_blobs add column damaged_at bigint",
-};
-
 /**
  * Notes that the bytes of a blob are not right, if they lie where they were read and nobody has noted it before.
  * @returns whether this call did it
