@@ -3,7 +3,8 @@ import { errorCode, errorName, frameFlag, frameType, Http2Error, setting } from 
 import { type Answer, Exchange } from "./exchange.ts";
 import { encodeFrame, encodeSettings, encodeUint32, type Frame, FrameCutter } from "./frame.ts";
 import { HeaderAssembly } from "./header-assembly.ts";
-import { decodeHeaderBlock, encodeHeaderBlock, type HeaderField } from "./header-block.ts";
+import { decodeHeaderBlock, encodeHeaderBlock } from "./header-block.ts";
+import type { HeaderField } from "./static-table.ts";
 import { contentOf, goawayOf, largestWindow, numberOf, settingsOf } from "./payload.ts";
 import { PeerSettings } from "./peer-settings.ts";
 import { ReceiveWindow, SendWindow } from "./window.ts";

@@ -1,5 +1,5 @@
 import { errorCode, Http2Error } from "./codes.ts";
-import type { HeaderField } from "./header-block.ts";
+import type { HeaderField } from "./static-table.ts";
 import { ReceiveWindow, SendWindow } from "./window.ts";
 
 /** Who hears the answer to a request. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import * as fc from "fast-check";
 import { Http2Error } from "./codes.ts";
-import { decodeHeaderBlock, encodeHeaderBlock, type HeaderField } from "./header-block.ts";
+import { decodeHeaderBlock, encodeHeaderBlock } from "./header-block.ts";
+import type { HeaderField } from "./static-table.ts";
 import { decodeHuffman } from "./huffman.ts";
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(" ", ""), "hex");

@@ -1,9 +1,6 @@
 import { errorCode, Http2Error } from "./codes.ts";
 import { decodeHuffman } from "./huffman.ts";
-import { staticTable } from "./static-table.ts";
-
-/** Name in lower case and value, one character a byte. */
-export type HeaderField = readonly [name: string, value: string];
+import { type HeaderField, staticTable } from "./static-table.ts";
 
 /** What a field counts beyond its own bytes (RFC 7541 section 4.1). */
 const fieldOverhead = 32;

@@ -1,4 +1,5 @@
-import type { HeaderField } from "./header-block.ts";
+/** Name in lower case and value, one character a byte. */
+export type HeaderField = readonly [name: string, value: string];
 
 /** RFC 7541, appendix A. Index 1 is the first. */
 export const staticTable: readonly HeaderField[] = [
